@@ -1,0 +1,1 @@
+"""How a music video runs in time: sound in, clips rendered ahead, frames out. Knows nothing of sentences."""

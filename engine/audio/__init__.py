@@ -1,0 +1,1 @@
+"""Sound as numbers: decoding, windows, loudness, spectrum, onsets and beats."""

@@ -1,0 +1,1 @@
+"""What is heard: instruments by an ONNX classifier, words by Whisper."""

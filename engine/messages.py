@@ -1,0 +1,40 @@
+"""What the rooms of the engine say to each other: a job to render and the clip that came of it."""
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+CLIP_FORMAT = 1  # raise when the same job would give other frames, so that stored clips are not reused
+
+
+class Job(msgspec.Struct, frozen=True, tag="job"):
+    """One clip to render: everything the result depends on and nothing else.
+
+    The generator chooses the clip's own size and frame rate near the wanted ones (a video model has its own);
+    the compositor maps the clip onto its shot from first frame to last.
+    """
+
+    generator: str  # "shader" | "cogvideox" | "fake"
+    model: str  # hub id or folder; empty for generators without one
+    prompt: str  # the sentence, with the show's style
+    keywords: tuple[str, ...]  # picturable words, most important first
+    palette: tuple[str, ...]  # "#rrggbb", the named colour first, its harmony after it
+    seed: int
+    width: int  # pixels, wanted
+    height: int
+    fps: float  # frames per second, wanted
+    seconds: float  # length, > 0
+
+    @property
+    def id(self) -> str:
+        """Content address: equal jobs have equal ids, on every machine (hex, 32 characters)."""
+        data = msgspec.json.encode((CLIP_FORMAT, self), order="deterministic")
+        return hashlib.sha256(data).hexdigest()[:32]
+
+
+class Clip(msgspec.Struct, frozen=True, tag="clip"):
+    """A finished clip in the clip store."""
+
+    job_id: str
+    path: Path

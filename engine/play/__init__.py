@@ -1,0 +1,1 @@
+"""Clips to pictures on a clock: compositor, reaction, sinks and clocks."""

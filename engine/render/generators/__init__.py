@@ -1,0 +1,1 @@
+"""The generators, each of which turns a job into frames."""
