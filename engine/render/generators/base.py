@@ -1,0 +1,40 @@
+"""The seam between the render process and whatever makes pictures."""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.messages import Job
+
+Frame = NDArray[np.uint8]  # height x width x 3, RGB, top row first
+
+
+class Rendering(Protocol):
+    """The frames of one job as they come, and the rate they are meant for."""
+
+    fps: float  # the clip's own frame rate
+    count: int  # how many frames there will be
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+
+class Generator(Protocol):
+    """Turns one job at a time into frames; lives in the render process and owns its device."""
+
+    def render(self, job: Job, cancelled: Callable[[], bool], progress: Callable[[float], None]) -> Rendering:
+        """Begin `job`; iterate the result for its frames.
+
+        `cancelled` is asked between steps: once true, the iteration ends early with `Cancelled`.
+        `progress` takes the finished share, 0 to 1, from generators whose work precedes their first frame.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the device."""
+        ...
+
+
+class Cancelled(Exception):  # noqa: N818 - an outcome, not an error
+    """The job was withdrawn while it was being rendered."""
