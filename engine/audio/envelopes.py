@@ -1,0 +1,167 @@
+"""The fast clock's view of sound: band levels and onsets that picture motion follows, a hundred times a second."""
+
+import bisect
+import math
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+RATE = 100  # envelope frames a second
+BANDS_HZ = ((30.0, 150.0), (150.0, 2500.0), (2500.0, 16000.0))  # low (kick, bass), mid, high (cymbals)
+_WINDOW_S = 0.023
+_LEVEL_MEMORY_S = 8.0  # levels are relative to the loudest of about this many seconds
+_ONSET_GAP_S = 0.06
+_ONSET_DECAY_S = 0.15
+_BEAT_DECAY_S = 0.12
+
+
+class Reaction(msgspec.Struct, frozen=True):
+    """What the picture should feel at one moment; every value from 0 to 1."""
+
+    level: float
+    low: float
+    mid: float
+    high: float
+    onset: float  # the last onset's strength, decaying
+    beat_phase: float  # 0 on the beat, rising to 1 before the next
+    beat: float  # 1 on the beat, decaying
+
+
+class Onset(msgspec.Struct, frozen=True):
+    """The start of a sound."""
+
+    time: float  # s
+    strength: float  # 0..1, against the recent song
+    band: int  # index into BANDS_HZ of the band that rose most
+
+
+class Envelopes:
+    """Band levels and onsets of a stream of mono sound; causal, so a file and a live input give the same.
+
+    Onsets are peaks of half-wave rectified log-spectral flux (Bello et al. 2005; Dixon 2006), placed at the
+    steepest rise of the waveform's envelope to 1 ms.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self.onsets: list[Onset] = []
+        self.beats: list[float] = []  # s; filled in by whoever tracks beats
+        self._size = int(2 ** round(math.log2(_WINDOW_S * rate)))
+        self._taper = np.hanning(self._size).astype(np.float32)
+        hz = np.fft.rfftfreq(self._size, 1 / rate)
+        self._bins = [np.flatnonzero((hz >= a) & (hz < b)) for a, b in BANDS_HZ]
+        # The first window ends at sample 0, so that frame k knows the sound up to k / RATE and no further.
+        self._held = np.zeros(self._size, np.float32)
+        self._held_from = -self._size
+        self._frames = 0
+        self._peaks = np.full(4, 1e-4)
+        self._previous: NDArray[np.float32] | None = None
+        self._flux_peak = 1e-3
+        self._recent_flux: list[float] = []
+        self._recent_bands: list[int] = []
+        self._times: list[float] = []
+        self._levels: list[tuple[float, float, float, float]] = []
+        self.strength: list[float] = []  # onset strength (flux, not normalised), RATE a second
+
+    @classmethod
+    def of(cls, mono: NDArray[np.float32], rate: int) -> "Envelopes":
+        """The envelopes of a whole piece, [n] at `rate` Hz."""
+        envelopes = cls(rate)
+        for at in range(0, len(mono), rate * 10):
+            envelopes.push(mono[at : at + rate * 10])
+        envelopes.push(np.zeros(rate // 5, np.float32))  # lets the last onset show itself as a peak
+        return envelopes
+
+    def push(self, mono: NDArray[np.float32]) -> None:
+        """Take in the next samples, [n]."""
+        self._held = np.concatenate([self._held, mono])
+        ends = []
+        while True:
+            end = round(self._frames * self.rate / RATE)
+            if end - self._held_from > len(self._held):
+                break
+            ends.append(end)
+            self._frames += 1
+        if not ends:
+            return
+        starts = np.array(ends) - self._held_from - self._size
+        frames = np.lib.stride_tricks.sliding_window_view(self._held, self._size)[starts]
+        spectra = np.abs(np.fft.rfft(frames * self._taper, axis=1)).astype(np.float32) / self._size
+        loud = np.sqrt(np.square(frames).mean(axis=1))
+        compressed = np.log1p(1000 * spectra)
+        before = compressed[:1] if self._previous is None else self._previous
+        rise = np.maximum(0, np.diff(compressed, axis=0, prepend=before))
+        self._previous = compressed[-1:]
+        band_level = np.stack([np.sqrt(np.square(spectra[:, b]).sum(axis=1)) for b in self._bins], axis=1)
+        band_rise = np.stack([rise[:, b].sum(axis=1) for b in self._bins], axis=1)
+        first = self._frames - len(ends)
+        for k in range(len(ends)):
+            self._step(first + k, float(loud[k]), band_level[k], band_rise[k])
+        keep = min(len(self._held), self._size + self.rate)
+        self._held_from += len(self._held) - keep
+        self._held = self._held[len(self._held) - keep :]
+
+    def _step(self, frame: int, loud: float, bands: NDArray[np.float32], rise: NDArray[np.float32]) -> None:
+        now = np.array([loud, *bands])
+        self._peaks = np.maximum(np.maximum(now, 1e-4), self._peaks * math.exp(-1 / (RATE * _LEVEL_MEMORY_S)))
+        relative = np.sqrt(now / self._peaks)
+        if self._levels:  # rise at once, fall slowly: light that flickers with every period is unpleasant
+            relative = np.maximum(relative, np.array(self._levels[-1]) * math.exp(-1 / (RATE * 0.12)))
+        self._levels.append((float(relative[0]), float(relative[1]), float(relative[2]), float(relative[3])))
+        flux = float(rise.sum())
+        self.strength.append(flux)
+        self._flux_peak = max(flux, self._flux_peak * math.exp(-1 / (RATE * _LEVEL_MEMORY_S)), 1e-3)
+        self._recent_flux.append(flux)
+        self._recent_bands.append(int((rise / np.array([len(b) for b in self._bins])).argmax()))
+        del self._recent_flux[:-20], self._recent_bands[:-20]
+        self._pick(frame)
+
+    def _pick(self, frame: int) -> None:
+        """The frame before the last is an onset if it is a peak well above its recent past."""
+        recent = self._recent_flux
+        if len(recent) < 3:
+            return
+        value = recent[-2]
+        if not (value >= recent[-1] and value > recent[-3] and value >= max(recent[-5:])):
+            return
+        threshold = float(np.median(recent)) * 1.6 + 0.08 * self._flux_peak
+        if value < max(threshold, 0.5):
+            return
+        time = self._refine((frame - 1) / RATE)
+        if self.onsets and time - self.onsets[-1].time < _ONSET_GAP_S:
+            return
+        self.onsets.append(Onset(time, min(1.0, value / self._flux_peak), self._recent_bands[-2]))
+        self._times.append(time)
+
+    def _refine(self, about: float) -> float:
+        """The steepest rise of the waveform's envelope in the 30 ms before the window's end, in s."""
+        first = round((about - 0.03) * self.rate) - self._held_from
+        piece = np.abs(self._held[max(0, first) : max(0, first) + round(0.035 * self.rate)])
+        step = max(1, self.rate // 1000)
+        count = len(piece) // step
+        if count < 4:
+            return max(0.0, about)
+        envelope = piece[: count * step].reshape(count, step).max(axis=1)
+        rise = np.diff(envelope)
+        return max(0.0, (max(0, first) + self._held_from + (int(rise.argmax()) + 1) * step) / self.rate)
+
+    def at(self, time: float) -> Reaction:
+        """The reaction at `time` seconds; before the first and after the last sample, of that sample."""
+        level, low, mid, high = (0.0, 0.0, 0.0, 0.0)
+        if self._levels:
+            level, low, mid, high = self._levels[min(max(int(time * RATE), 0), len(self._levels) - 1)]
+        onset = 0.0
+        last = bisect.bisect_right(self._times, time)
+        for past in self.onsets[max(0, last - 4) : last]:
+            onset = max(onset, past.strength * math.exp(-(time - past.time) / _ONSET_DECAY_S))
+        phase, beat = self._beat_at(time)
+        return Reaction(level, low, mid, high, onset, phase, beat)
+
+    def _beat_at(self, time: float) -> tuple[float, float]:
+        beats = self.beats
+        next_ = bisect.bisect_right(beats, time)
+        if not 0 < next_ < len(beats):
+            return 0.0, 0.0
+        since, period = time - beats[next_ - 1], beats[next_] - beats[next_ - 1]
+        return min(1.0, since / period), math.exp(-since / _BEAT_DECAY_S)
