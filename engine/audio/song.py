@@ -1,0 +1,146 @@
+"""A sound file decoded whole and checked: wav, flac, mp3, ogg, m4a and whatever else libav reads."""
+
+import errno
+import struct
+from pathlib import Path
+
+import av
+import msgspec
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from engine.errors import MediaError, UsageError
+
+LOWEST_RATE, HIGHEST_RATE, MOST_CHANNELS = 8_000, 192_000, 8
+
+
+class Song(msgspec.Struct, frozen=True):
+    """Sound in memory."""
+
+    samples: NDArray[np.float32]  # [n, channels], finite, full scale is 1.0
+    rate: int  # Hz
+    path: Path | None = None
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / self.rate
+
+    def mono(self, rate: int) -> NDArray[np.float32]:
+        """The mean of the channels, [n], resampled to `rate` Hz (soxr, high quality)."""
+        mixed = np.asarray(self.samples.mean(axis=1), dtype=np.float32)
+        return mixed if rate == self.rate else np.asarray(soxr.resample(mixed, self.rate, rate), dtype=np.float32)
+
+    def stereo(self) -> NDArray[np.float32]:
+        """Two channels for playing and encoding, [n, 2]; more than two are mixed to their mean."""
+        if self.samples.shape[1] == 2:
+            return self.samples
+        return np.repeat(self.samples.mean(axis=1, keepdims=True), 2, axis=1).astype(np.float32)
+
+
+def load_song(path: Path) -> Song:
+    """Decode `path` whole.
+
+    Raises UsageError when there is no such file, MediaError when it is not sound that can be used: empty, not
+    audio, truncated, not finite, sample rate not 8-192 kHz, more than 8 channels.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: name a sound file in it")
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(64)
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no file {path}: check the name") from error
+    except PermissionError as error:
+        raise UsageError(f"no permission to read {path}: change its permissions") from error
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UsageError("the file name is too long: check it") from error
+        raise MediaError(f"{path} cannot be read ({error.strerror})") from error
+    if not path.is_file():
+        raise UsageError(f"{path} is not a regular file: name a sound file")
+    if size == 0:
+        raise MediaError(f"{path} is empty: choose a file with sound in it")
+    _refuse_truncated(path, head, size)
+    samples, rate = _decode(path)
+    return check_song(Song(samples, rate, path))
+
+
+def check_song(song: Song) -> Song:
+    """The song itself if its sound can be used, else MediaError."""
+    name = song.path or "the sound"
+    if not LOWEST_RATE <= song.rate <= HIGHEST_RATE:
+        raise MediaError(f"{name} has a sample rate of {song.rate} Hz: convert it to one from 8000 to 192000 Hz")
+    if song.samples.ndim != 2 or not 1 <= song.samples.shape[1] <= MOST_CHANNELS:
+        raise MediaError(f"{name} has {song.samples.shape[-1]} channels: mix it down to 8 or fewer")
+    if not len(song.samples):
+        raise MediaError(f"{name} holds no sound: choose a file with sound in it")
+    if not np.isfinite(song.samples).all():
+        bad = int(np.flatnonzero(~np.isfinite(song.samples).all(axis=1))[0])
+        raise MediaError(
+            f"{name} has samples that are not numbers (NaN or infinite), the first at {bad / song.rate:.3f} s: "
+            "export it again from the program that made it"
+        )
+    return song
+
+
+def _decode(path: Path) -> tuple[NDArray[np.float32], int]:
+    try:
+        with soundfile.SoundFile(path) as file:
+            declared, rate = file.frames, file.samplerate
+            if not LOWEST_RATE <= rate <= HIGHEST_RATE or file.channels > MOST_CHANNELS:
+                return np.zeros((1, min(file.channels, 99)), np.float32), rate  # the caller says what is wrong
+            samples = file.read(dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError:
+        return _decode_with_libav(path)
+    if len(samples) < declared - rate // 10:  # a codec may pad its last block
+        raise _truncated(path, f"{declared / rate:.1f} s are declared, {len(samples) / rate:.1f} s are there")
+    return samples, rate
+
+
+def _decode_with_libav(path: Path) -> tuple[NDArray[np.float32], int]:
+    try:
+        with av.open(str(path), mode="r", metadata_errors="ignore") as container:
+            if not container.streams.audio:
+                raise MediaError(f"{path} has no sound in it: choose a file that has")
+            stream = container.streams.audio[0]
+            rate = int(stream.codec_context.sample_rate)
+            if not LOWEST_RATE <= rate <= HIGHEST_RATE or stream.codec_context.channels > MOST_CHANNELS:
+                return np.zeros((1, min(stream.codec_context.channels, 99)), np.float32), rate
+            to_float = av.AudioResampler(format="fltp")
+            parts = [
+                np.asarray(piece.to_ndarray(), dtype=np.float32)
+                for frame in container.decode(stream)
+                for piece in to_float.resample(frame)
+            ]
+            declared = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
+    except (av.FFmpegError, ValueError, MemoryError) as error:
+        raise MediaError(
+            f"{path} is not sound that can be read: choose a wav, flac, mp3, ogg or m4a file, or export it again"
+        ) from error
+    samples = np.concatenate(parts, axis=1).T if parts else np.zeros((0, 1), np.float32)
+    if len(samples) < (declared - 0.2) * rate:
+        raise _truncated(path, f"{declared:.1f} s are declared, {len(samples) / rate:.1f} s are there")
+    return np.ascontiguousarray(samples), rate
+
+
+def _refuse_truncated(path: Path, head: bytes, size: int) -> None:
+    """libsndfile reads a cut-off wav or ogg without a word; their own headers tell."""
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        declared = struct.unpack("<I", head[4:8])[0] + 8
+        if declared not in (8, 0xFFFFFFFF + 8) and declared > size + 1:  # those two mean "not known" (a pipe wrote it)
+            raise _truncated(path, f"{declared} bytes are declared, {size} are there")
+    elif head[:4] == b"OggS":
+        with path.open("rb") as file:
+            file.seek(max(0, size - 65536 - 512))
+            tail = file.read()
+        last = tail.rfind(b"OggS")
+        if last < 0 or last + 6 > len(tail) or not tail[last + 5] & 4:
+            raise _truncated(path, "its last page is missing")
+
+
+def _truncated(path: Path, why: str) -> MediaError:
+    return MediaError(f"{path} is cut off ({why}): copy or download it again")

@@ -1,0 +1,103 @@
+"""Which generator to use, and making it by its name."""
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from engine.errors import MissingExtra, UsageError
+from engine.render.generators.base import Generator
+
+DEFAULT_COGVIDEOX = "zai-org/CogVideoX-2b"
+
+Wanted = Literal["auto", "shader", "cogvideox"]
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """A generator, the model that it is to load ("" without one), and why, in one sentence."""
+
+    generator: str
+    model: str
+    reason: str
+
+
+def choose(wanted: str, model: str = "") -> Choice:
+    """Settle `wanted` ("auto", "shader" or "cogvideox") and `model` (hub id or folder, "" for the default).
+
+    `auto` takes cogvideox where it runs in reasonable time (torch with CUDA, diffusers, the model at hand), else shader.
+
+    Raises:
+        MissingExtra: cogvideox was asked for and its packages are not installed.
+        UsageError: there is no such generator.
+    """
+    if wanted == "shader":
+        return Choice("shader", "", "shader was asked for")
+    if wanted == "cogvideox":
+        if missing := _missing_packages():
+            raise MissingExtra(f"the cogvideox generator ({', '.join(missing)} not installed)", "cogvideo")
+        return Choice("cogvideox", model or DEFAULT_COGVIDEOX, "cogvideox was asked for")
+    if wanted != "auto":
+        raise UsageError(f"no generator is called {wanted!r}; there are auto, shader, cogvideox")
+    model = model or DEFAULT_COGVIDEOX
+    if obstacle := _obstacle(model):
+        return Choice("shader", "", f"shader, because {obstacle}")
+    return Choice("cogvideox", model, f"cogvideox, because a CUDA device and the model {model} are there")
+
+
+def make(name: str, model: str = "") -> Generator:
+    """The generator called `name`, with `model` loaded; run in the render process.
+
+    Raises:
+        UsageError, MissingExtra: no such generator, or not installed.
+        ModelError: the model cannot be loaded.
+    """
+    if name == "shader":
+        from engine.render.generators.shader import ShaderGenerator  # noqa: PLC0415 - starts a GL context's library
+
+        return ShaderGenerator()
+    if name == "cogvideox":
+        if missing := _missing_packages():
+            raise MissingExtra(f"the cogvideox generator ({', '.join(missing)} not installed)", "cogvideo")
+        from engine.render.generators.cogvideox import CogVideoXGenerator  # noqa: PLC0415 - imports torch
+
+        return CogVideoXGenerator(model or DEFAULT_COGVIDEOX)
+    if name == "fake":
+        from engine.render.generators.fake import FakeGenerator  # noqa: PLC0415 - for tests
+
+        return FakeGenerator(float(model or 0))
+    raise UsageError(f"no generator is called {name!r}; there are shader, cogvideox")
+
+
+def _missing_packages() -> list[str]:
+    needed = ("torch", "diffusers", "transformers", "accelerate", "sentencepiece")
+    return [package for package in needed if importlib.util.find_spec(package) is None]
+
+
+def _obstacle(model: str) -> str:
+    """What stands against cogvideox, "" if nothing does; the cheap questions first."""
+    if missing := _missing_packages():
+        return f"{missing[0]} is not installed (the 'cogvideo' extra)"
+    if not is_at_hand(model):
+        return f"the model {model} is not on this machine"
+    import torch  # noqa: PLC0415 - seconds; only once it is likely to matter
+
+    if not torch.cuda.is_available():
+        return "there is no CUDA device"
+    return ""
+
+
+def is_at_hand(model: str) -> bool:
+    """Whether `model` is a pipeline's folder, or a hub id whose pipeline is in the local hub cache."""
+    if (Path(model) / "model_index.json").is_file():
+        return True
+    if Path(model).exists() or model.count("/") != 1:
+        return False
+    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - comes with diffusers
+
+    try:
+        found = try_to_load_from_cache(model, "model_index.json")
+    except ValueError:  # not a name that a hub could have
+        return False
+    return isinstance(found, str | os.PathLike)

@@ -1,0 +1,226 @@
+"""Scenes as ISF files: the JSON header is read, the fragment shader is turned into GLSL 3.30.
+
+ISF (Interactive Shader Format, version 2, https://docs.isf.video) is the form in which VJs trade shaders: one file,
+a JSON comment that names inputs and passes, and GLSL below it. Two additions of AIMV, both ignored by other hosts:
+KEYWORDS, the words a scene pictures, and `#include "file.glsl"`, which is resolved beside the scene.
+"""
+
+import ast
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine.errors import RenderError
+
+_HEADER = re.compile(r"\s*/\*\s*(\{.*?\})\s*\*/", re.DOTALL)
+_INCLUDE = re.compile(r'^[ \t]*#include[ \t]+"([^"/\\]+)"[ \t]*$', re.MULTILINE)
+_TRAILING_COMMA = re.compile(r",(?=\s*[}\]])")
+_NAME = re.compile(r"[A-Za-z_]\w*\Z")
+
+# ISF type of an input -> GLSL type of its uniform
+UNIFORMS = {
+    "float": "float",
+    "bool": "bool",
+    "event": "bool",
+    "long": "int",
+    "point2D": "vec2",
+    "color": "vec4",
+    "image": "sampler2D",
+    "audio": "sampler2D",
+    "audioFFT": "sampler2D",
+}
+
+_PREAMBLE = """#version 330
+uniform int PASSINDEX;
+uniform vec2 RENDERSIZE;
+uniform float TIME;
+uniform float TIMEDELTA;
+uniform vec4 DATE;
+uniform int FRAMEINDEX;
+in vec2 isf_FragNormCoord;
+out vec4 isf_FragColor;
+#define vv_FragNormCoord isf_FragNormCoord
+#define texture2D texture
+#define varying in
+#define IMG_SIZE(image) vec2(textureSize(image, 0))
+#define IMG_PIXEL(image, at) texture(image, (at) / vec2(textureSize(image, 0)))
+#define IMG_NORM_PIXEL(image, at) texture(image, at)
+#define IMG_THIS_PIXEL(image) texture(image, isf_FragNormCoord)
+#define IMG_THIS_NORM_PIXEL(image) texture(image, isf_FragNormCoord)
+"""
+
+VERTEX = """#version 330
+in vec2 corner;
+out vec2 isf_FragNormCoord;
+void main() {
+    isf_FragNormCoord = corner * 0.5 + 0.5;
+    gl_Position = vec4(corner, 0.0, 1.0);
+}
+"""
+
+
+class Input(msgspec.Struct, frozen=True):
+    """One named input of a scene; DEFAULT, MIN and MAX are numbers or lists of numbers, as the type has it."""
+
+    name: str = msgspec.field(name="NAME")
+    type: str = msgspec.field(name="TYPE")
+    default: Any = msgspec.field(name="DEFAULT", default=None)
+    min: Any = msgspec.field(name="MIN", default=None)
+    max: Any = msgspec.field(name="MAX", default=None)
+    values: tuple[int, ...] = msgspec.field(name="VALUES", default=())
+
+
+class Pass(msgspec.Struct, frozen=True):
+    """One drawing pass: into the buffer `target` or, without one, into the picture."""
+
+    target: str = msgspec.field(name="TARGET", default="")
+    persistent: bool = msgspec.field(name="PERSISTENT", default=False)
+    floating: bool = msgspec.field(name="FLOAT", default=False)
+    width: str | float = msgspec.field(name="WIDTH", default="$WIDTH")
+    height: str | float = msgspec.field(name="HEIGHT", default="$HEIGHT")
+
+
+class _Header(msgspec.Struct, frozen=True):
+    description: str = msgspec.field(name="DESCRIPTION", default="")
+    categories: tuple[str, ...] = msgspec.field(name="CATEGORIES", default=())
+    keywords: tuple[str, ...] = msgspec.field(name="KEYWORDS", default=())
+    inputs: tuple[Input, ...] = msgspec.field(name="INPUTS", default=())
+    passes: tuple[Pass, ...] = msgspec.field(name="PASSES", default=())
+
+
+class Scene(msgspec.Struct, frozen=True):
+    """A parsed scene: what its header says, and its fragment shader as GLSL 3.30."""
+
+    name: str
+    description: str
+    categories: tuple[str, ...]
+    keywords: tuple[str, ...]
+    inputs: tuple[Input, ...]
+    passes: tuple[Pass, ...]  # at least one; the last one is shown
+    fragment: str
+
+
+def load(path: Path) -> Scene:
+    """Read the scene in `path`.
+
+    Raises:
+        RenderError: the file cannot be read or is not ISF; the message names the file and what is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RenderError(f"{path.name}: cannot be read: {error}") from None
+    return parse(text, path.stem, path.parent)
+
+
+def parse(text: str, name: str, folder: Path) -> Scene:
+    """Turn the text of an ISF file into a `Scene`; `folder` is where its includes are looked up.
+
+    Raises:
+        RenderError: no JSON header, a header that breaks the format, or an include that is missing.
+    """
+    found = _HEADER.match(text)
+    if not found:
+        raise RenderError(f"{name}: no ISF header: the file must begin with a JSON comment, /*{{ ... }}*/")
+    try:
+        header = msgspec.json.decode(_TRAILING_COMMA.sub("", found[1]), type=_Header)
+    except msgspec.MsgspecError as error:
+        raise RenderError(f"{name}: ISF header: {error}") from None
+    for item in header.inputs:
+        if item.type not in UNIFORMS:
+            raise RenderError(f"{name}: input {item.name!r} has the unknown type {item.type!r}")
+    names = [item.name for item in header.inputs] + [step.target for step in header.passes if step.target]
+    for each in names:
+        if not _NAME.match(each):
+            raise RenderError(f"{name}: {each!r} is not a name that GLSL allows")
+    body = text[found.end() :]
+    first_line = text[: found.end()].count("\n") + 1
+    return Scene(
+        name=name,
+        description=header.description,
+        categories=header.categories,
+        keywords=tuple(word.lower() for word in header.keywords),
+        inputs=header.inputs,
+        passes=header.passes or (Pass(),),
+        fragment=_fragment(header, body, first_line, name, folder),
+    )
+
+
+def _fragment(header: _Header, body: str, first_line: int, name: str, folder: Path) -> str:
+    """Preamble, uniforms and body; `#line` keeps the compiler's line numbers those of the file."""
+    uniforms = [f"uniform {UNIFORMS[item.type]} {item.name};\n" for item in header.inputs]
+    buffers = dict.fromkeys(step.target for step in header.passes if step.target)
+    uniforms += [f"uniform sampler2D {target};\n" for target in buffers]
+
+    def include(found: re.Match[str]) -> str:
+        path = folder / found[1]
+        if not path.is_file():
+            raise RenderError(f"{name}: #include {found[1]!r}: no such file beside the scene")
+        after = first_line + body[: found.end()].count("\n") + 1
+        return f"#line 1 1\n{path.read_text(encoding='utf-8')}\n#line {after - 1} 0"
+
+    source = _INCLUDE.sub(include, body)
+    source = re.sub(r"\bgl_FragColor\b", "isf_FragColor", source)
+    return f"{_PREAMBLE}{''.join(uniforms)}#line {first_line} 0\n{source}"
+
+
+def size(expression: str | float, width: int, height: int, values: Mapping[str, float]) -> int:
+    """A pass's WIDTH or HEIGHT in pixels, from an expression such as "floor($WIDTH / 2.0)".
+
+    `values` are the float inputs, which the expression may name as $name.
+
+    Raises:
+        RenderError: the expression is not arithmetic or its result is not a size.
+    """
+    names = {**values, "WIDTH": float(width), "HEIGHT": float(height)}
+    try:
+        tree = ast.parse(re.sub(r"\$(\w+)", r"\1", str(expression)), mode="eval")
+        pixels = _value(tree.body, names)
+    except (SyntaxError, ValueError, ZeroDivisionError, KeyError, OverflowError):
+        raise RenderError(f"{expression!r} is not a pass size") from None
+    if not math.isfinite(pixels):
+        raise RenderError(f"{expression!r} is not a pass size")
+    return max(1, min(16384, int(pixels)))
+
+
+_FUNCTIONS = {"floor": math.floor, "ceil": math.ceil, "min": min, "max": max, "round": round, "sqrt": math.sqrt}
+
+
+def _value(node: ast.expr, names: Mapping[str, float]) -> float:
+    """Arithmetic on numbers and names, nothing else."""
+    match node:
+        case ast.Constant(value=int() | float() as number):
+            return float(number)
+        case ast.Name(id=name):
+            return names[name]
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_value(operand, names)
+        case ast.BinOp(left=left, op=operator, right=right):
+            a, b = _value(left, names), _value(right, names)
+            match operator:
+                case ast.Add():
+                    return a + b
+                case ast.Sub():
+                    return a - b
+                case ast.Mult():
+                    return a * b
+                case ast.Div():
+                    return a / b
+                case ast.Mod():
+                    return a % b
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
+            return float(_FUNCTIONS[name](*(_value(each, names) for each in args)))  # type: ignore[operator]
+    raise ValueError(ast.dump(node))
+
+
+def compiler_reason(log: str) -> str:
+    """The first error of a GLSL compiler's log as one line: "line 12: 'x' undeclared"."""
+    found = re.search(r"(?:^|\n)(?:ERROR:\s*)?0[:(](\d+)(?:\(\d+\))?\)?\s*:\s*(?:error\s*(?:C\d+)?:)?\s*(.+)", log)
+    if found:
+        return f"line {found[1]}: {found[2].strip()}"
+    lines = [line.strip() for line in log.splitlines() if "error" in line.lower()]
+    return lines[-1] if lines else "does not compile"

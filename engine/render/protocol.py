@@ -1,0 +1,154 @@
+"""The render protocol: what the engine (ROUTER) and a render process (DEALER) say to each other over ZeroMQ.
+
+One message is one frame of MessagePack, a tagged struct of the list below, at most `MAX_MESSAGE_BYTES` long.
+A conversation:
+
+    worker                          engine
+    Hello  ------------------------>          "I am here, I speak version N, I am process P"
+    Ready  ------------------------>          the generator is loaded
+           <------------------------ Work     one job; never a second one before the first has ended
+    Ack    ------------------------>          the job has arrived
+    Progress, Beat ---------------->          Beat repeats what the worker is busy with, so a lost message shows
+    Done | Failed | Withdrawn ------>         the job has ended, in one of three ways
+           <------------------------ Cancel   withdraw the job
+           <------------------------ Who      "I do not know you (any more): say Hello"
+           <------------------------ Beat     the engine is alive, too
+           <------------------------ Stop     finish
+
+Clips do not travel in messages: their address is the job's id in the clip store.
+"""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from engine.errors import AimvError, ModelError, OutputError, ProtocolError, RenderError, UsageError
+from engine.messages import Job
+
+VERSION = 1
+MAX_MESSAGE_BYTES = 64 * 1024
+BEAT_SECONDS = 0.5  # between two heartbeats, either way
+
+Kind = Literal["render", "model", "output", "usage"]
+_ERRORS: dict[Kind, type[AimvError]] = {
+    "usage": UsageError,
+    "model": ModelError,
+    "output": OutputError,
+    "render": RenderError,
+}
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    """A worker introduces itself; anything but the engine's own version is refused."""
+
+    version: int
+    pid: int
+
+
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    """The worker's generator is loaded; it takes jobs."""
+
+
+class Work(msgspec.Struct, frozen=True, tag="work"):
+    """Render this."""
+
+    job: Job
+
+
+class Ack(msgspec.Struct, frozen=True, tag="ack"):
+    """The job has arrived."""
+
+    job_id: str
+
+
+class Progress(msgspec.Struct, frozen=True, tag="progress"):
+    """The finished share of the job, 0 to 1."""
+
+    job_id: str
+    share: float
+
+
+class Done(msgspec.Struct, frozen=True, tag="done"):
+    """The clip is whole and in the store; it took `elapsed` seconds."""
+
+    job_id: str
+    elapsed: float
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """The job cannot be rendered, or, without a job id, no job can: the generator could not be loaded."""
+
+    job_id: str
+    kind: Kind
+    reason: str  # one line for a person
+
+    def error(self) -> AimvError:
+        """The failure as the exception that the engine raises for it."""
+        return _ERRORS[self.kind](self.reason)
+
+
+class Withdrawn(msgspec.Struct, frozen=True, tag="withdrawn"):
+    """The job was cancelled and nothing of it remains."""
+
+    job_id: str
+
+
+class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
+    """Withdraw this job if it is the one being rendered."""
+
+    job_id: str
+
+
+class Beat(msgspec.Struct, frozen=True, tag="beat"):
+    """Still alive. A worker adds the job it is busy with; "" when idle, and always from the engine."""
+
+    job_id: str = ""
+
+
+class Who(msgspec.Struct, frozen=True, tag="who"):
+    """The engine does not know this worker and asks for a Hello."""
+
+
+class Stop(msgspec.Struct, frozen=True, tag="stop"):
+    """Finish and exit."""
+
+
+Message: TypeAlias = Hello | Ready | Work | Ack | Progress | Done | Failed | Withdrawn | Cancel | Beat | Who | Stop
+
+_decoder = msgspec.msgpack.Decoder(Message)
+_encoder = msgspec.msgpack.Encoder()
+
+
+def encode(message: Message) -> bytes:
+    """`message` as the bytes of one frame.
+
+    Raises:
+        ProtocolError: it would be longer than the other side accepts.
+    """
+    data = _encoder.encode(message)
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise ProtocolError(f"a render message of {len(data)} bytes is longer than {MAX_MESSAGE_BYTES}")
+    return data
+
+
+def decode(data: bytes) -> Message:
+    """The message in one frame.
+
+    Raises:
+        ProtocolError: the bytes are too many or are no message of this protocol, whatever they are.
+    """
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise ProtocolError(f"a render message of {len(data)} bytes is longer than {MAX_MESSAGE_BYTES}")
+    try:
+        message: Message = _decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise ProtocolError(f"not a render message: {error}") from error
+    return message
+
+
+def kind_of(error: AimvError) -> Kind:
+    """How a failure is called on the wire."""
+    for kind, cls in _ERRORS.items():
+        if isinstance(error, cls):
+            return kind
+    return "render"
