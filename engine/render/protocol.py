@@ -12,7 +12,6 @@ A conversation:
     Done | Failed | Withdrawn ------>         the job has ended, in one of three ways
            <------------------------ Cancel   withdraw the job
            <------------------------ Who      "I do not know you (any more): say Hello"
-           <------------------------ Beat     the engine is alive, too
            <------------------------ Stop     finish
 
 Clips do not travel in messages: their address is the job's id in the clip store.
@@ -27,7 +26,8 @@ from engine.messages import Job
 
 VERSION = 1
 MAX_MESSAGE_BYTES = 64 * 1024
-BEAT_SECONDS = 0.5  # between two heartbeats, either way
+FOLDER_PREFIX = "aimv-render-"  # of the folder, mode 0700, that holds an engine's ipc:// socket
+BEAT_SECONDS = 0.5  # between two heartbeats of a worker
 
 Kind = Literal["render", "model", "output", "usage"]
 _ERRORS: dict[Kind, type[AimvError]] = {
@@ -100,9 +100,9 @@ class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):
-    """Still alive. A worker adds the job it is busy with; "" when idle, and always from the engine."""
+    """The worker is alive, and busy with this job; "" when idle."""
 
-    job_id: str = ""
+    job_id: str
 
 
 class Who(msgspec.Struct, frozen=True, tag="who"):

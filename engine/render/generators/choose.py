@@ -26,7 +26,7 @@ class Choice(msgspec.Struct, frozen=True):
 def choose(wanted: str, model: str = "") -> Choice:
     """Settle `wanted` ("auto", "shader" or "cogvideox") and `model` (hub id or folder, "" for the default).
 
-    `auto` takes cogvideox where it runs in reasonable time (torch with CUDA, diffusers, the model at hand), else shader.
+    `auto` takes cogvideox where it runs in reasonable time (torch with CUDA, diffusers, the model here), else shader.
 
     Raises:
         MissingExtra: cogvideox was asked for and its packages are not installed.

@@ -1,0 +1,132 @@
+"""The render process: takes one job at a time from the engine and puts finished clips into the store.
+
+    python -m engine.render.worker ENDPOINT --name 0 --generator shader --store FOLDER --parent PID
+
+The main thread owns the generator. A second thread (`engine.render.wire`) owns the socket and keeps the heartbeat,
+because one step on a GPU may take seconds. SIGINT is ignored (the parent decides what a Ctrl-C means), SIGTERM ends
+the job in hand and the process.
+"""
+
+import argparse
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.errors import AimvError
+from engine.messages import Job
+from engine.render.encode import encode
+from engine.render.generators.base import Cancelled, Generator
+from engine.render.generators.choose import make
+from engine.render.protocol import Done, Failed, Message, Progress, Ready, Withdrawn, kind_of
+from engine.render.store import ClipStore
+from engine.render.wire import Wire
+
+_PROGRESS_SECONDS = 0.1  # between two reports
+_PRELUDE = 0.9  # share of a job that counts as done when a generator with work before its first frame has done it
+
+
+class Worker:
+    """Renders jobs from `wire` with `generator` into `store`."""
+
+    def __init__(self, wire: Wire, generator: Generator, store: ClipStore) -> None:
+        self._wire = wire
+        self._generator = generator
+        self._store = store
+
+    def run(self) -> None:
+        """Render until told to stop."""
+        self._wire.send(Ready())
+        while (job := self._wire.jobs.get()) is not None:
+            self._wire.send(self._outcome(job))
+
+    def _outcome(self, job: Job) -> Message:
+        """Render `job` and say how it ended."""
+        begun = time.monotonic()
+        try:
+            self._render(job)
+        except Cancelled:
+            return Withdrawn(job.id)
+        except AimvError as error:
+            return Failed(job.id, kind_of(error), _line(error))
+        except OSError as error:
+            return Failed(job.id, "output", f"cannot write the clip to {self._store.folder}: {error.strerror or error}")
+        except Exception as error:  # noqa: BLE001 - whatever a model library raises is this job's failure, not ours
+            return Failed(job.id, "render", f"{type(error).__name__}: {_line(error)}")
+        return Done(job.id, time.monotonic() - begun)
+
+    def _render(self, job: Job) -> None:
+        report = _Reporter(job.id, self._wire.send)
+        rendering = self._generator.render(job, self._wire.cancelled, report.prelude)
+
+        def on_frame(count: int) -> None:
+            if self._wire.cancelled():
+                raise Cancelled
+            report.frames(count / rendering.count)
+
+        with self._store.writing(job.id) as part:
+            encode(rendering, part, on_frame)
+
+
+class _Reporter:
+    """Turns a generator's prelude and its frames into one rising share, reported now and then."""
+
+    def __init__(self, job_id: str, send: Callable[[Message], None]) -> None:
+        self._job_id = job_id
+        self._send = send
+        self._start = 0.0
+        self._last = 0.0
+
+    def prelude(self, share: float) -> None:
+        self._start = _PRELUDE
+        self._report(_PRELUDE * share)
+
+    def frames(self, share: float) -> None:
+        self._report(self._start + (1 - self._start) * share)
+
+    def _report(self, share: float) -> None:
+        now = time.monotonic()
+        if now - self._last >= _PROGRESS_SECONDS:
+            self._last = now
+            self._send(Progress(self._job_id, min(1.0, max(0.0, share))))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a render process until its engine stops it or goes away."""
+    parser = argparse.ArgumentParser(prog="python -m engine.render.worker", description="AIMV's render process.")
+    parser.add_argument("endpoint", help="ZeroMQ address of the engine")
+    parser.add_argument("--name", required=True, help="what the engine calls this process")
+    parser.add_argument("--generator", required=True)
+    parser.add_argument("--model", default="")
+    parser.add_argument("--store", required=True, type=Path, help="folder of the clip store")
+    parser.add_argument("--parent", required=True, type=int, help="process without which this one ends")
+    options = parser.parse_args(arguments)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    wire = Wire(options.endpoint, options.name.encode(), options.parent)
+    signal.signal(signal.SIGTERM, lambda *_: wire.stop())
+    wire.start()
+    try:
+        generator = make(options.generator, options.model)
+        store = ClipStore(options.store, 0)
+    except AimvError as error:
+        wire.send(Failed("", kind_of(error), _line(error)))
+    except Exception as error:  # noqa: BLE001 - a library's failure to load, to be told in one line
+        wire.send(Failed("", "model", f"{type(error).__name__}: {_line(error)}"))
+    else:
+        try:
+            Worker(wire, generator, store).run()
+        finally:
+            generator.close()
+    finally:
+        wire.close()
+
+
+def _line(error: Exception) -> str:
+    """The first line of an error's text, at most 500 characters."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:500] if lines else type(error).__name__
+
+
+if __name__ == "__main__":
+    main()
