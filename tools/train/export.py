@@ -1,0 +1,147 @@
+"""From the trained classifier to one ONNX file: weights packed small, metadata written, size and agreement checked."""
+
+from __future__ import annotations
+
+import io
+import json
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from tools.train.labels import LABELS, SAMPLE_RATE, WINDOW, WINDOW_SECONDS
+from tools.train.network import Classifier
+
+OPSET = 17
+LARGEST_BYTES = 12 * 1024 * 1024
+PACKED_FROM = 4096
+"""Tensors of fewer numbers than this stay 32-bit."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What travels in the file's metadata besides its shape."""
+
+    thresholds: dict[str, float]
+    confusion: dict[str, dict[str, float]]
+    sources: list[dict[str, str]]
+    version: str
+
+
+def export(classifier: Classifier, facts: Facts, path: Path) -> None:
+    """Write ``classifier`` to ``path``.
+
+    Raises ValueError when the file would exceed 12 MB or its probabilities stray by more than 0.02 from torch's.
+    """
+    classifier.eval()
+    buffer = io.BytesIO()
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            classifier,
+            (torch.zeros(1, WINDOW),),
+            buffer,
+            opset_version=OPSET,
+            dynamo=False,
+            input_names=["audio"],
+            output_names=["probabilities"],
+            dynamic_axes={"audio": {0: "batch"}, "probabilities": {0: "batch"}},
+        )
+    model = onnx.load_model_from_string(buffer.getvalue())
+    pack(model)
+    del model.metadata_props[:]
+    helper.set_model_props(
+        model,
+        {
+            "labels": json.dumps(LABELS),
+            "thresholds": json.dumps(facts.thresholds),
+            "confusion": json.dumps(facts.confusion),
+            "sample_rate": str(SAMPLE_RATE),
+            "window_seconds": str(WINDOW_SECONDS),
+            "sources": json.dumps(facts.sources),
+            "version": facts.version,
+        },
+    )
+    onnx.checker.check_model(model)
+    data = model.SerializeToString(deterministic=True)
+    if len(data) > LARGEST_BYTES:
+        raise ValueError(f"the model takes {len(data)} bytes, more than {LARGEST_BYTES}")
+    stray = disagreement(classifier, data)
+    if stray > 0.02:
+        raise ValueError(f"the packed model's probabilities stray by {stray:.3f}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def disagreement(classifier: Classifier, model: bytes) -> float:
+    """Largest difference between torch's probabilities and the file's, over coloured noise and tones."""
+    import onnxruntime
+
+    random = np.random.default_rng(0)
+    noise = random.standard_normal((8, WINDOW)).astype(np.float32)
+    noise[4:] = np.cumsum(noise[4:], axis=1) * 0.01
+    noise[::2] += np.sin(np.arange(WINDOW) * 0.05).astype(np.float32)
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    with torch.no_grad():
+        ours = classifier(torch.tensor(noise)).numpy()
+    return float(np.abs(session.run(None, {"audio": noise})[0] - ours).max())
+
+
+def pack(model: onnx.ModelProto) -> None:
+    """Store large weights in fewer bits, widened again when the model loads.
+
+    A kernel that already lies on 8-bit steps a channel (the trunk's) goes to int8 without loss; any other goes to
+    float16.
+    """
+    graph = model.graph
+    first: list[onnx.NodeProto] = []
+    for tensor in list(graph.initializer):
+        values = numpy_helper.to_array(tensor)
+        if tensor.data_type != TensorProto.FLOAT or values.size < PACKED_FROM:
+            continue
+        name = tensor.name
+        steps = eight_bit_steps(values)
+        graph.initializer.remove(tensor)
+        if steps is None:
+            graph.initializer.append(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+            first.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
+            continue
+        whole = np.round(values / steps.reshape(-1, *[1] * (values.ndim - 1))).astype(np.int8)
+        zeros = np.zeros(len(steps), np.int8)
+        graph.initializer.append(numpy_helper.from_array(whole, f"{name}.int8"))
+        graph.initializer.append(numpy_helper.from_array(steps, f"{name}.step"))
+        graph.initializer.append(numpy_helper.from_array(zeros, f"{name}.zero"))
+        inputs = [f"{name}.int8", f"{name}.step", f"{name}.zero"]
+        first.append(helper.make_node("DequantizeLinear", inputs, [name], axis=0))
+    nodes = [*first, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def eight_bit_steps(values: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """Step a leading channel such that all values are whole multiples of it within int8; None when there is none."""
+    rows = values.reshape(values.shape[0], -1).astype(np.float64)
+    steps = np.ones(len(rows))
+    for i, row in enumerate(rows):
+        sizes = np.unique(np.abs(row[row != 0]))
+        if not len(sizes):
+            continue
+        for peak in range(127, 0, -1):
+            step = sizes[-1] / peak
+            parts = sizes / step
+            if np.abs(parts - np.round(parts)).max() < 2e-3:
+                steps[i] = step
+                break
+        else:
+            if not (row.min() < 0 and np.abs(row.min() + 0) == sizes[-1]):
+                return None
+            step = sizes[-1] / 128
+            if np.abs(sizes / step - np.round(sizes / step)).max() > 2e-3:
+                return None
+            steps[i] = step
+    return steps.astype(np.float32)

@@ -1,0 +1,107 @@
+"""From samples to spectrograms, as layers that export to ONNX: short-time Fourier bases held as convolutions."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+Array = NDArray[np.float64]
+
+
+def hertz_to_mel(hertz: Array) -> Array:
+    """Mel scale of HTK and Kaldi: 1127 ln(1 + f / 700)."""
+    return np.asarray(1127.0 * np.log1p(np.asarray(hertz, dtype=np.float64) / 700.0))
+
+
+def mel_to_hertz(mel: Array) -> Array:
+    """Inverse of :func:`hertz_to_mel`."""
+    return np.asarray(700.0 * np.expm1(np.asarray(mel, dtype=np.float64) / 1127.0))
+
+
+def mel_filters(bins: int, fft: int, rate: float, low: float, high: float) -> Array:
+    """Triangles over mel: [fft // 2 + 1, bins], each triangle straight in mel and of peak 1 (HTK)."""
+    edges = np.linspace(hertz_to_mel(np.array(low)), hertz_to_mel(np.array(high)), bins + 2)
+    mel = hertz_to_mel(np.arange(fft // 2 + 1) * rate / fft)[:, None]
+    left, centre, right = edges[:-2], edges[1:-1], edges[2:]
+    rows = np.maximum(0.0, np.minimum((mel - left) / (centre - left), (right - mel) / (right - centre)))
+    rows[0] = 0.0
+    return np.asarray(rows)
+
+
+def log_filters(bins: int, fft: int, rate: float, low: float, high: float) -> Array:
+    """Triangles evenly spaced in log frequency, each of area 1: [fft // 2 + 1, bins]. At least one bin wide."""
+    centres = low * (high / low) ** (np.arange(bins) / (bins - 1))
+    step = rate / fft
+    hertz = np.arange(fft // 2 + 1)[:, None] * step
+    width = np.maximum(centres * ((high / low) ** (1 / (bins - 1)) - 1), step)
+    rows = np.maximum(0.0, 1.0 - np.abs(hertz - centres) / width)
+    return np.asarray(rows / rows.sum(axis=0, keepdims=True))
+
+
+def fourier_basis(window: Array, fft: int, bins: int | None = None) -> Array:
+    """Windowed cosines, then windowed sines: [2 * bins, len(window)], for bins 0.. of an ``fft``-point transform."""
+    count = fft // 2 + 1 if bins is None else bins
+    angle = 2 * np.pi * np.outer(np.arange(count), np.arange(len(window))) / fft
+    return np.concatenate([np.cos(angle), -np.sin(angle)]) * window
+
+
+def kaldi_basis(length: int = 400, fft: int = 512) -> Array:
+    """Kaldi's frame: mean taken out, pre-emphasis 0.97, Povey window, transform; all linear, so one matrix."""
+    mean = np.eye(length) - 1.0 / length
+    emphasis = np.eye(length) - 0.97 * np.eye(length, k=-1)
+    emphasis[0, 0] = 1.0 - 0.97
+    povey = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / (length - 1))) ** 0.85
+    return fourier_basis(povey, fft) @ emphasis @ mean
+
+
+class Spectrum(nn.Module):
+    """Power of each bin over time.
+
+    Input [batch, samples]; output [batch, frames, bins], frames = 1 + (samples - window) // hop.
+    """
+
+    def __init__(self, basis: Array, hop: int) -> None:
+        super().__init__()
+        self.bins = basis.shape[0] // 2
+        self.conv = nn.Conv1d(1, basis.shape[0], basis.shape[1], stride=hop, bias=False)
+        self.conv.weight = nn.Parameter(torch.tensor(basis[:, None], dtype=torch.float32), requires_grad=False)
+
+    def forward(self, audio: Tensor) -> Tensor:
+        parts = self.conv(audio[:, None])
+        power = parts[:, : self.bins] ** 2 + parts[:, self.bins :] ** 2
+        return power.transpose(1, 2)
+
+
+class Filterbank(nn.Module):
+    """Weighted sums of bins: [batch, frames, bins] -> [batch, frames, filters]."""
+
+    matrix: Tensor
+
+    def __init__(self, filters: Array) -> None:
+        super().__init__()
+        self.register_buffer("matrix", torch.tensor(filters, dtype=torch.float32))
+
+    def forward(self, spectrum: Tensor) -> Tensor:
+        return spectrum @ self.matrix
+
+
+def halving_filter(taps: int = 63) -> Array:
+    """Low-pass for halving the sample rate: windowed sinc, -6 dB at 0.235 of the rate, Kaiser window of beta 8."""
+    n = np.arange(taps) - (taps - 1) / 2
+    kernel = np.sinc(2 * 0.235 * n) * np.kaiser(taps, 8.0)
+    return np.asarray(kernel / kernel.sum())
+
+
+class Halve(nn.Module):
+    """Half the sample rate: [batch, samples] -> [batch, samples / 2], without delay."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        kernel = halving_filter()
+        self.conv = nn.Conv1d(1, 1, len(kernel), stride=2, padding=len(kernel) // 2, bias=False)
+        self.conv.weight = nn.Parameter(torch.tensor(kernel[None, None], dtype=torch.float32), requires_grad=False)
+
+    def forward(self, audio: Tensor) -> Tensor:
+        return self.conv(audio[:, None])[:, 0]

@@ -1,0 +1,42 @@
+"""The labels of the instrument classifier, in the order of its output."""
+
+LABELS: tuple[str, ...] = (
+    "kick",
+    "snare",
+    "rimshot",
+    "tom",
+    "hi-hat",
+    "crash",
+    "splash",
+    "ride",
+    "clap",
+    "bass",
+    "guitar",
+    "piano",
+    "organ",
+    "violin",
+    "cello",
+    "flute",
+    "sax",
+    "brass",
+    "synth",
+    "vocal",
+    "speech",
+)
+
+DRUMS: tuple[str, ...] = LABELS[:9]
+SUSTAINED: tuple[str, ...] = LABELS[9:]
+
+INDEX: dict[str, int] = {label: i for i, label in enumerate(LABELS)}
+
+SAMPLE_RATE = 32_000
+"""Samples a second of the classifier's input: cymbals are told apart above 10 kHz."""
+
+WINDOW_SECONDS = 1.0
+WINDOW = int(SAMPLE_RATE * WINDOW_SECONDS)
+
+DRUM_SPAN = 0.9
+"""A drum counts as present when it is struck in the first this many seconds of the window."""
+
+AUDIBLE_DB = -20.0
+"""A sustained source counts as present when its level is at least this much relative to the mix."""

@@ -1,0 +1,169 @@
+"""The classifier: pretrained trunk, an own network that hears drum strokes and low notes, and what joins them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tools.train.frontend import Filterbank, Halve, Spectrum, fourier_basis, log_filters, mel_filters
+from tools.train.labels import LABELS, SAMPLE_RATE
+from tools.train.pretrained import TRUNK_RATE, Trunk
+
+TARGET_RMS = 0.1
+SILENCE_RMS = 1e-4
+FEATURES = 1024 + 1024 + 521 + 128 + 128 + 3 + 3
+HIGH_BANDS, LOW_BANDS = 72, 64
+
+
+class Level(nn.Module):
+    """Brings a window to one loudness.
+
+    Input [batch, samples] of any gain; output (audio of RMS 0.1, presence [batch, 1]: 0 in silence, 1/2 at an RMS of
+    -80 dB full scale, 1 from about -60 dB).
+    """
+
+    def forward(self, audio: Tensor) -> tuple[Tensor, Tensor]:
+        audio = audio - audio.mean(1, keepdim=True)
+        power = (audio * audio).mean(1, keepdim=True)
+        presence = power / (power + SILENCE_RMS**2)
+        return audio * (TARGET_RMS / torch.sqrt(power + 1e-12)), presence
+
+
+class Bands(nn.Module):
+    """The own network's two spectrograms of 1 s at 32 kHz, in natural log of power.
+
+    High [batch, 99, 72]: 20 ms windows every 10 ms, mel 60 Hz to 15.5 kHz. Low [batch, 50, 64]: 128 ms windows every
+    20 ms of the halved audio, 32 Hz to 1 kHz in even log steps.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fast = Spectrum(fourier_basis(np.hanning(642)[1:-1], 1024, 496), 320)
+        self.high = Filterbank(mel_filters(HIGH_BANDS, 1024, SAMPLE_RATE, 60.0, 15400.0)[:496])
+        self.slow = Spectrum(fourier_basis(np.hanning(2050)[1:-1], 2048, 140), 320)
+        self.low = Filterbank(log_filters(LOW_BANDS, 2048, TRUNK_RATE, 32.0, 1000.0)[:140])
+
+    def forward(self, audio: Tensor, halved: Tensor) -> tuple[Tensor, Tensor]:
+        high = torch.log(self.high(self.fast(audio)) + 1e-4)
+        low = torch.log(self.low(self.slow(nn.functional.pad(halved, (864, 864)))) + 1e-3)
+        return high, low
+
+
+def conv(inputs: int, outputs: int, stride: tuple[int, int] = (1, 1)) -> nn.Sequential:
+    """3x3 convolution, batch normalisation, ReLU."""
+    layer = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+    return nn.Sequential(layer, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+def steps(inputs: int, outputs: int, width: int) -> nn.Sequential:
+    """Convolution along time, batch normalisation, ReLU."""
+    layer = nn.Conv1d(inputs, outputs, width, padding=width // 2, bias=False)
+    return nn.Sequential(layer, nn.BatchNorm1d(outputs), nn.ReLU())
+
+
+class Ear(nn.Module):
+    """The own network: high [batch, 99, 72], low [batch, 50, 64] -> hidden states every 20 ms, [batch, 160, 50]."""
+
+    WIDTH = 160
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.high_norm, self.low_norm = nn.BatchNorm1d(HIGH_BANDS), nn.BatchNorm1d(LOW_BANDS)
+        self.high = nn.Sequential(
+            conv(1, 16), conv(16, 32, (1, 2)), conv(32, 48, (2, 2)), conv(48, 64, (1, 2)), conv(64, 96, (1, 2))
+        )
+        self.low = nn.Sequential(conv(1, 16, (1, 2)), conv(16, 24, (1, 2)), conv(24, 32, (1, 2)))
+        self.high_out, self.low_out = steps(96 * 5, 128, 1), steps(32 * 8, 64, 1)
+        self.place = nn.Parameter(torch.zeros(1, 192, 50))
+        self.time = nn.Sequential(steps(192, self.WIDTH, 5), nn.Dropout(0.1), steps(self.WIDTH, self.WIDTH, 5))
+
+    def forward(self, high: Tensor, low: Tensor) -> Tensor:
+        high = self.high_norm(high.transpose(1, 2)).transpose(1, 2)[:, None]
+        low = self.low_norm(low.transpose(1, 2)).transpose(1, 2)[:, None]
+        tall = self.high(high).transpose(2, 3).flatten(1, 2)
+        deep = self.low(low).transpose(2, 3).flatten(1, 2)
+        return self.time(torch.cat([self.high_out(tall), self.low_out(deep)], 1) + self.place)
+
+
+class Head(nn.Module):
+    """Joins hidden states of the ear and features of the trunk into scores before the sigmoid.
+
+    Output: (scores [batch, labels], the ear's own scores, the trunk's own scores); the latter two serve training.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        count = len(LABELS)
+        self.norm = nn.BatchNorm1d(FEATURES)
+        self.trunk = nn.Sequential(nn.Dropout(0.3), nn.Linear(FEATURES, 192), nn.ReLU(), nn.Dropout(0.2))
+        self.trunk_out = nn.Linear(192, count)
+        self.frame = nn.Conv1d(Ear.WIDTH, 2 * count, 1)
+        self.join = nn.Sequential(nn.Linear(192 + 2 * Ear.WIDTH, 128), nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, count))
+
+    def forward(self, hidden: Tensor, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        scores, weight = self.frame(hidden).chunk(2, 1)
+        heard = (scores * torch.softmax(weight, 2)).sum(2)
+        known = self.trunk(self.norm(features))
+        told = self.trunk_out(known)
+        joined = self.join(torch.cat([known, hidden.mean(2), hidden.amax(2)], 1))
+        return joined + heard + told, heard, told
+
+
+def pool(trunk: dict[str, Tensor]) -> Tensor:
+    """What the trunk says of the whole window: [batch, FEATURES]."""
+    grid, hidden, events = trunk["map"], trunk["hidden"], trunk["events"]
+    parts = [grid.mean((2, 3)), grid.amax((2, 3)), trunk["classes"], hidden.mean(1), hidden.amax(1)]
+    return torch.cat([*parts, events.mean(1), events.amax(1)], 1)
+
+
+class Listener(nn.Module):
+    """Audio to everything that the trainable part needs, nothing in it trainable.
+
+    Input [batch, 32000] at 32 kHz. Output: (high, low, features, presence).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.level, self.halve, self.bands, self.trunk = Level(), Halve(), Bands(), Trunk()
+        for parameter in self.parameters():
+            parameter.requires_grad = False
+
+    def forward(self, audio: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        audio, presence = self.level(audio)
+        halved = self.halve(audio)
+        high, low = self.bands(audio, halved)
+        return high, low, pool(self.trunk(halved)), presence
+
+
+class Judge(nn.Module):
+    """The trainable part: ear and head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ear, self.head = Ear(), Head()
+
+    def forward(self, high: Tensor, low: Tensor, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        scores: tuple[Tensor, Tensor, Tensor] = self.head(self.ear(high, low), features)
+        return scores
+
+
+class Classifier(nn.Module):
+    """The whole: audio [batch, 32000] at 32 kHz -> calibrated probabilities [batch, labels].
+
+    Calibration is Platt's: sigmoid(slope * score + offset), one pair a label; silence scales all of it to 0.
+    """
+
+    slope: Tensor
+    offset: Tensor
+
+    def __init__(self, listener: Listener, judge: nn.Module) -> None:
+        super().__init__()
+        self.listener, self.judge = listener, judge
+        self.register_buffer("slope", torch.ones(len(LABELS)))
+        self.register_buffer("offset", torch.zeros(len(LABELS)))
+
+    def forward(self, audio: Tensor) -> Tensor:
+        high, low, features, presence = self.listener(audio)
+        scores = self.judge(high, low, features)[0]
+        return torch.sigmoid(scores * self.slope + self.offset) * presence
