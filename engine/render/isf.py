@@ -7,8 +7,9 @@ KEYWORDS, the words a scene pictures, and `#include "file.glsl"`, which is resol
 
 import ast
 import math
+import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -180,14 +181,28 @@ def size(expression: str | float, width: int, height: int, values: Mapping[str, 
     try:
         tree = ast.parse(re.sub(r"\$(\w+)", r"\1", str(expression)), mode="eval")
         pixels = _value(tree.body, names)
-    except (SyntaxError, ValueError, ZeroDivisionError, KeyError, OverflowError):
+    except (SyntaxError, ValueError, TypeError, ArithmeticError, KeyError):
         raise RenderError(f"{expression!r} is not a pass size") from None
     if not math.isfinite(pixels):
         raise RenderError(f"{expression!r} is not a pass size")
     return max(1, min(16384, int(pixels)))
 
 
-_FUNCTIONS = {"floor": math.floor, "ceil": math.ceil, "min": min, "max": max, "round": round, "sqrt": math.sqrt}
+_SIGNS: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Mod: operator.mod,
+}
+_FUNCTIONS: dict[str, Callable[..., float]] = {
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "round": round,
+    "min": min,
+    "max": max,
+    "sqrt": math.sqrt,
+}
 
 
 def _value(node: ast.expr, names: Mapping[str, float]) -> float:
@@ -199,21 +214,10 @@ def _value(node: ast.expr, names: Mapping[str, float]) -> float:
             return names[name]
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_value(operand, names)
-        case ast.BinOp(left=left, op=operator, right=right):
-            a, b = _value(left, names), _value(right, names)
-            match operator:
-                case ast.Add():
-                    return a + b
-                case ast.Sub():
-                    return a - b
-                case ast.Mult():
-                    return a * b
-                case ast.Div():
-                    return a / b
-                case ast.Mod():
-                    return a % b
+        case ast.BinOp(left=left, op=sign, right=right):
+            return float(_SIGNS[type(sign)](_value(left, names), _value(right, names)))
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
-            return float(_FUNCTIONS[name](*(_value(each, names) for each in args)))  # type: ignore[operator]
+            return float(_FUNCTIONS[name](*(_value(each, names) for each in args)))
     raise ValueError(ast.dump(node))
 
 

@@ -79,7 +79,11 @@ def ramps(palette: Sequence[str]) -> NDArray[np.uint8]:
         turned = [a * np.cos(angle) - b * np.sin(angle), a * np.sin(angle) + b * np.cos(angle)]
         labs.append(np.array([lightness, *turned]))
     rows = [_ramp(lab) for lab in labs]
-    return np.round(srgb(np.stack(rows)) * 255.0).astype(np.uint8)
+    inside = oklab(srgb(np.stack(rows)))  # drawing a colour into the gamut leaves creases: smooth them
+    padded = np.pad(inside, ((0, 0), (STEPS // 8, STEPS // 8), (0, 0)), mode="edge")
+    window = np.hanning(STEPS // 4 + 1)
+    smooth = np.apply_along_axis(np.convolve, 1, padded, window / window.sum(), mode="valid")
+    return np.round(srgb(smooth) * 255.0).astype(np.uint8)
 
 
 def _ramp(lab: NDArray[np.float64]) -> NDArray[np.float64]:

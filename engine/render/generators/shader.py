@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import moderngl
 import numpy as np
@@ -33,7 +33,8 @@ class ShaderGenerator:
         if not self.scenes:
             raise RenderError(f"{folder}: no scenes (*.fs) there")
         try:
-            self._gl = moderngl.create_context(standalone=True, backend="egl")
+            headless: Any = {"backend": "egl"}
+            self._gl = moderngl.create_context(standalone=True, **headless)
         except Exception as error:  # noqa: BLE001 - moderngl raises bare Exception
             raise ModelError(
                 f"no OpenGL without a screen ({error}): install Debian's libegl1 and libgl1-mesa-dri"
@@ -61,7 +62,7 @@ class ShaderGenerator:
         scene = choose(self.scenes, job.keywords, job.seed)
         with self._gl:
             program = self.program(scene)
-        return ShaderRendering(self._gl, self._corners, program, scene, job, cancelled)
+        return ShaderRendering(_Canvas(self._gl, self._corners), program, scene, job, cancelled)
 
     def program(self, scene: isf.Scene) -> moderngl.Program:
         """The compiled scene; compiled once.
@@ -81,47 +82,45 @@ class ShaderGenerator:
         self._gl.release()
 
 
+class _Canvas(NamedTuple):
+    gl: moderngl.Context
+    corners: moderngl.Buffer  # of the triangle that covers the picture
+
+
 class ShaderRendering:
     """The frames of one job, drawn one at a time."""
 
     def __init__(
-        self,
-        gl: moderngl.Context,
-        corners: moderngl.Buffer,
-        program: moderngl.Program,
-        scene: isf.Scene,
-        job: Job,
-        cancelled: Callable[[], bool],
+        self, canvas: "_Canvas", program: Any, scene: isf.Scene, job: Job, cancelled: Callable[[], bool]
     ) -> None:
         self.fps = job.fps
         self.count = max(1, round(job.seconds * job.fps))
         self.scene = scene
-        self._gl, self._corners, self._program, self._job, self._cancelled = gl, corners, program, job, cancelled
+        self._canvas, self._program, self._job, self._cancelled = canvas, program, job, cancelled
 
     def __iter__(self) -> Iterator[Frame]:
-        with self._gl:
-            stage = _Stage(self._gl, self._corners, self._program, self.scene, self._job)
+        with self._canvas.gl:
+            stage = _Stage(self._canvas, self._program, self.scene, self._job)
         try:
             for index in range(self.count):
                 if self._cancelled():
                     raise Cancelled
-                with self._gl:
+                with self._canvas.gl:
                     frame = stage.draw(index)
                 yield frame
         finally:
-            with self._gl:
+            with self._canvas.gl:
                 stage.release()
 
 
 class _Stage:
     """The textures, buffers and uniforms of one job."""
 
-    def __init__(
-        self, gl: moderngl.Context, corners: moderngl.Buffer, program: moderngl.Program, scene: isf.Scene, job: Job
-    ) -> None:
+    def __init__(self, canvas: "_Canvas", program: Any, scene: isf.Scene, job: Job) -> None:
+        gl = canvas.gl
         self._gl, self._program, self._scene, self._job = gl, program, scene, job
         self._owned: list[Any] = []
-        self._triangle = self._own(gl.vertex_array(program, corners, "corner"))
+        self._triangle = self._own(gl.vertex_array(program, canvas.corners, "corner"))
         self._picture = self._own(gl.simple_framebuffer((job.width, job.height), 4))
         values = input_values(scene, job)
         floats = {name: value for name, value in values.items() if isinstance(value, float)}
@@ -137,7 +136,6 @@ class _Stage:
                 self._textures[item.name] = self._own(self._image(item.name))
         for name, value in values.items():
             self._set(name, value)
-        self._date = 0.0
 
     def draw(self, index: int) -> Frame:
         """Draw frame `index`; frames are drawn in order, because persistent buffers remember."""
@@ -225,8 +223,10 @@ class _Buffer:
         self._shown = 1 - self._shown
 
     def release(self) -> None:
-        for each in (*self._framebuffers, *self._textures):
-            each.release()
+        for framebuffer in self._framebuffers:
+            framebuffer.release()
+        for texture in self._textures:
+            texture.release()
 
 
 def input_values(scene: isf.Scene, job: Job) -> dict[str, Any]:

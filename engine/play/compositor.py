@@ -1,0 +1,137 @@
+"""The picture as a function of song time: the shot's clip frame, the transition into it, the reaction on top."""
+
+import bisect
+import math
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.play.blend import Tween
+from engine.play.clips import ClipReader
+from engine.play.light import Reactions
+from engine.play.reaction import Reactor
+
+Frame = NDArray[np.uint8]  # height x width x 3, RGB, top row first
+
+FADE_S = 0.3  # crossfade into a shot
+_HARD = 0.55  # a shot that begins on an onset or beat at least this strong is cut to, not faded
+_SLOW = 1.5  # clips with fewer frames than one per this many pictures get pictures in between
+_OPEN = 3  # clip files kept open: the present one, the one before, one to come
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """A clip on the song's time line, in seconds."""
+
+    start: float
+    end: float
+    path: Path
+
+
+class Compositor:
+    """`frame(t)` is the picture at `t` seconds of the song. Asking forward in time is the fast path."""
+
+    def __init__(self, width: int, height: int, fps: float, reactions: Reactions, amount: float = 1.0) -> None:
+        """`amount` scales how far the music moves the picture; see `Reactor`."""
+        self.width, self.height, self.fps = width, height, fps
+        self.held = 0  # pictures drawn after the end of the last clip that was there
+        self._reactions = reactions
+        self._reactor = Reactor(width, height, fps, reactions, amount)
+        self._placed: tuple[Placed, ...] = ()
+        self._readers: dict[Path, ClipReader] = {}
+        self._tweens: dict[Path, Tween] = {}
+
+    def place(self, start_s: float, end_s: float, clip_path: Path) -> None:
+        """Show the clip from `start_s` to `end_s`, from its first frame to its last; replaces one at the same start.
+
+        Raises:
+            ValueError: a span that is empty or not finite.
+        """
+        if not (math.isfinite(start_s) and math.isfinite(end_s) and end_s > start_s):
+            raise ValueError(f"a clip cannot be shown from {start_s} to {end_s} s")
+        others = [each for each in self._placed if each.start != start_s]
+        self._placed = tuple(sorted([*others, Placed(start_s, end_s, clip_path)], key=lambda each: each.start))
+
+    def frame(self, t: float) -> Frame:
+        """The picture at `t` seconds; uint8, height x width x 3, RGB.
+
+        Raises:
+            RenderError: a clip is damaged.
+        """
+        return self._reactor.move(self._still(t), t)
+
+    def close(self) -> None:
+        """Release the clip files."""
+        for reader in self._readers.values():
+            reader.close()
+        self._readers.clear()
+        self._tweens.clear()
+
+    def _still(self, t: float) -> Frame:
+        placed = self._placed
+        index = bisect.bisect_right([each.start for each in placed], t + 1e-6) - 1
+        if index < 0:
+            return self._calm(t)
+        now = placed[index]
+        if t > now.end + 0.5 / self.fps:
+            self.held += 1
+        picture = self._picture(now, t)
+        share = (t - now.start) / FADE_S
+        if share >= 1.0 or index == 0 or self._hard(now.start):
+            return picture
+        share = share * share * (3.0 - 2.0 * share)
+        before = self._picture(placed[index - 1], now.start)  # its last frame, held while it fades
+        return np.asarray(cv2.addWeighted(before, 1.0 - share, picture, share, 0.0), dtype=np.uint8)
+
+    def _hard(self, start: float) -> bool:
+        """Whether something is struck where the shot begins."""
+        spans = (start, start + 1.0 / self.fps)
+        return any(max(now.onset, now.beat) >= _HARD for now in map(self._reactions.at, spans))
+
+    def _picture(self, placed: Placed, t: float) -> Frame:
+        """The clip's picture at `t`, filling the frame."""
+        reader = self._reader(placed.path)
+        share = min(max((t - placed.start) / (placed.end - placed.start), 0.0), 1.0)
+        # frame k of n covers [k / n, (k + 1) / n) of the shot
+        position = min(share * reader.count, reader.count - 1.0)
+        clip_frames_per_picture = reader.count / ((placed.end - placed.start) * self.fps)
+        if clip_frames_per_picture * _SLOW >= 1.0:
+            return self._fill(reader.frame(math.floor(position + 1e-6)))
+        first = math.floor(position)
+        rest = position - first
+        if rest < 0.02:
+            return self._fill(reader.frame(first))
+        tween = self._tweens[placed.path]
+        return self._fill(tween.between(reader.frame(first), reader.frame(first + 1), rest, (first, first + 1)))
+
+    def _reader(self, path: Path) -> ClipReader:
+        reader = self._readers.pop(path, None) or ClipReader(path)
+        self._readers[path] = reader  # most recently used last
+        self._tweens.setdefault(path, Tween())
+        while len(self._readers) > _OPEN:
+            oldest = next(iter(self._readers))
+            self._readers.pop(oldest).close()
+            del self._tweens[oldest]
+        return reader
+
+    def _fill(self, picture: Frame) -> Frame:
+        """Scale so that the picture covers the frame, cut off what is over on both sides."""
+        height, width = picture.shape[:2]
+        if (width, height) == (self.width, self.height):
+            return picture
+        scale = max(self.width / width, self.height / height)
+        wide, high = min(width, round(self.width / scale)), min(height, round(self.height / scale))
+        x, y = (width - wide) // 2, (height - high) // 2
+        part = picture[y : y + high, x : x + wide]
+        method = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC
+        return np.asarray(cv2.resize(part, (self.width, self.height), interpolation=method), dtype=np.uint8)
+
+    def _calm(self, t: float) -> Frame:
+        """Before the first clip: a dim field of light that drifts."""
+        x, y = np.meshgrid(np.linspace(-1, 1, 32), np.linspace(-1, 1, 18))
+        light = np.exp(-((x - 0.5 * math.sin(0.7 * t)) ** 2 + (y - 0.3 * math.cos(0.9 * t)) ** 2) * 1.5)
+        tint = np.array([70.0, 80.0, 110.0])
+        small = (18.0 + light[..., None] * tint).astype(np.uint8)
+        return np.asarray(cv2.resize(small, (self.width, self.height), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)

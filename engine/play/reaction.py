@@ -1,0 +1,89 @@
+"""The fast clock: what is heard at this moment moves the picture that is on screen."""
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.play.light import Light, Reactions
+
+Frame = NDArray[np.uint8]  # height x width x 3, RGB, top row first
+
+_GRAINS = 5  # noise fields, shown in turn at shifting places
+
+
+class Reactor:
+    """Moves a picture with the music: light on onsets, zoom on kick and beat, colour fringes on highs, grain.
+
+    A function of the picture and the time; nothing is remembered from frame to frame.
+    """
+
+    def __init__(self, width: int, height: int, fps: float, reactions: Reactions, amount: float = 1.0) -> None:
+        """`amount` scales every movement: 0 leaves pictures as they are, 1 is the default, 2 is a lot."""
+        self._width, self._height, self._fps, self._amount = width, height, fps, amount
+        self._reactions = reactions
+        self._light = Light(reactions, fps)
+        y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+        radius2 = ((x / width - 0.5) ** 2 + (y / height - 0.5) ** 2) * 2.0  # 0 in the centre, 1 in the corners
+        shade = 255.0 * (1.0 - min(1.0, 0.28 * amount) * radius2**1.3)
+        self._vignette = np.repeat(shade.astype(np.uint8)[..., None], 3, axis=2)
+        random = np.random.default_rng(1)
+        size = (_GRAINS, height + 16, width + 16, 1)
+        grain = np.clip(random.normal(128.0, 34.0, size), 0, 255).astype(np.uint8)
+        self._grain = np.repeat(grain, 3, axis=3)
+
+    def move(self, frame: Frame, time: float) -> Frame:
+        """`frame` as it is seen at `time` seconds of the song; same shape, a new array."""
+        if self._amount == 0.0:
+            return frame.copy()
+        now = self._reactions.at(time)
+        end = self._reactions.at(time + 1.0 / self._fps - 1e-6)  # an onset belongs to the frame that contains it
+        onset = max(now.onset, end.onset)
+        beat = max(now.beat, end.beat)
+        light = self._light.at(time)
+        moved = self._warp(frame, time, low=now.low, high=now.high, onset=onset, beat=beat)
+        moved = self._brighten(moved, light, now.level)
+        moved = cv2.multiply(moved, self._vignette, scale=1.0 / 255.0)
+        return self._grained(moved, time, 0.03 + 0.05 * now.high)
+
+    def _warp(self, frame: Frame, time: float, *, low: float, high: float, onset: float, beat: float) -> Frame:
+        """Zoom and turn about the centre, red and blue a little apart towards the edges."""
+        amount = self._amount
+        punch = 0.030 * onset * (0.4 + 0.6 * low) + 0.022 * beat + 0.018 * low * low
+        zoom = 1.012 + amount * (punch + 0.006 * math.sin(0.9 * time))
+        angle = amount * (0.35 * math.sin(0.53 * time) + 0.25 * onset * math.sin(5.1 * time))
+        fringe = amount * 0.0055 * (high * high + 0.5 * onset)
+        centre = ((self._width - 1) / 2.0, (self._height - 1) / 2.0)
+        planes = [
+            cv2.warpAffine(
+                plane,
+                cv2.getRotationMatrix2D(centre, angle, zoom * (1.0 + side * fringe)),
+                (self._width, self._height),
+                flags=cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REFLECT_101,
+            )
+            for plane, side in zip(cv2.split(frame), (1.0, 0.0, -1.0), strict=True)
+        ]
+        return np.asarray(cv2.merge(planes), dtype=np.uint8)
+
+    def _brighten(self, frame: Frame, light: float, level: float) -> Frame:
+        """Exposure follows loudness a little; a pulse of light is screened over the picture and blooms."""
+        lift = min(0.75, 0.30 * light * self._amount)
+        exposure = 1.0 - 0.10 * min(1.0, self._amount) * (1.0 - level)
+        values = np.arange(256, dtype=np.float32) * (exposure / 255.0)
+        table = 255.0 * (1.0 - (1.0 - values) * (1.0 - lift))
+        bright = cv2.LUT(frame, np.clip(table, 0, 255).astype(np.uint8))
+        if light < 0.05:
+            return np.asarray(bright, dtype=np.uint8)
+        small = cv2.resize(bright, (max(1, self._width // 8), max(1, self._height // 8)), interpolation=cv2.INTER_AREA)
+        glow = cv2.resize(cv2.GaussianBlur(small, (0, 0), 3.0), (self._width, self._height))
+        share = min(0.4, 0.22 * light * self._amount)
+        return np.asarray(cv2.addWeighted(bright, 1.0, glow, share, -90.0 * share), dtype=np.uint8)
+
+    def _grained(self, frame: Frame, time: float, strength: float) -> Frame:
+        number = round(time * self._fps)
+        x, y = (number * 7) % 16, (number * 11) % 16
+        noise = self._grain[number % _GRAINS, y : y + self._height, x : x + self._width]
+        share = strength * self._amount
+        return np.asarray(cv2.addWeighted(frame, 1.0, noise, share, -128.0 * share), dtype=np.uint8)
