@@ -1,0 +1,1 @@
+"""Data of the content language: named colours, the vocabulary and its word vectors, words that are not shown."""
