@@ -1,0 +1,55 @@
+"""The picture on the audio's clock: draw the next frame in time, skip what is past, count both."""
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from engine.play.clock import Clock
+from engine.play.sinks import Frame, Sink
+
+
+class Drawing(Protocol):
+    """The picture as a function of song time; `Compositor` is one."""
+
+    fps: float
+
+    def frame(self, t: float) -> Frame: ...
+
+
+class Played(msgspec.Struct, frozen=True):
+    """What became of the pictures of a song."""
+
+    drawn: int
+    late: int  # shown more than one frame after their time
+    skipped: int  # never drawn, because their time was past
+
+
+async def play(drawing: Drawing, clock: Clock, sink: Sink, stop: Callable[[], bool] = lambda: False) -> Played:
+    """Show `drawing` in `sink` until the clock has finished or `stop` says so; the clock runs already.
+
+    Each picture is drawn in a thread just before its time, so that a live reaction is as fresh as can be, and
+    shown on it.
+    """
+    fps = drawing.fps
+    drawn = late = skipped = 0
+    previous = -1
+    effort = 0.0  # s that a picture takes to draw, smoothed
+    while not clock.finished() and not stop():
+        now = clock.time()
+        number = max(previous + 1, math.floor(now * fps + 1e-6))
+        await clock.sleep(number / fps - effort - now)
+        begun = clock.time()
+        picture = await asyncio.to_thread(drawing.frame, number / fps)
+        effort += 0.1 * (min(clock.time() - begun, 1.0 / fps) - effort)
+        await clock.sleep(number / fps - clock.time())
+        if clock.finished():
+            break
+        late += clock.time() > (number + 1) / fps + 1e-6
+        sink.write(picture)
+        skipped += number - previous - 1
+        previous = number
+        drawn += 1
+    return Played(drawn, late, skipped)

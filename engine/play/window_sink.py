@@ -1,0 +1,61 @@
+"""An OpenCV window that shows the pictures and takes keys: q or Esc ends, f fills the screen, space pauses."""
+
+import os
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import cv2
+
+from engine.errors import OutputError
+from engine.play.sinks import Frame
+
+
+class WindowSink:
+    """Shows pictures; `quit` is true once the person has closed the window or pressed q or Esc."""
+
+    def __init__(self, title: str, width: int, height: int, on_space: Callable[[], None] = lambda: None) -> None:
+        """`on_space` is called when space is pressed.
+
+        Raises:
+            OutputError: there is no screen.
+        """
+        if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            raise OutputError("there is no screen to show a window on: use `aimv export` to write a video file")
+        self.quit = False
+        self._title, self._on_space, self._full = title, on_space, False
+        try:
+            cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+            cv2.resizeWindow(title, width, height)
+        except cv2.error as error:
+            raise OutputError(f"a window cannot be opened ({error.err}): use `aimv export`") from None
+
+    def write(self, frame: Frame) -> None:
+        """Show `frame` and look at the keys pressed since the last one."""
+        if self.quit:
+            return
+        cv2.imshow(self._title, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        match cv2.pollKey() & 0xFF:
+            case 27 | 113:  # Esc, q
+                self.quit = True
+            case 102:  # f
+                self._full = not self._full
+                flag = cv2.WINDOW_FULLSCREEN if self._full else cv2.WINDOW_NORMAL
+                cv2.setWindowProperty(self._title, cv2.WND_PROP_FULLSCREEN, flag)
+            case 32:
+                self._on_space()
+        if cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1.0:
+            self.quit = True
+
+    def close(self) -> None:
+        """Close the window."""
+        cv2.destroyAllWindows()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
