@@ -133,4 +133,5 @@ class AudioClock:
         if not 0.0 < delay < 2.0:  # some hosts do not say
             delay = self._stream.latency
         self._position = position + len(part)
-        self._mark = (position, len(part), time.perf_counter(), delay)
+        if len(part):  # silence after the end or in a pause is no song
+            self._mark = (position, len(part), time.perf_counter(), delay)
