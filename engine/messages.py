@@ -29,7 +29,8 @@ class Job(msgspec.Struct, frozen=True, tag="job"):
     @property
     def id(self) -> str:
         """Content address: equal jobs have equal ids, on every machine (hex, 32 characters)."""
-        data = msgspec.json.encode((CLIP_FORMAT, self), order="deterministic")
+        exact = msgspec.structs.replace(self, fps=float(self.fps), seconds=float(self.seconds))  # 8 is 8.0
+        data = msgspec.json.encode((CLIP_FORMAT, exact), order="deterministic")
         return hashlib.sha256(data).hexdigest()[:32]
 
 

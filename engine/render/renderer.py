@@ -50,7 +50,6 @@ FROZEN_SECONDS = 3.0  # silence after which a working process counts as frozen
 _LOADING_SECONDS = 120.0  # the same while its generator loads: imports may hold Python's lock for long
 _WATCH_SECONDS = 0.25
 _IDLE_BEATS = 3  # a worker that says so often that it is idle never got its job
-_MAX_PAUSE_SECONDS = 5.0  # before another start after repeated deaths
 
 State = Literal["starting", "ready", "rendering", "lost"]
 
@@ -90,6 +89,7 @@ class _Worker:
     order: _Order | None = None
     acked: bool = False
     idle_beats: int = 0
+    unfit: AimvError | None = None  # why its generator cannot be loaded
 
 
 class Renderer:
@@ -166,7 +166,7 @@ class Renderer:
         """
         if clip := self._store.get(job):
             return clip
-        if self._failure:
+        if self._failure and not self._supervisors:
             raise self._failure
         order = self._accept(job, float("inf") if deadline is None else deadline)
         order.waiters += 1
@@ -244,7 +244,7 @@ class Renderer:
             case Done(job_id, elapsed) if worker.order and worker.order.job_id == job_id:
                 self._finish(worker, worker.order, elapsed)
             case Failed(""):
-                self._failure = message.error()
+                worker.unfit = message.error()
             case Failed(job_id) if worker.order and worker.order.job_id == job_id:
                 self._settle(job_id, message.error())
                 self._idle(worker)
@@ -313,9 +313,12 @@ class Renderer:
         self._on_worker(WorkerEvent(worker.index, state, worker.process.pid, detail))
 
     async def _supervise(self, index: int) -> None:
-        """Keep one worker alive, until its generator turns out not to load."""
+        """Keep one worker alive, until its generator turns out not to load or it dies again and again in starting."""
         starts, stillborn = 0, 0
-        while self._failure is None:
+        failure: AimvError | None = None
+        while failure is None:
+            if stillborn:
+                await asyncio.sleep(0.5 * 2**stillborn)
             starts += 1
             name = f"{index}-{starts}"
             process = await RenderProcess.start(
@@ -335,12 +338,13 @@ class Renderer:
                 await process.end()
             stillborn = stillborn + 1 if worker.state == "starting" else 0
             self._lose(worker, reason)
+            failure = worker.unfit
             if stillborn >= MAX_DEATHS:
-                self._failure = RenderError(f"the render process does not start: it {reason}")
-            await asyncio.sleep(min(_MAX_PAUSE_SECONDS, 0.5 * 2**stillborn) if stillborn else 0)
+                failure = failure or RenderError(f"the render process does not start: it {reason}")
+        self._failure = failure
         self._supervisors -= 1
         if not self._supervisors:
-            self._fail_all(self._failure)
+            self._fail_all(failure)
 
     def _lose(self, worker: _Worker, reason: str) -> None:
         del self._workers[worker.name]
