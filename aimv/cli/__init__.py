@@ -1,0 +1,55 @@
+"""The `aimv` command: parses, calls, and turns every expected failure into one line and an exit status."""
+
+import os
+import signal
+import sys
+from typing import NoReturn
+
+import click
+import typer
+from rich.console import Console
+
+from aimv.cli.hear import listen, sentence
+from aimv.cli.models import models
+from aimv.cli.video import export, play, score
+from engine.errors import AimvError
+
+app = typer.Typer(
+    name="aimv",
+    help="AIMV listens to a song and makes its music video: instruments, lyrics, loudness and colour become one "
+    "sentence per shot, and the sentences become pictures that move with the music.",
+    epilog="Start with: aimv export song.wav -o song.mp4",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for command in (listen, sentence, score, export, play, models):
+    app.command()(command)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: 0 done, 1 it failed, 2 it was asked for wrongly, 130 it was stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as cleanly as Ctrl-C does
+    try:
+        status = app(standalone_mode=False)
+    except click.UsageError as error:
+        hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
+        _fail(f"{error.format_message()}{hint}", 2)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("stopped; nothing half-written was left. `aimv export` goes on from here with --resume.", 130)
+    except click.ClickException as error:
+        _fail(error.format_message(), 1)
+    except AimvError as error:
+        _fail(str(error), error.exit_status)
+    except BrokenPipeError:  # the reader (head, a pager) has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except MemoryError:
+        _fail("there is not enough memory for this song: use a shorter or a mono file", 1)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(f"aimv: {' '.join(message.split())}")
+    sys.exit(status)

@@ -1,0 +1,35 @@
+"""Options that several commands share, and their parsing."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.errors import UsageError
+
+SongFile = Annotated[Path, typer.Argument(help="A sound file: wav, flac, mp3, ogg, m4a; any rate.", metavar="FILE")]
+Seed = Annotated[int, typer.Option(help="The number all chance comes from; the same one gives the same result.")]
+Language = Annotated[
+    str, typer.Option(help="Language that is sung, as en, es, fr, de, ...; auto listens for it.", metavar="LANG")
+]
+Whisper = Annotated[
+    str, typer.Option(help="Whisper model: a name that `aimv models` lists, a hub id or a folder.", metavar="MODEL")
+]
+
+
+def spoken_language(given: str) -> str | None:
+    """The ISO 639-1 code of `--language`, None for auto."""
+    code = given.strip().lower()
+    if code == "auto":
+        return None
+    if not 2 <= len(code) <= 3 or not code.isalpha():
+        raise UsageError(f"there is no language {given!r}: give a code such as en, es, fr, de, or auto")
+    return code
+
+
+def size_of(given: str) -> tuple[int, int]:
+    """(width, height) in pixels of `--size`."""
+    width, _, height = given.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise UsageError(f"a size of {given!r} cannot be read: give WIDTHxHEIGHT, for example 1280x720")
+    return int(width[:6]), int(height[:6])

@@ -1,0 +1,77 @@
+"""Progress of long work on the terminal: what is being done and how long it will take."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from engine.pipeline import Progress as Told
+
+console = Console(stderr=True, highlight=False)
+
+
+def _bars() -> Progress:
+    return Progress(
+        TextColumn("{task.description:10}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[detail]:14}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+@contextlib.contextmanager
+def listening_bar() -> Iterator[Callable[[float, float], None]]:
+    """A bar for listening; takes the seconds heard and the song's length."""
+    with _bars() as bars:
+        task = bars.add_task("listening", total=None, detail="")
+
+        def told(done: float, total: float) -> None:
+            bars.update(task, completed=done, total=total, detail=f"{done:.0f} of {total:.0f} s")
+
+        yield told
+
+
+class VideoBars(Told):
+    """Bars for listening, rendering and writing, which go on side by side."""
+
+    def __init__(self) -> None:
+        self._bars = _bars()
+        self._planned = 0
+        self._length = 0.0
+        self._listening = self._bars.add_task("listening", total=None, detail="")
+        self._rendering = self._bars.add_task("rendering", total=None, detail="")
+        self._writing = self._bars.add_task("writing", total=None, detail="", visible=False)
+
+    def lasts(self, song: float, shown: float) -> None:
+        """The lengths in s of the song and of what is shown of it."""
+        self._length = shown
+        self._bars.update(self._listening, total=song)
+        self._bars.update(self._writing, total=shown)
+
+    def heard(self, until: float) -> None:
+        self._bars.update(self._listening, completed=until, detail=f"{until:.0f} s of song")
+
+    def planned(self, cues: int) -> None:
+        self._planned = cues
+
+    def rendering(self, finished: float) -> None:
+        self._bars.update(
+            self._rendering, completed=finished, total=self._planned, detail=f"{finished:.1f} of {self._planned} shots"
+        )
+
+    def shown(self, until: float) -> None:
+        self._bars.update(self._writing, completed=until, visible=True, detail=f"{until:.0f} of {self._length:.0f} s")
+
+    def __enter__(self) -> "VideoBars":
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()

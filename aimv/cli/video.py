@@ -1,0 +1,154 @@
+"""`aimv score`, `aimv export` and `aimv play`: from a song to its shots and its video."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aimv import show
+from aimv.cli.options import Language, Seed, SongFile, Whisper, size_of, spoken_language
+from aimv.cli.progress import VideoBars, console
+from aimv.listening import WHISPER
+from aimv.scorefile import SUFFIX, is_score
+from aimv.show import Settings
+from engine.errors import UsageError
+from engine.files import check_writable
+from engine.render.generators.choose import Choice
+from engine.render.renderer import WorkerEvent
+
+SongOrScore = Annotated[
+    Path, typer.Argument(help="A sound file, or a score made by `aimv score` (.score.jsonl).", metavar="FILE")
+]
+Style = Annotated[str, typer.Option(help='Words added to every sentence, such as "oil painting".', metavar="TEXT")]
+Generator = Annotated[str, typer.Option(help="What makes the pictures: auto, shader or cogvideox.")]
+Model = Annotated[
+    str, typer.Option(help="For cogvideox: a hub id or a folder of a CogVideoX pipeline.", metavar="ID_OR_FOLDER")
+]
+Size = Annotated[str, typer.Option(help="Width and height in pixels.", metavar="WxH")]
+Fps = Annotated[float, typer.Option(help="Frames a second, 1 to 120.", metavar="N")]
+
+
+def score(
+    file: SongFile,
+    out: Annotated[Path | None, typer.Option("-o", help="Where to write it.", metavar="SONG.score.jsonl")] = None,
+    style: Style = "",
+    language: Language = "auto",
+    whisper: Whisper = WHISPER,
+    seed: Seed = 0,
+) -> None:
+    """Write the score of a song: its shots with their sentences, one a line, to read and to edit.
+
+    `aimv export` and `aimv play` take the score in place of the song.
+
+    [dim]Examples:[/dim]
+
+        aimv score song.wav -o song.score.jsonl
+        aimv export song.score.jsonl -o song.mp4
+    """
+    out = out or Path(file.with_suffix("").name + SUFFIX)
+    if not is_score(out):
+        raise UsageError(f"{out} is not named as a score: give -o a name that ends in {SUFFIX}")
+    check_writable(out)
+    settings = Settings(style=style, language=spoken_language(language), whisper=whisper, seed=seed)
+    with VideoBars() as bars:
+        made = show.score(file, settings, progress=bars)
+    made.write(out)
+    console.print(f"{out}: {len(made.shots)} shots")
+
+
+def export(
+    file: SongOrScore,
+    out: Annotated[Path | None, typer.Option("-o", help="The video; without it, FILE's name with .mp4.")] = None,
+    generator: Generator = "auto",
+    model: Model = "",
+    style: Style = "",
+    size: Size = "1280x720",
+    fps: Fps = 24.0,
+    start: Annotated[float, typer.Option(help="Begin at this second of the song.", metavar="S")] = 0.0,
+    duration: Annotated[float | None, typer.Option(help="Only this many seconds.", metavar="S")] = None,
+    language: Language = "auto",
+    whisper: Whisper = WHISPER,
+    seed: Seed = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an export that was stopped.")] = False,
+) -> None:
+    """Make the music video of a song or a score: H.264 and the song's own sound, written whole or not at all.
+
+    Finished clips are kept and reused, so that nothing is rendered twice.
+
+    [dim]Examples:[/dim]
+
+        aimv export song.wav -o song.mp4
+        aimv export song.wav --style "ink on paper" --size 640x360 --start 30 --duration 15
+        aimv export song.score.jsonl --generator cogvideox --model zai-org/CogVideoX-2b
+    """
+    settings = _settings(generator, model, style, size, fps, language, whisper, seed)
+    if is_score(file) and style:
+        raise UsageError('a score has a style of its own: edit "style" in its first line')
+    out = out or Path(file.name.removesuffix(SUFFIX) if is_score(file) else file.stem).with_suffix(".mp4")
+    if out.suffix.lower() != ".mp4":
+        raise UsageError(f"{out} is not named as a video: give -o a name that ends in .mp4")
+    with VideoBars() as bars:
+        written = show.export(
+            file,
+            out,
+            settings,
+            start=start,
+            duration=duration,
+            resume=resume,
+            progress=bars,
+            on_choice=_say_choice,
+            on_worker=_say_worker,
+        )
+    console.print(f"{written}")
+
+
+def play(
+    file: SongOrScore,
+    generator: Generator = "auto",
+    model: Model = "",
+    style: Style = "",
+    size: Size = "1280x720",
+    fps: Fps = 30.0,
+    language: Language = "auto",
+    whisper: Whisper = WHISPER,
+    seed: Seed = 0,
+) -> None:
+    """Play a song with its music video in a window; clips are made ahead of the sound.
+
+    Keys: space pauses, f fills the screen, q or Esc ends.
+
+    [dim]Examples:[/dim]
+
+        aimv play song.wav
+        aimv play song.mp3 --size 640x360 --style "stained glass"
+    """
+    settings = _settings(generator, model, style, size, fps, language, whisper, seed)
+    with VideoBars() as bars:
+        played = show.play(file, settings, progress=bars, on_choice=_say_choice, on_worker=_say_worker)
+    console.print(f"{played.drawn} pictures, {played.late} late, {played.skipped} skipped")
+
+
+def _settings(
+    generator: str, model: str, style: str, size: str, fps: float, language: str, whisper: str, seed: int
+) -> Settings:
+    width, height = size_of(size)
+    return Settings(
+        generator=generator,
+        model=model,
+        style=style,
+        width=width,
+        height=height,
+        fps=fps,
+        seed=seed,
+        language=spoken_language(language),
+        whisper=whisper,
+    )
+
+
+def _say_choice(choice: Choice) -> None:
+    console.print(f"generator: {choice.reason}")
+
+
+def _say_worker(event: WorkerEvent) -> None:
+    if event.state == "lost":
+        console.print(f"the render process was lost ({event.detail}); another goes on with its shot")

@@ -1,0 +1,124 @@
+"""The score: a song's shots as a file that a person can read, edit and replay."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from aimv.colour import hex_of_name
+from aimv.shots import Shot
+from engine.errors import UsageError
+from engine.files import sha256_of, whole_file
+
+SUFFIX = ".score.jsonl"
+FORMAT = 1
+
+_T = TypeVar("_T")
+
+
+class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The score's first line: what it is a score of."""
+
+    aimv_score: int
+    song: str  # path, relative to the score's folder where the file lies below it
+    sha256: str  # of the song's file
+    duration: float  # s
+    style: str
+    seed: int
+
+
+class Score(msgspec.Struct, frozen=True):
+    """A song and its shots, in order, without a gap."""
+
+    head: Head
+    shots: tuple[Shot, ...]
+
+    def write(self, path: Path) -> None:
+        """Write the score as JSON Lines, whole or not at all; OutputError if it cannot be written."""
+        head = msgspec.structs.replace(self.head, song=_relative(Path(self.head.song), path.parent))
+        lines = [_line(head), *(_line(shot) for shot in self.shots)]
+        with whole_file(path) as temporary:
+            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    @property
+    def song(self) -> Path:
+        """Where the song lies."""
+        return Path(self.head.song)
+
+    def song_is_same(self) -> bool:
+        """Whether the song's file is still the one that the score was made of."""
+        return self.song.is_file() and sha256_of(self.song) == self.head.sha256
+
+
+def is_score(path: Path) -> bool:
+    """Whether `path` is named like a score."""
+    return path.name.endswith(SUFFIX)
+
+
+def read_score(path: Path) -> Score:
+    """Read a score; `song` becomes a path from here.
+
+    Raises UsageError, naming the line, for anything a score cannot have: a missing field, spans that overlap,
+    leave a gap or leave the song, a colour that does not exist, a song that is not there.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no file {path}: check the name") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read as a score: make it anew with `aimv score`") from error
+    numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    if not numbered:
+        raise UsageError(f"{path} is empty: make it anew with `aimv score`")
+    head = _parse(path, *numbered[0], Head)
+    if head.aimv_score != FORMAT:
+        raise UsageError(f"{path} is a score of format {head.aimv_score}, this AIMV reads {FORMAT}: make it anew")
+    shots: list[Shot] = []
+    for number, line in numbered[1:]:
+        shot = _parse(path, number, line, Shot)
+        before = shots[-1].end if shots else 0.0
+        if not shot.start < shot.end <= head.duration + 0.05:
+            raise _wrong(path, number, f"a shot must end after it starts and within the song's {head.duration:.2f} s")
+        if abs(shot.start - before) > 0.002:
+            raise _wrong(path, number, f"the shot must start where the one before ends, at {before:.3f} s")
+        if not shot.sentence.strip():
+            raise _wrong(path, number, "the sentence is empty")
+        try:
+            hex_of_name(shot.hex)
+        except UsageError as error:
+            raise _wrong(path, number, str(error)) from error
+        shots.append(shot)
+    if not shots or shots[-1].end < head.duration - 0.05:
+        raise _wrong(path, numbered[-1][0], f"the shots must reach the song's end at {head.duration:.3f} s")
+    song = Path(head.song) if Path(head.song).is_absolute() else path.parent / head.song
+    if not song.is_file():
+        raise UsageError(f'{path}: its song {song} is not there: put it back, or correct "song" in line 1')
+    return Score(msgspec.structs.replace(head, song=str(song)), tuple(shots))
+
+
+def head_of(song: Path, duration: float, style: str, seed: int) -> Head:
+    """The head of a new score of `song`."""
+    return Head(FORMAT, str(song), sha256_of(song), round(duration, 3), style, seed)
+
+
+def _line(value: Any) -> str:
+    return json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
+
+
+def _parse(path: Path, number: int, line: str, kind: type[_T]) -> _T:
+    try:
+        return msgspec.json.decode(line, type=kind)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise _wrong(path, number, str(error)) from error
+
+
+def _wrong(path: Path, number: int, what: str) -> UsageError:
+    return UsageError(f"{path}, line {number}: {what}: correct it, or make the score anew with `aimv score`")
+
+
+def _relative(song: Path, folder: Path) -> str:
+    absolute = song.absolute()
+    below = os.path.relpath(absolute, folder.absolute())
+    return str(absolute) if below.startswith("..") else below

@@ -1,0 +1,313 @@
+"""From a song or a score to its music video: exported to a file, or played in a window."""
+
+import asyncio
+import contextlib
+import hashlib
+import itertools
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from aimv.colour import harmony, hex_of_name
+from aimv.listening import WHISPER, Ears, row_of, shot_of
+from aimv.lyrics import thing_sung
+from aimv.scorefile import SUFFIX, Head, Score, head_of, is_score, read_score
+from aimv.shots import Shot, cut_shots
+from engine.audio.envelopes import Envelopes
+from engine.audio.song import Song, load_song
+from engine.errors import AimvError, UsageError
+from engine.files import cache_folder, check_writable
+from engine.listen.hearing import Heard, song_envelopes
+from engine.messages import Job
+from engine.pipeline import Cue, Progress, Rendering, in_thread, perform, write
+from engine.play.clock import AudioClock
+from engine.play.compositor import Compositor
+from engine.play.file_sink import FileSink
+from engine.play.player import Played
+from engine.play.window_sink import WindowSink
+from engine.render.generators.choose import Choice, choose
+from engine.render.renderer import Renderer, WorkerEvent
+from engine.render.store import ClipStore
+
+_T = TypeVar("_T")
+
+STORE_BYTES = 4 * 2**30  # clips kept for reuse
+LEAD_S = 4.0  # of clips before playing starts
+LARGEST = 7680
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a video is to look. Every value is checked by `check`."""
+
+    generator: str = "auto"  # auto | shader | cogvideox
+    model: str = ""  # hub id or folder, for cogvideox
+    style: str = ""  # added to every sentence
+    width: int = 1280  # pixels, even
+    height: int = 720
+    fps: float = 24.0
+    seed: int = 0
+    language: str | None = None  # ISO 639-1; None detects it
+    whisper: str = WHISPER
+
+    def check(self) -> None:
+        """Raise UsageError for a value that cannot be."""
+        for side in (self.width, self.height):
+            if not 16 <= side <= LARGEST or side % 2:
+                raise UsageError(
+                    f"a size of {self.width}x{self.height} is not possible: width and height must be even numbers "
+                    f"from 16 to {LARGEST}, for example 1280x720"
+                )
+        if not 1 <= self.fps <= 120:
+            raise UsageError(f"{self.fps:g} frames a second is not possible: choose from 1 to 120")
+
+
+class Source:
+    """What a video is made of: a song that is listened to on the way, or a score with its song.
+
+    `shots` gives the shots, each as soon as it is known; iterate it once.
+    """
+
+    def __init__(self, path: Path, settings: Settings, progress: Progress) -> None:
+        self._score = read_score(path) if is_score(path) else None
+        self.song: Song = load_song(self._score.song if self._score else path)
+        if self._score:
+            self.head = self._score.head
+            if abs(self.song.duration - self.head.duration) > 0.05:
+                raise UsageError(
+                    f"{path}: its song {self.head.song} is {self.song.duration:.2f} s long, not the "
+                    f"{self.head.duration:.2f} s of the score: make it anew with `aimv score`"
+                )
+        else:
+            self.head = head_of(path, self.song.duration, settings.style, settings.seed)
+        self.envelopes: Envelopes = song_envelopes(self.song)
+        self._settings = settings
+        self._progress = progress
+
+    def replay(self, score: Score) -> None:
+        """Take the shots from a score of the same song, in place of listening."""
+        self._score = score
+
+    def shots(self) -> Iterator[Shot]:
+        """The shots in order, without a gap from 0 s to the song's end."""
+        if self._score:
+            self._progress.heard(self.song.duration)
+            yield from self._score.shots
+            return
+        ears = Ears(self._settings.language, self._settings.whisper)
+        heard = self._watched(ears.hearing(self.song, self.envelopes))
+        spans = cut_shots(heard, self.envelopes.beats, self.envelopes.onsets, self.song.duration)
+        run, before = 0, None
+        for span in spans:
+            row = row_of(span, ears.classifier.confusion, self.head.seed)
+            # A picture that goes on with the same words varies; a chorus that returns looks as it did.
+            run = run + 1 if row.content.abstractions == before else 0
+            before = row.content.abstractions
+            yield shot_of(row, self.head.seed + run)
+
+    def _watched(self, hearing: Iterable[Heard]) -> Iterator[Heard]:
+        for heard in hearing:
+            self._progress.heard(heard.end)
+            yield heard
+
+
+def cue_of(shot: Shot, style: str, choice: Choice, settings: Settings) -> Cue:
+    """The shot as the engine sees it: a job to render and where its clip is shown."""
+    thing = thing_sung(shot.words) if shot.words else None
+    words = (*shot.abstractions, *([thing] if thing else []), *shot.instruments)
+    job = Job(
+        generator=choice.generator,
+        model=choice.model,
+        prompt=f"{shot.sentence} {style}".strip(),
+        keywords=words,
+        palette=harmony(hex_of_name(shot.hex)),
+        seed=shot.seed,
+        width=settings.width,
+        height=settings.height,
+        fps=settings.fps,
+        seconds=round(shot.end - shot.start, 3),
+    )
+    return Cue(shot.start, shot.end, job)
+
+
+def export(
+    path: str | Path,
+    out: str | Path,
+    settings: Settings | None = None,
+    *,
+    start: float = 0.0,
+    duration: float | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    on_choice: Callable[[Choice], None] = lambda choice: None,
+    on_worker: Callable[[WorkerEvent], None] = lambda event: None,
+) -> Path:
+    """Make the video of a song or a score and write it to `out` (H.264 and AAC in MP4), whole or not at all.
+
+    `start` and `duration` (s) take an excerpt of the same video. With `resume` an interrupted export of the same
+    song to the same place goes on with what it had heard; finished clips are reused in any case.
+
+    Raises an `AimvError` whose text is one line for a person.
+    """
+    settings = settings or Settings()
+    settings.check()
+    path, out = Path(path), Path(out)
+    check_writable(out)
+    if out.exists() and path.exists() and out.samefile(path):
+        raise UsageError(f"{out} is the song itself: choose another name with -o")
+    choice = choose(settings.generator, settings.model)
+    on_choice(choice)
+    progress = progress or Progress()
+    source = Source(path, settings, progress)
+    end = source.song.duration if duration is None else min(source.song.duration, start + duration)
+    if not 0 <= start < source.song.duration or end - start < 1 / settings.fps:
+        raise UsageError(
+            f"there is nothing from {start:g} s on for {end - start:g} s in a song of {source.song.duration:.2f} s: "
+            "choose --start and --duration within it"
+        )
+    progress.lasts(source.song.duration, end - start)
+    kept = _KeptScore(out, source.head, settings)
+    if resume and (score := kept.read()):
+        source.replay(score)
+    sound = source.song.stereo()[round(start * source.song.rate) : round(end * source.song.rate)]
+
+    async def run(store: ClipStore) -> None:
+        compositor = Compositor(settings.width, settings.height, settings.fps, source.envelopes)
+        shots = kept.keeping(source.shots())
+        cues = (
+            cue_of(shot, source.head.style, choice, settings)
+            for shot in itertools.takewhile(lambda shot: shot.start < end, shots)
+            if shot.end > start
+        )
+        with (
+            FileSink(out, settings.width, settings.height, settings.fps, sound=sound, rate=source.song.rate) as sink,
+            contextlib.closing(compositor),
+        ):
+            async with _rendering(store, choice, progress, on_worker) as rendering:
+                await write(in_thread(cues), rendering, compositor, sink, start, end, progress)
+
+    with _clip_store() as store:
+        _run(run(store))
+    kept.forget()
+    return out
+
+
+def play(
+    path: str | Path,
+    settings: Settings | None = None,
+    *,
+    progress: Progress | None = None,
+    on_choice: Callable[[Choice], None] = lambda choice: None,
+    on_worker: Callable[[WorkerEvent], None] = lambda event: None,
+) -> Played:
+    """Play a song with its video in a window: sound by PortAudio, the picture on the sound's clock.
+
+    Playing starts once the first seconds have their clips; the others are made ahead of it. Ends with the song, or
+    when q or Esc is pressed. Raises an `AimvError` whose text is one line for a person.
+    """
+    settings = settings or Settings()
+    settings.check()
+    choice = choose(settings.generator, settings.model)
+    on_choice(choice)
+    progress = progress or Progress()
+    source = Source(Path(path), settings, progress)
+    progress.lasts(source.song.duration, source.song.duration)
+    clock = AudioClock(source.song.stereo(), source.song.rate)
+
+    def pause() -> None:
+        clock.paused = not clock.paused
+
+    async def run(store: ClipStore) -> Played:
+        compositor = Compositor(settings.width, settings.height, settings.fps, source.envelopes)
+        cues = (cue_of(shot, source.head.style, choice, settings) for shot in source.shots())
+        with (
+            WindowSink(f"AIMV: {Path(path).name}", settings.width, settings.height, pause) as window,
+            contextlib.closing(compositor),
+        ):
+            async with _rendering(store, choice, progress, on_worker) as rendering:
+                return await perform(
+                    in_thread(cues),
+                    rendering,
+                    compositor,
+                    clock,
+                    window,
+                    LEAD_S,
+                    source.song.duration,
+                    lambda: window.quit,
+                )
+
+    with _clip_store() as store:
+        return _run(run(store))
+
+
+def score(path: str | Path, settings: Settings | None = None, *, progress: Progress | None = None) -> Score:
+    """Listen to a song and give its score; write it with `Score.write`. Raises MediaError, UsageError, ModelError."""
+    progress = progress or Progress()
+    source = Source(Path(path), settings or Settings(), progress)
+    progress.lasts(source.song.duration, source.song.duration)
+    return Score(source.head, tuple(source.shots()))
+
+
+class _KeptScore:
+    """What an export has heard, kept in the cache until it is finished, so that it can go on there."""
+
+    def __init__(self, out: Path, head: Head, settings: Settings) -> None:
+        heard_with = (head.sha256, head.style, head.seed, settings.language, settings.whisper, str(out.absolute()))
+        name = hashlib.sha256(repr(heard_with).encode()).hexdigest()[:32]
+        self._path = cache_folder("exports") / f"{name}{SUFFIX}"
+        self._head = head
+
+    def keeping(self, shots: Iterator[Shot]) -> Iterator[Shot]:
+        """The same shots; once they have all come they are kept."""
+        seen = []
+        for shot in shots:
+            seen.append(shot)
+            yield shot
+        song = str(Path(self._head.song).absolute())
+        Score(msgspec.structs.replace(self._head, song=song), tuple(seen)).write(self._path)
+
+    def read(self) -> Score | None:
+        """The score that was kept, if any."""
+        return read_score(self._path) if self._path.exists() else None
+
+    def forget(self) -> None:
+        """The export is finished."""
+        self._path.unlink(missing_ok=True)
+
+
+def _clip_store() -> ClipStore:
+    return ClipStore(cache_folder("clips"), STORE_BYTES)
+
+
+@contextlib.asynccontextmanager
+async def _rendering(
+    store: ClipStore, choice: Choice, progress: Progress, on_worker: Callable[[WorkerEvent], None]
+) -> AsyncIterator[Rendering]:
+    made: list[Rendering] = []
+    renderer = Renderer(
+        store,
+        choice.generator,
+        choice.model,
+        on_progress=lambda job, share: made[0].share(share),
+        on_worker=on_worker,
+    )
+    async with renderer:
+        made.append(Rendering(renderer, progress))
+        yield made[0]
+
+
+def _run(work: Coroutine[Any, Any, _T]) -> _T:
+    """Run to the end; of several failures at once the first that is ours is raised, alone."""
+    try:
+        return asyncio.run(work)
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
+
+
+def _first(error: BaseException) -> BaseException:
+    """The most telling exception of a group: one of ours before any other."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    leaves = [_first(inner) for inner in error.exceptions]
+    return next((leaf for leaf in leaves if isinstance(leaf, AimvError)), leaves[0])

@@ -1,0 +1,157 @@
+"""Where the rooms meet: cues become clips, clips become pictures, in a file or on the clock of the sound."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TypeVar
+
+import msgspec
+
+from engine.messages import Clip, Job
+from engine.play.clock import Clock
+from engine.play.compositor import Compositor
+from engine.play.player import Played, play
+from engine.play.sinks import Sink
+from engine.render.renderer import Renderer
+
+_T = TypeVar("_T")
+
+
+class Cue(msgspec.Struct, frozen=True):
+    """A clip to be shown from `start` to `end` s of the song."""
+
+    start: float
+    end: float
+    job: Job
+
+
+class Progress:
+    """What long work tells of itself; all methods may be replaced by a front end. Times are in s of the song."""
+
+    def lasts(self, song: float, shown: float) -> None:
+        """The length of the song and of what will be shown of it."""
+
+    def heard(self, until: float) -> None:
+        """Listening has reached `until`."""
+
+    def planned(self, cues: int) -> None:
+        """That many clips are needed, as far as is known."""
+
+    def rendering(self, finished: float) -> None:
+        """That many clips are finished, counting the one in work by its share."""
+
+    def shown(self, until: float) -> None:
+        """Pictures are written or shown up to `until`."""
+
+
+async def in_thread(iterator: Iterator[_T]) -> AsyncIterator[_T]:
+    """The items of a blocking iterator, each made in a thread when it is asked for."""
+    ended = object()
+    while True:
+        item = await asyncio.to_thread(next, iterator, ended)
+        if item is ended:
+            return
+        yield item  # type: ignore[misc]  # `ended` is the only other value
+
+
+class Rendering:
+    """Has the clips of cues rendered in order and knows how far that is."""
+
+    def __init__(self, renderer: Renderer, progress: Progress) -> None:
+        self._renderer = renderer
+        self._progress = progress
+        self._finished = 0
+        self._cues = 0
+
+    def begin(self, group: asyncio.TaskGroup, cue: Cue) -> asyncio.Task[Clip]:
+        """Submit the cue's job; the task ends with its clip."""
+        self._cues += 1
+        self._progress.planned(self._cues)
+        return group.create_task(self._render(cue), name=f"render {cue.start:.1f} s")
+
+    def share(self, share: float) -> None:
+        """The renderer's word of the job in work."""
+        self._progress.rendering(self._finished + min(share, 1.0))
+
+    async def _render(self, cue: Cue) -> Clip:
+        clip = await self._renderer.render(cue.job, deadline=cue.start)
+        self._finished += 1
+        self._progress.rendering(self._finished)
+        return clip
+
+
+async def write(
+    cues: AsyncIterator[Cue],
+    rendering: Rendering,
+    compositor: Compositor,
+    sink: Sink,
+    start: float,
+    end: float,
+    progress: Progress,
+) -> None:
+    """Write every picture from `start` to `end` s into `sink`, each as soon as its clip is there.
+
+    Listening, rendering and writing go on side by side; the sink is closed by the caller. Whatever fails or is
+    cancelled ends all three.
+    """
+    ready: asyncio.Queue[tuple[Cue, asyncio.Task[Clip]] | None] = asyncio.Queue()
+
+    async def plan(group: asyncio.TaskGroup) -> None:
+        async for cue in cues:
+            ready.put_nowait((cue, rendering.begin(group, cue)))
+        ready.put_nowait(None)
+
+    def draw(first: int, until: float) -> int:
+        number = first
+        while (time := start + number / compositor.fps) < min(until, end) - 1e-6:
+            sink.write(compositor.frame(time))
+            number += 1
+        return number
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(plan(group), name="plan shots")
+        number = 0
+        while (entry := await ready.get()) is not None:
+            cue, task = entry
+            compositor.place(cue.start, cue.end, (await task).path)
+            number = await asyncio.to_thread(draw, number, cue.end)
+            progress.shown(min(cue.end, end) - start)
+        await asyncio.to_thread(draw, number, end)
+
+
+async def perform(
+    cues: AsyncIterator[Cue],
+    rendering: Rendering,
+    compositor: Compositor,
+    clock: Clock,
+    sink: Sink,
+    lead: float,
+    duration: float,
+    stop: Callable[[], bool],
+) -> Played:
+    """Show pictures on `clock`, which is started once the first `lead` s have their clips.
+
+    Clips are placed as they come; where one is late the compositor holds the picture before.
+    """
+    placed_until = asyncio.Condition()
+    until = 0.0
+
+    async def place(cue: Cue, task: asyncio.Task[Clip]) -> None:
+        nonlocal until
+        compositor.place(cue.start, cue.end, (await task).path)
+        async with placed_until:
+            until = max(until, cue.end)
+            placed_until.notify_all()
+
+    async def plan() -> None:
+        async with asyncio.TaskGroup() as clips:
+            async for cue in cues:
+                clips.create_task(place(cue, rendering.begin(clips, cue)), name=f"place {cue.start:.1f} s")
+
+    async with asyncio.TaskGroup() as group:
+        planning = group.create_task(plan(), name="plan shots")
+        async with placed_until:
+            await placed_until.wait_for(lambda: until >= min(lead, duration) - 0.01)
+        async with clock:
+            played = await play(compositor, clock, sink, stop)
+        planning.cancel()
+    return played
