@@ -1,0 +1,1 @@
+"""The demo song's workshop: arrangement, instruments, voice, mix and truth, one file each."""
