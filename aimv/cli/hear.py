@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from aimv.abstraction import abstractions
@@ -50,9 +49,10 @@ def listen(
         if plot.suffix.lower() != ".png":
             raise UsageError(f"{plot} is not named as a picture: give --plot a name that ends in .png")
         check_writable(plot)
-    table = Console(soft_wrap=False)
+    out = Console(highlight=False)
     rows: list[Row] = []
-    with listening_bar() as progress:
+    # A table that grows on the terminal shows by itself how far it is.
+    with listening_bar(shown=live or not out.is_terminal) as progress:
         heard = listen_to(
             file,
             hop=hop,
@@ -65,15 +65,14 @@ def listen(
         for row in heard:
             if as_json:
                 typer.echo(json.dumps(row.as_json(everything), ensure_ascii=False))
-            if plot is not None or not as_json:
-                rows.append(row)
-    if not as_json:
-        table.print(_table(rows))
+            else:
+                _print_row(out, row, first=not rows)
+            rows.append(row)
     if plot is not None:
         from aimv.plot import draw  # noqa: PLC0415 - matplotlib takes a second to load
 
         draw(file, rows, plot)
-        console.print(f"drawn: {plot}", highlight=False)
+        console.print(f"drawn: {plot}")
 
 
 def sentence(
@@ -120,34 +119,20 @@ def _known_colour(colour: str) -> str:
     return " ".join(colour.lower().split())
 
 
-def _table(rows: list[Row]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", row_styles=["", "dim"])
-    for heading, options in (
-        ("time", {"justify": "right"}),
-        ("", {}),
-        ("LUFS", {"justify": "right"}),
-        ("colour", {}),
-        ("instruments", {"min_width": 30}),
-        ("words", {"overflow": "fold"}),
-        ("sentence", {"overflow": "fold", "ratio": 1}),
-    ):
-        table.add_column(heading, **options)
-    for row in rows:
-        named = row.chosen.names
-        instruments = Text(", ").join(
-            Text(
-                f"{name} {row.heard.probabilities[name]:.0%}",
-                style="bold" if index < row.chosen.confident else "dim",
-            )
-            for index, name in enumerate(named)
-        )
-        table.add_row(
-            f"{row.heard.start:.2f}",
-            "loud" if row.heard.loud else "quiet",
-            f"{row.heard.lufs:.0f}",
-            Text("██ ", style=row.hex) + Text(row.content.colour, style="default"),
-            instruments,
-            " ".join(word.text for word in row.heard.words),
-            row.sentence,
-        )
-    return table
+def _print_row(out: Console, row: Row, first: bool) -> None:
+    """Two lines: what was measured, and the sentence it makes."""
+    if first:
+        out.print("   time        LUFS  colour              instruments                       words", style="bold")
+    certain = row.heard.probabilities
+    line = Text(f"{row.heard.start:7.2f} {'loud' if row.heard.loud else 'quiet':5} {row.heard.lufs:6.1f}  ")
+    line.append("██ ", style=row.hex)
+    line.append(f"{row.content.colour:17}")
+    instruments = Text()
+    for index, name in enumerate(row.chosen.names):
+        style = "bold" if index < row.chosen.confident else "dim"
+        instruments.append(f"{name} {certain[name]:.0%}  ", style=style)
+    instruments.pad_right(max(0, 34 - len(instruments)))
+    line.append_text(instruments)
+    line.append(" ".join(word.text for word in row.heard.words), style="green")
+    out.print(line, soft_wrap=True)
+    out.print(Text(f"        {row.sentence}", style="dim"), soft_wrap=True)

@@ -11,7 +11,7 @@ from engine.pipeline import Progress as Told
 console = Console(stderr=True, highlight=False)
 
 
-def _bars() -> Progress:
+def _bars(shown: bool = True) -> Progress:
     return Progress(
         TextColumn("{task.description:10}"),
         BarColumn(),
@@ -22,14 +22,14 @@ def _bars() -> Progress:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=not (shown and console.is_terminal),
     )
 
 
 @contextlib.contextmanager
-def listening_bar() -> Iterator[Callable[[float, float], None]]:
+def listening_bar(shown: bool) -> Iterator[Callable[[float, float], None]]:
     """A bar for listening; takes the seconds heard and the song's length."""
-    with _bars() as bars:
+    with _bars(shown) as bars:
         task = bars.add_task("listening", total=None, detail="")
 
         def told(done: float, total: float) -> None:
