@@ -17,6 +17,17 @@ float pixel() {
     return 2.0 / RENDERSIZE.y;
 }
 
+// atan(p.y, p.x) to 0.0005, at a third of its cost.
+float angle(vec2 p) {
+    vec2 q = abs(p);
+    float a = min(q.x, q.y) / max(max(q.x, q.y), 1e-9);
+    float s = a * a;
+    float r = ((-0.0464964749 * s + 0.15931422) * s - 0.327622764) * s * a + a;
+    r = q.y > q.x ? 1.57079637 - r : r;
+    r = p.x < 0.0 ? 3.14159274 - r : r;
+    return p.y < 0.0 ? -r : r;
+}
+
 mat2 turn(float angle) {
     float c = cos(angle), s = sin(angle);
     return mat2(c, -s, s, c);
