@@ -60,6 +60,7 @@ class Envelopes:
         self._flux_peak = 1e-3
         self._recent_flux: list[float] = []
         self._recent_bands: list[int] = []
+        self._recent_loud: list[float] = []
         self._times: list[float] = []
         self._levels: list[tuple[float, float, float, float]] = []
         self.strength: list[float] = []  # onset strength (flux, not normalised), RATE a second
@@ -114,7 +115,8 @@ class Envelopes:
         self._flux_peak = max(flux, self._flux_peak * math.exp(-1 / (RATE * _LEVEL_MEMORY_S)), 1e-3)
         self._recent_flux.append(flux)
         self._recent_bands.append(int((rise / np.array([len(b) for b in self._bins])).argmax()))
-        del self._recent_flux[:-20], self._recent_bands[:-20]
+        self._recent_loud.append(loud)
+        del self._recent_flux[:-20], self._recent_bands[:-20], self._recent_loud[:-20]
         self._pick(frame)
 
     def _pick(self, frame: int) -> None:
@@ -125,6 +127,8 @@ class Envelopes:
         value = recent[-2]
         if not (value >= recent[-1] and value > recent[-3] and value >= max(recent[-5:])):
             return
+        if self._recent_loud[-2] < 0.85 * max(self._recent_loud[-5:-2]):
+            return  # a sound that breaks off splashes over the spectrum, too
         threshold = float(np.median(recent)) * 1.6 + 0.08 * self._flux_peak
         if value < max(threshold, 0.5):
             return

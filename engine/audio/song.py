@@ -46,9 +46,9 @@ def load_song(path: Path) -> Song:
     Raises UsageError when there is no such file, MediaError when it is not sound that can be used: empty, not
     audio, truncated, not finite, sample rate not 8-192 kHz, more than 8 channels.
     """
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder: name a sound file in it")
     try:
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder: name a sound file in it")
         size = path.stat().st_size
         with path.open("rb") as file:
             head = file.read(64)

@@ -1,0 +1,72 @@
+"""What many tests share: the command line in this process, sounds to feed it, a cache that is not the user's."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from aimv.cli import main
+
+ROOT = Path(__file__).parent.parent
+HEART = ROOT / "examples" / "heart.wav"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for the whole run, so that joined models and clips are made once."""
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["AIMV_CACHE"] = str(folder)
+    return folder
+
+
+class Ran:
+    """What a run of `aimv` printed and how it exited."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status, self.out, self.err = status, out, err
+
+
+@pytest.fixture
+def aimv(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Run the `aimv` command in this process, from its arguments to its exit status."""
+
+    def run(*arguments: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["aimv", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return Ran(int(ended.value.code or 0), said.out, said.err)
+
+    return run
+
+
+def tone(seconds: float, hz: float = 440.0, rate: int = 44100, level: float = 0.3) -> NDArray[np.float32]:
+    """A sine, [n]."""
+    return (level * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
+
+
+def clicks(times: list[float], seconds: float, rate: int = 44100) -> NDArray[np.float32]:
+    """Silence with 5 ms bursts of noise at `times`, [n]."""
+    sound = np.zeros(round(seconds * rate), np.float32)
+    burst = np.random.default_rng(1).normal(0, 0.4, rate // 200).astype(np.float32).clip(-0.99, 0.99)
+    for time in times:
+        at = round(time * rate)
+        sound[at : at + len(burst)] = burst
+    return sound
+
+
+@pytest.fixture
+def wav(tmp_path: Path) -> Callable[..., Path]:
+    """Write samples to a wav file and give its path."""
+
+    def write(samples: NDArray[np.float32], name: str = "song.wav", rate: int = 44100, subtype: str = "PCM_16") -> Path:
+        soundfile.write(tmp_path / name, samples, rate, subtype=subtype)
+        return tmp_path / name
+
+    return write

@@ -1,0 +1,44 @@
+"""Beats of a click track at several tempi, known whole and heard causally."""
+
+import numpy as np
+import pytest
+
+from engine.audio.beats import BeatTracker, track_beats
+from engine.audio.envelopes import RATE, Envelopes
+from tests.conftest import clicks
+
+SONG_S = 24.0
+
+
+def strength(bpm: float) -> np.ndarray:
+    times = [t for t in np.arange(0.4, SONG_S - 0.1, 60 / bpm)]
+    return np.array(Envelopes.of(clicks(times, SONG_S, 22050), 22050).strength)
+
+
+def share_hit(truth: np.ndarray, said: np.ndarray) -> float:
+    """F-measure with a tolerance of 70 ms after 5 s (Davies et al. 2009)."""
+    truth, said = truth[truth >= 5], said[said >= 5]
+    hits = sum(bool(len(said)) and float(np.abs(said - t).min()) <= 0.07 for t in truth)
+    return 2 * hits / max(1, len(truth) + len(said))
+
+
+@pytest.mark.parametrize("bpm", [80, 100, 116, 140, 168])
+def test_clicks_are_beats(bpm: float) -> None:
+    truth = np.arange(0.4, SONG_S - 0.1, 60 / bpm)
+    assert share_hit(truth, track_beats(strength(bpm), RATE)) > 0.95
+
+
+@pytest.mark.parametrize("bpm", [100, 116, 140])
+def test_causal_beats_are_said_before_they_fall(bpm: float) -> None:
+    tracker, said, flux = BeatTracker(RATE), [], strength(bpm)
+    for at in range(0, len(flux), 10):
+        for beat in tracker.push(flux[at : at + 10]):
+            assert beat >= at / RATE - 0.01
+            said.append(beat)
+    assert share_hit(np.arange(0.4, SONG_S - 0.1, 60 / bpm), np.array(said)) > 0.85
+
+
+@pytest.mark.parametrize("flux", [np.zeros(0), np.zeros(2000), np.ones(2000), np.ones(50)])
+def test_no_beat_where_there_is_none(flux: np.ndarray) -> None:
+    assert len(track_beats(flux, RATE)) == 0
+    assert BeatTracker(RATE).push(flux) == [] or len(flux) > 300

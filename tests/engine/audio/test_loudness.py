@@ -1,0 +1,43 @@
+"""Loudness against the standard's own test signal, and the running average."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.audio.loudness import SILENCE_LUFS, RunningLoudness, loudness
+from tests.conftest import tone
+
+
+@pytest.mark.parametrize(("rate", "within"), [(8000, 0.25), (44100, 0.05), (48000, 0.01), (192000, 0.05)])
+def test_full_scale_sine_of_997_hz_reads_minus_3_01(rate: int, within: float) -> None:
+    assert loudness(tone(3, 997, rate, 1.0)[:, None], rate) == pytest.approx(-3.01, abs=within)
+
+
+def test_two_equal_channels_add_3_db_and_half_level_takes_6() -> None:
+    mono = tone(2, 997, 48000, 0.5)[:, None]
+    assert loudness(np.repeat(mono, 2, axis=1), 48000) - loudness(mono, 48000) == pytest.approx(3.01, abs=0.01)
+    assert loudness(mono * 0.5, 48000) - loudness(mono, 48000) == pytest.approx(-6.02, abs=0.01)
+
+
+def test_bass_weighs_less_than_treble() -> None:
+    low, high = (loudness(tone(2, hz, 48000)[:, None], 48000) for hz in (50, 4000))
+    assert high - low > 4
+
+
+@pytest.mark.parametrize("count", [0, 1, 44100])
+def test_silence_reads_the_gate(count: int) -> None:
+    assert loudness(np.zeros((count, 2), np.float32), 44100) == SILENCE_LUFS
+
+
+def test_louder_than_so_far_is_loud() -> None:
+    running = RunningLoudness()
+    assert [running.is_loud(lufs) for lufs in (-20, -20, -10, -30, -12)] == [False, False, True, False, True]
+
+
+@given(st.lists(st.floats(-70, 0), max_size=50))
+def test_silence_is_never_loud_and_leaves_the_average(values: list[float]) -> None:
+    plain, with_silence = RunningLoudness(), RunningLoudness()
+    for value in values:
+        assert not with_silence.is_loud(SILENCE_LUFS)
+        assert plain.is_loud(value) == with_silence.is_loud(value)

@@ -1,0 +1,55 @@
+"""Files appear whole or not at all, and the cache lies where it is told."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.errors import OutputError, UsageError
+from engine.files import cache_folder, check_writable, output_error, whole_file
+
+
+def test_a_file_appears_when_the_block_ends_well(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "a.txt") as temporary:
+        temporary.write_text("whole")
+        assert not (tmp_path / "a.txt").exists()
+    assert (tmp_path / "a.txt").read_text() == "whole"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_failure_keeps_what_was_there_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("old")
+    with pytest.raises(KeyboardInterrupt), whole_file(tmp_path / "a.txt") as temporary:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_places_that_cannot_be_written_are_named_before_the_work(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a folder"):
+        check_writable(tmp_path)
+    with pytest.raises(UsageError, match="does not exist"):
+        check_writable(tmp_path / "no" / "a.mp4")
+    check_writable(tmp_path / "a.mp4")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OutputError, match="/proc"):
+        check_writable(Path("/proc/a.mp4"))
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.ENOSPC, "no room left"), (errno.EACCES, "no permission"), (errno.EIO, "cannot be written")],
+)
+def test_each_failure_says_what_to_do(number: int, words: str) -> None:
+    assert words in str(output_error(Path("a.mp4"), OSError(number, os.strerror(number))))
+
+
+def test_the_cache_can_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIMV_CACHE", str(tmp_path / "c"))
+    assert cache_folder("clips") == tmp_path / "c" / "clips"
+    (tmp_path / "f").touch()
+    monkeypatch.setenv("AIMV_CACHE", str(tmp_path / "f"))
+    with pytest.raises(OutputError, match="AIMV_CACHE"):
+        cache_folder("clips")
