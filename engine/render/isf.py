@@ -162,7 +162,7 @@ def _fragment(header: _Header, body: str, first_line: int, name: str, folder: Pa
         if not path.is_file():
             raise RenderError(f"{name}: #include {found[1]!r}: no such file beside the scene")
         after = first_line + body[: found.end()].count("\n") + 1
-        return f"#line 1 1\n{path.read_text(encoding='utf-8')}\n#line {after - 1} 0"
+        return f"#line 1 1\n{path.read_text(encoding='utf-8')}\n#line {after} 0"
 
     source = _INCLUDE.sub(include, body)
     source = re.sub(r"\bgl_FragColor\b", "isf_FragColor", source)
