@@ -1,0 +1,60 @@
+"""A sung word and the seam between those who hear words and those who use them, with a fake for tests."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE = 16_000  # Hz, of all audio that words are heard in
+
+
+class Word(msgspec.Struct, frozen=True):
+    """One word: its text as written, start and end in seconds of the song, confidence from 0 to 1.
+
+    `committed` is the audio time in seconds at which streaming was sure of it; None in file mode.
+    """
+
+    text: str
+    start: float
+    end: float
+    confidence: float
+    committed: float | None = None
+
+
+class Transcriber(Protocol):
+    """Hears words while the audio comes; a word once given never changes."""
+
+    def feed(self, audio: NDArray[np.float32], vocal: float | None = None) -> list[Word]:
+        """Append mono audio at 16 kHz, any length; returns the words newly committed, in order.
+
+        `vocal` is the probability that somebody sings in this audio; None if unknown.
+        """
+        ...
+
+    def finish(self) -> list[Word]:
+        """Return the words that were not committed yet; nothing more comes."""
+        ...
+
+
+class FakeTranscriber:
+    """Gives scripted words, each committed `delay_s` after its end; needs no model."""
+
+    def __init__(self, words: Iterable[Word], delay_s: float = 1.0) -> None:
+        self._coming = sorted(words, key=lambda word: word.start)
+        self._delay_s = delay_s
+        self._heard_s = 0.0
+
+    def feed(self, audio: NDArray[np.float32], vocal: float | None = None) -> list[Word]:
+        """Return the scripted words whose delay has passed at the end of this audio."""
+        self._heard_s += len(audio) / SAMPLE_RATE
+        due = [word for word in self._coming if word.end + self._delay_s <= self._heard_s]
+        self._coming = [word for word in self._coming if word.end + self._delay_s > self._heard_s]
+        return [msgspec.structs.replace(word, committed=word.end + self._delay_s) for word in due]
+
+    def finish(self) -> list[Word]:
+        """Return the scripted words that began before the audio ended."""
+        rest = [word for word in self._coming if word.start < self._heard_s]
+        self._coming = []
+        return [msgspec.structs.replace(word, committed=self._heard_s) for word in rest]
