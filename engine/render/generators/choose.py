@@ -1,18 +1,13 @@
 """Which generator to use, and making it by its name."""
 
 import importlib.util
-import os
-from pathlib import Path
-from typing import Literal
 
 import msgspec
 
-from engine.errors import MissingExtra, UsageError
+from engine.errors import MissingExtra, ModelError, UsageError
 from engine.render.generators.base import Generator
 
 DEFAULT_COGVIDEOX = "zai-org/CogVideoX-2b"
-
-Wanted = Literal["auto", "shader", "cogvideox"]
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -30,13 +25,13 @@ def choose(wanted: str, model: str = "") -> Choice:
 
     Raises:
         MissingExtra: cogvideox was asked for and its packages are not installed.
+        ModelError: cogvideox was asked for and the model is not on this machine.
         UsageError: there is no such generator.
     """
     if wanted == "shader":
         return Choice("shader", "", "shader was asked for")
     if wanted == "cogvideox":
-        if missing := _missing_packages():
-            raise MissingExtra(f"the cogvideox generator ({', '.join(missing)} not installed)", "cogvideo")
+        _check_cogvideox(model or DEFAULT_COGVIDEOX)
         return Choice("cogvideox", model or DEFAULT_COGVIDEOX, "cogvideox was asked for")
     if wanted != "auto":
         raise UsageError(f"no generator is called {wanted!r}; there are auto, shader, cogvideox")
@@ -58,8 +53,7 @@ def make(name: str, model: str = "") -> Generator:
 
         return ShaderGenerator()
     if name == "cogvideox":
-        if missing := _missing_packages():
-            raise MissingExtra(f"the cogvideox generator ({', '.join(missing)} not installed)", "cogvideo")
+        _check_cogvideox(model or DEFAULT_COGVIDEOX)
         from engine.render.generators.cogvideox import CogVideoXGenerator  # noqa: PLC0415 - imports torch
 
         return CogVideoXGenerator(model or DEFAULT_COGVIDEOX)
@@ -75,29 +69,32 @@ def _missing_packages() -> list[str]:
     return [package for package in needed if importlib.util.find_spec(package) is None]
 
 
+def _check_cogvideox(model: str) -> None:
+    """Make sure, without loading anything, that the packages and the model are there."""
+    if missing := _missing_packages():
+        raise MissingExtra(f"the cogvideox generator ({', '.join(missing)} not installed)", "cogvideo")
+    from engine.render.generators.pipeline_folder import check  # noqa: PLC0415 - of the extra
+
+    check(model)
+
+
+def is_at_hand(model: str) -> bool:
+    """Whether the packages for cogvideox and this model are on this machine."""
+    try:
+        _check_cogvideox(model)
+    except (MissingExtra, ModelError):
+        return False
+    return True
+
+
 def _obstacle(model: str) -> str:
     """What stands against cogvideox, "" if nothing does; the cheap questions first."""
-    if missing := _missing_packages():
-        return f"{missing[0]} is not installed (the 'cogvideo' extra)"
-    if not is_at_hand(model):
-        return f"the model {model} is not on this machine"
+    try:
+        _check_cogvideox(model)
+    except (MissingExtra, ModelError) as error:
+        return str(error)
     import torch  # noqa: PLC0415 - seconds; only once it is likely to matter
 
     if not torch.cuda.is_available():
         return "there is no CUDA device"
     return ""
-
-
-def is_at_hand(model: str) -> bool:
-    """Whether `model` is a pipeline's folder, or a hub id whose pipeline is in the local hub cache."""
-    if (Path(model) / "model_index.json").is_file():
-        return True
-    if Path(model).exists() or model.count("/") != 1:
-        return False
-    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - comes with diffusers
-
-    try:
-        found = try_to_load_from_cache(model, "model_index.json")
-    except ValueError:  # not a name that a hub could have
-        return False
-    return isinstance(found, str | os.PathLike)

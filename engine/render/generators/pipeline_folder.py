@@ -1,0 +1,67 @@
+"""Find and check a CogVideoX pipeline on this machine, before anything heavy is imported or loaded.
+
+Nothing is downloaded and no code of the model's is run: every component must be a class of diffusers or transformers.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import try_to_load_from_cache
+
+from engine.errors import ModelError
+
+PIPELINE = "CogVideoXPipeline"
+_LIBRARIES = {"diffusers", "transformers"}
+
+
+def check(model: str) -> None:
+    """Make sure that `model`, a folder or a hub id, is a CogVideoX pipeline on this machine.
+
+    Raises:
+        ModelError: it is not there, not such a pipeline, or damaged.
+    """
+    config = read(model, "model_index.json")
+    try:
+        name = config["_class_name"]
+        libraries = {part[0] for key, part in config.items() if not key.startswith("_") and isinstance(part, list)}
+    except (KeyError, TypeError, IndexError) as error:
+        raise ModelError(f"the model {model} is damaged: its model_index.json is not a pipeline's") from error
+    if name != PIPELINE:
+        raise ModelError(f"the model {model} is a {name}, not a {PIPELINE}; choose a CogVideoX text-to-video model")
+    if strange := libraries - _LIBRARIES - {None}:
+        raise ModelError(f"the model {model} wants to run code of its own ({', '.join(map(str, strange))}); refused")
+
+
+def read(model: str, file: str) -> dict[str, Any]:
+    """The JSON object in a file of `model`.
+
+    Raises:
+        ModelError: there is no such file, or no such object in it.
+    """
+    path = _locate(model, file)
+    try:
+        config = json.loads(path.read_text("utf-8"))
+    except (ValueError, OSError) as error:
+        raise ModelError(f"the model {model} is damaged: its {file} cannot be read") from error
+    if not isinstance(config, dict):
+        raise ModelError(f"the model {model} is damaged: its {file} is not an object")
+    return config
+
+
+def _locate(model: str, file: str) -> Path:
+    """A file of `model`, in its folder or in the local hub cache."""
+    folder = Path(model)
+    if folder.is_dir():
+        if not (folder / file).is_file():
+            raise ModelError(f"{model} is not a diffusers pipeline: it has no {file}; give a pipeline's folder")
+        return folder / file
+    if folder.exists() or folder.is_absolute() or model.startswith((".", "~")) or model.count("/") != 1:
+        raise ModelError(f"there is no model at {model}; give a pipeline's folder or a hub id such as NAME/MODEL")
+    try:
+        found = try_to_load_from_cache(model, file)
+    except ValueError as error:
+        raise ModelError(f"{model} is neither a folder nor a hub id such as NAME/MODEL") from error
+    if not isinstance(found, str):
+        raise ModelError(f"the model {model} is not on this machine; download it first: hf download {model}")
+    return Path(found)
