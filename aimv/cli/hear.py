@@ -49,7 +49,7 @@ def listen(
         if plot.suffix.lower() != ".png":
             raise UsageError(f"{plot} is not named as a picture: give --plot a name that ends in .png")
         check_writable(plot)
-    out = Console(highlight=False)
+    out = Console(highlight=False, markup=False)
     rows: list[Row] = []
     # A table that grows on the terminal shows by itself how far it is.
     with listening_bar(shown=live or not out.is_terminal) as progress:
@@ -122,11 +122,11 @@ def _known_colour(colour: str) -> str:
 def _print_row(out: Console, row: Row, first: bool) -> None:
     """Two lines: what was measured, and the sentence it makes."""
     if first:
-        out.print("   time        LUFS  colour              instruments                       words", style="bold")
+        out.print("   time        LUFS  colour                 instruments                       words", style="bold")
     certain = row.heard.probabilities
     line = Text(f"{row.heard.start:7.2f} {'loud' if row.heard.loud else 'quiet':5} {row.heard.lufs:6.1f}  ")
     line.append("██ ", style=row.hex)
-    line.append(f"{row.content.colour:17}")
+    line.append(f"{row.content.colour:20}")
     instruments = Text()
     for index, name in enumerate(row.chosen.names):
         style = "bold" if index < row.chosen.confident else "dim"

@@ -1,40 +1,42 @@
 """`aimv models`: every model, where it was found, whether it is the published one, and how to get it."""
 
-import importlib.util
-
-from engine.listen.whisper_models import available
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
-from engine.errors import ModelError
+from engine.errors import AimvError, ModelError
 from engine.files import sha256_of
 from engine.listen.instruments import read_pinned, shipped_model
-from engine.render.generators.choose import DEFAULT_COGVIDEOX, is_at_hand
+from engine.listen.whisper_models import available
+from engine.render.generators.choose import DEFAULT_COGVIDEOX, choose
 
 
 def models() -> None:
     """List every model: where it was found, its checksum, and what to do when it is missing."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("model", "for", "found", "sha256", "licence", "how to get it"):
-        table.add_column(heading, overflow="fold")
     path = shipped_model()
     try:
         read_pinned(path)
-        table.add_row(
-            "instruments", "instruments", str(path), f"{sha256_of(path)[:12]} ok", "Apache-2.0", "ships with AIMV"
-        )
+        _print("instruments", "instruments", f"{path}, SHA-256 {sha256_of(path)[:12]} as published", "Apache-2.0", "")
     except ModelError as error:
-        table.add_row("instruments", "instruments", "missing or damaged", "-", "Apache-2.0", str(error))
+        _print("instruments", "instruments", "", "Apache-2.0", str(error))
     for info in available():
-        checked = "-" if info.sha256_ok is None else "ok" if info.sha256_ok else "differs"
-        table.add_row(info.name, "words", str(info.path or "missing"), checked, info.licence, info.how)
-    found = "in the hub cache or folder" if _cogvideo_installed() and is_at_hand(DEFAULT_COGVIDEOX) else "missing"
-    extra = "" if _cogvideo_installed() else "pip install 'aimv[cogvideo]', then "
-    table.add_row(
-        DEFAULT_COGVIDEOX, "pictures (cogvideox)", found, "-", "Apache-2.0", f"{extra}hf download {DEFAULT_COGVIDEOX}"
-    )
-    Console().print(table)
+        found = str(info.path or "")
+        if info.sha256_ok is not None:
+            found += ", SHA-256 as published" if info.sha256_ok else ", SHA-256 differs: install it again"
+        _print(info.name, "words", found, info.licence, info.how)
+    try:
+        choose("cogvideox")
+        found, how = "on this machine", "use it with --generator cogvideox"
+    except AimvError as error:
+        found, how = "", str(error)
+    _print(DEFAULT_COGVIDEOX, "pictures (cogvideox)", found, "Apache-2.0", how)
+    _print("scenes", "pictures (shader)", "ship with AIMV", "Apache-2.0", "")
 
 
-def _cogvideo_installed() -> bool:
-    return all(importlib.util.find_spec(name) is not None for name in ("torch", "diffusers", "transformers"))
+def _print(name: str, use: str, found: str, licence: str, how: str) -> None:
+    out = Console(highlight=False, soft_wrap=True, markup=False)
+    line = Text("✓ " if found else "· ", style="green" if found else "dim")
+    line.append(f"{name:24}", style="bold" if found else "")
+    out.print(line.append(f"{use:22}{licence}", style="dim"))
+    out.print(f"    {found or 'not on this machine'}")
+    if how:
+        out.print(Text(f"    {how}", style="dim"))
