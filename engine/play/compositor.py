@@ -93,12 +93,12 @@ class Compositor:
     def _picture(self, placed: Placed, t: float) -> Frame:
         """The clip's picture at `t`, filling the frame."""
         reader = self._reader(placed.path)
-        share = min(max((t - placed.start) / (placed.end - placed.start), 0.0), 1.0)
-        # frame k of n covers [k / n, (k + 1) / n) of the shot
-        position = min(share * reader.count, reader.count - 1.0)
-        clip_frames_per_picture = reader.count / ((placed.end - placed.start) * self.fps)
-        if clip_frames_per_picture * _SLOW >= 1.0:
-            return self._fill(reader.frame(math.floor(position + 1e-6)))
+        pictures = (placed.end - placed.start) * self.fps
+        number = min(max((t - placed.start) * self.fps, 0.0), pictures)  # of the picture in the shot
+        if reader.count * _SLOW >= pictures:
+            # frame k of n covers [k / n, (k + 1) / n) of the shot
+            return self._fill(reader.frame(math.floor(number * reader.count / pictures + 1e-6)))
+        position = min(number / (pictures - 1.0), 1.0) * (reader.count - 1)
         first = math.floor(position)
         rest = position - first
         if rest < 0.02:

@@ -13,7 +13,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from numpy.typing import NDArray
 
 from engine.errors import UsageError
-from engine.files import whole_file
+from engine.files import output_error, whole_file
 from engine.play.sinks import Frame
 
 _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
@@ -44,8 +44,14 @@ class FileSink:
         self._sound, self._sound_rate = _encodable(sound, rate)
         self._heard = 0  # samples given to the encoder
         self._reformat = VideoReformatter()
+        try:
+            self._open()
+        except OSError as error:
+            raise output_error(path, error) from error
+
+    def _open(self) -> None:
         with ExitStack() as stack:
-            temporary = stack.enter_context(whole_file(path))
+            temporary = stack.enter_context(whole_file(self.path))
             self._container: Any = stack.enter_context(
                 av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"})
             )

@@ -41,12 +41,12 @@ async def play(drawing: Drawing, clock: Clock, sink: Sink, stop: Callable[[], bo
         now = clock.time()
         number = max(previous + 1, math.floor(now * fps + 1e-6))
         await clock.sleep(number / fps - effort - now)
+        if clock.finished():
+            break
         begun = clock.time()
         picture = await asyncio.to_thread(drawing.frame, number / fps)
         effort += 0.1 * (min(clock.time() - begun, 1.0 / fps) - effort)
         await clock.sleep(number / fps - clock.time())
-        if clock.finished():
-            break
         late += clock.time() > (number + 1) / fps + 1e-6
         sink.write(picture)
         skipped += number - previous - 1

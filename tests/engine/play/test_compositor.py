@@ -1,0 +1,174 @@
+"""The picture over time: clips mapped onto shots, transitions, holding, seeking."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engine.audio.envelopes import Reaction
+from engine.play.compositor import FADE_S, Compositor
+from engine.render.encode import encode
+
+WIDTH, HEIGHT, FPS = 96, 64, 24.0
+STILL = Reaction(level=1.0, low=0.0, mid=0.0, high=0.0, onset=0.0, beat_phase=0.0, beat=0.0)
+
+
+class Quiet:
+    """Nothing is heard, except a stroke at one moment."""
+
+    def __init__(self, stroke: float | None = None) -> None:
+        self._stroke = stroke
+
+    def at(self, time: float) -> Reaction:
+        if self._stroke is not None and 0 <= time - self._stroke < 0.1:
+            return Reaction(1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+        return STILL
+
+
+class Frames:
+    """Frames that are there already, as a rendering."""
+
+    def __init__(self, frames: list[NDArray[np.uint8]], fps: float) -> None:
+        self.frames, self.fps, self.count = frames, fps, len(frames)
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        return iter(self.frames)
+
+
+def grey(level: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.uint8]:
+    return np.full((height, width, 3), level, np.uint8)
+
+
+def clip(path: Path, frames: list[NDArray[np.uint8]], fps: float = FPS) -> Path:
+    encode(Frames(frames, fps), path, lambda done: None)
+    return path
+
+
+def compositor(reactions: Quiet | None = None) -> Compositor:
+    return Compositor(WIDTH, HEIGHT, FPS, reactions or Quiet(), amount=0.0)
+
+
+def test_a_clip_is_mapped_onto_its_shot_from_first_to_last(tmp_path: Path) -> None:
+    ramp = clip(tmp_path / "a.mp4", [grey(20 + 8 * k) for k in range(24)])
+    stage = compositor()
+    stage.place(0.0, 2.0, ramp)  # twice as long as the clip
+    levels = [stage.frame(k / FPS).mean() for k in range(48)]
+    assert levels[0] == pytest.approx(20, abs=2)
+    assert levels[-1] == pytest.approx(20 + 8 * 23, abs=3)
+    assert np.all(np.diff(levels) > 1.5), "pictures between the frames"
+
+
+def test_a_clip_of_the_shots_own_rate_is_shown_frame_by_frame(tmp_path: Path) -> None:
+    frames = [grey(20 + 8 * k) for k in range(24)]
+    stage = compositor()
+    stage.place(1.0, 2.0, clip(tmp_path / "a.mp4", frames))
+    shown = [round((stage.frame(1.0 + k / FPS).mean() - 20) / 8) for k in range(24)]
+    assert shown == list(range(24))
+
+
+def test_motion_of_a_slow_clip_is_filled_in_not_mixed(tmp_path: Path) -> None:
+    """A disc that moves 10 px a frame at 8 fps: half way, it is one disc half way, not two pale ones."""
+
+    def disc(x: float) -> NDArray[np.uint8]:
+        picture = grey(30, 192, 128)
+        texture = np.random.default_rng(3).integers(0, 60, (128, 192, 1)).astype(np.uint8)
+        picture += cv2.GaussianBlur(texture, (0, 0), 3)[..., None] // 2
+        cv2.circle(picture, (round(x), 64), 26, (230, 230, 230), -1, cv2.LINE_AA)
+        return picture
+
+    stage = Compositor(192, 128, FPS, Quiet(), amount=0.0)
+    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [disc(40 + 10 * k) for k in range(8)], fps=8.0))
+    between = stage.frame(11.5 / FPS)
+    mixed = (disc(70).astype(int) + disc(80)) // 2
+    half_way = disc(75).astype(int)
+    assert np.abs(between - half_way).mean() < 0.6 * np.abs(mixed - half_way).mean()
+
+
+def test_clips_are_scaled_to_fill_and_cropped_evenly(tmp_path: Path) -> None:
+    tall = grey(0, 64, 128)
+    tall[:, :, 0] = 200  # red, with blue bands that must be cut off
+    tall[:32], tall[-32:] = (0, 0, 200), (0, 0, 200)
+    stage = compositor()
+    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [tall] * 4))
+    picture = stage.frame(0.5)
+    assert picture.shape == (HEIGHT, WIDTH, 3)
+    assert picture[..., 0].mean() > 185 and picture[..., 2].mean() < 25
+
+
+def test_a_shot_fades_in_over_the_last_frame_of_the_one_before(tmp_path: Path) -> None:
+    stage = compositor()
+    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40)] * 24))
+    stage.place(1.0, 2.0, clip(tmp_path / "b.mp4", [grey(200)] * 24))
+    levels = [stage.frame(1.0 + k / FPS).mean() for k in range(10)]
+    assert levels[0] == pytest.approx(40, abs=3)
+    assert levels[-1] == pytest.approx(200, abs=3)
+    assert np.all(np.diff(levels) >= -0.5) and max(np.diff(levels)) < 60, "no jump"
+    assert stage.frame(1.0 + FADE_S / 2).mean() == pytest.approx(120, abs=6)
+
+
+def test_a_shot_that_begins_on_a_stroke_is_cut_to(tmp_path: Path) -> None:
+    stage = compositor(Quiet(stroke=1.0))
+    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40)] * 24))
+    stage.place(1.0, 2.0, clip(tmp_path / "b.mp4", [grey(200)] * 24))
+    assert stage.frame(1.0 - 1 / FPS).mean() == pytest.approx(40, abs=3)
+    assert stage.frame(1.0).mean() == pytest.approx(200, abs=3)
+
+
+def test_the_last_shot_is_held_while_the_next_is_missing_and_counted(tmp_path: Path) -> None:
+    stage = compositor()
+    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(20 + 8 * k) for k in range(24)]))
+    for k in range(24):
+        stage.frame(k / FPS)
+    assert stage.held == 0
+    late = [stage.frame(1.2 + k / FPS).mean() for k in range(6)]
+    assert late == pytest.approx([20 + 8 * 23] * 6, abs=3)
+    assert stage.held == 6
+
+
+def test_before_the_first_clip_the_picture_is_calm_but_alive() -> None:
+    stage = compositor()
+    first, second = stage.frame(0.0), stage.frame(0.5)
+    assert first.mean() > 20 and first.std() > 5
+    assert not np.array_equal(first, second)
+    assert np.abs(first.astype(int) - stage.frame(1 / FPS)).mean() < 4
+
+
+def test_a_late_clip_replaces_what_was_placed(tmp_path: Path) -> None:
+    stage = compositor()
+    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40)] * 4))
+    stage.place(0.0, 1.0, clip(tmp_path / "b.mp4", [grey(200)] * 4))
+    assert stage.frame(0.5).mean() == pytest.approx(200, abs=3)
+
+
+def test_the_picture_is_a_function_of_time(tmp_path: Path) -> None:
+    """Asked in any order, with reaction on: the same pictures as played forwards."""
+
+    class Music:
+        def at(self, time: float) -> Reaction:
+            since = time % 0.4
+            return Reaction(0.7, 0.5, 0.3, 0.6, float(np.exp(-since / 0.15)), 0.0, float(np.exp(-since / 0.12)))
+
+    rng = np.random.default_rng(1)
+    noise = [cv2.GaussianBlur(rng.integers(0, 255, (HEIGHT, WIDTH, 3)).astype(np.uint8), (0, 0), 4) for _ in range(24)]
+    paths = [clip(tmp_path / f"{k}.mp4", noise[k:] + noise[:k]) for k in range(3)]
+
+    def stage() -> Compositor:
+        made = Compositor(WIDTH, HEIGHT, FPS, Music())
+        for k, path in enumerate(paths):
+            made.place(float(k), k + 1.0, path)
+        return made
+
+    forwards = stage()
+    played = [forwards.frame(k / FPS) for k in range(72)]
+    seeking = stage()
+    for k in [60, 3, 2, 47, 25, 24, 71, 0, 1]:
+        assert np.array_equal(seeking.frame(k / FPS), played[k]), k
+
+
+@pytest.mark.parametrize("span", [(1.0, 1.0), (2.0, 1.0), (0.0, float("nan"))])
+def test_an_empty_span_is_refused(span: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="cannot be shown"):
+        compositor().place(*span, Path("a.mp4"))

@@ -1,0 +1,126 @@
+"""What the music does to the picture: light on clicks, motion on kicks, never more than three flashes a second."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engine.audio.envelopes import Envelopes, Reaction
+from engine.play.light import Light
+from engine.play.reaction import Reactor
+
+RATE, FPS = 44100, 24.0
+WIDTH, HEIGHT = 160, 90
+
+
+def clicks(times: list[float], seconds: float) -> Envelopes:
+    sound = np.zeros(round(seconds * RATE), np.float32)
+    burst = np.random.default_rng(1).normal(0, 0.3, 400).astype(np.float32) * np.exp(-np.arange(400) / 80)
+    for time in times:
+        at = round(time * RATE)
+        sound[at : at + 400] += burst[: len(sound) - at]
+    return Envelopes.of(sound, RATE)
+
+
+def scene() -> NDArray[np.uint8]:
+    x, y = np.meshgrid(np.linspace(0, 9, WIDTH), np.linspace(0, 5, HEIGHT))
+    return np.stack([110 + 60 * np.sin(x), 100 + 50 * np.cos(y), 90 + 40 * np.sin(x + y)], axis=2).astype(np.uint8)
+
+
+class Constant:
+    def __init__(self, **heard: float) -> None:
+        silent = {"level": 0.5, "low": 0.0, "mid": 0.0, "high": 0.0, "onset": 0.0, "beat_phase": 0.0, "beat": 0.0}
+        self._now = Reaction(**{**silent, **heard})
+
+    def at(self, time: float) -> Reaction:
+        return self._now
+
+
+@pytest.mark.parametrize("fps", [24.0, 30.0, 60.0])
+@pytest.mark.parametrize("offset", [0.0, 0.007, 0.019, 0.033])
+def test_a_click_is_a_flash_in_the_frame_that_contains_it(fps: float, offset: float) -> None:
+    times = [0.5 + offset, 1.1 + offset, 1.73 + offset, 2.41 + offset]
+    envelopes = clicks(times, 3.0)
+    reactor = Reactor(WIDTH, HEIGHT, fps, envelopes)
+    luma = np.array([reactor.move(scene(), k / fps).mean() for k in range(int(3 * fps))])
+    rise = np.diff(luma, prepend=luma[0])
+    for onset, click in zip(envelopes.onsets, times, strict=True):
+        assert onset.time == pytest.approx(click, abs=0.004)
+        frame = int(onset.time * fps)
+        around = slice(max(0, frame - 6), frame + 7)
+        assert int(rise[around].argmax()) + around.start == frame
+        assert rise[frame] > 20
+
+
+def test_without_sound_the_light_stays_the_same() -> None:
+    reactor = Reactor(WIDTH, HEIGHT, FPS, clicks([], 3.0))
+    luma = np.array([reactor.move(scene(), k / FPS).mean() for k in range(72)])
+    assert np.abs(np.diff(luma)).max() < 0.6
+
+
+@pytest.mark.parametrize("rate", [2.5, 4.0, 6.0, 8.0, 12.0])
+def test_no_more_than_three_flashes_in_any_second(rate: float) -> None:
+    """WCAG 2.3.1: a flash is a rise and fall of relative luminance by 0.1 or more where the darker is below 0.8."""
+    envelopes = clicks([0.3 + k / rate for k in range(int(4 * rate))], 5.0)
+    reactor = Reactor(WIDTH, HEIGHT, FPS, envelopes, amount=2.0)
+    grey = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
+    frames = np.stack([reactor.move(grey, k / FPS) for k in range(int(5 * FPS))])
+    linear = ((frames.mean(axis=(1, 2, 3)) / 255.0 + 0.055) / 1.055) ** 2.4
+    rises, lowest, highest = [], linear[0], linear[0]
+    for k, now in enumerate(linear):
+        lowest = min(lowest, now)
+        if now - lowest >= 0.1:
+            rises.append(k / FPS)
+            lowest = 9.0
+            highest = now
+        if lowest == 9.0:
+            highest = max(highest, now)
+            if highest - now >= 0.1:
+                lowest = now
+    assert len(rises) >= 4, "there are flashes"
+    assert all(sum(start <= r < start + 1.0 for r in rises) <= 3 for start in rises)
+
+
+def test_the_light_does_not_depend_on_the_order_of_asking() -> None:
+    envelopes = clicks([0.3, 0.5, 0.8, 1.6, 1.8], 2.5)
+    forwards, backwards = Light(envelopes, FPS), Light(envelopes, FPS)
+    played = [forwards.at(k / FPS) for k in range(60)]
+    assert [backwards.at(k / FPS) for k in reversed(range(60))] == played[::-1]
+    assert max(played) > 0.8
+
+
+def test_a_kick_zooms_in() -> None:
+    """Things off the centre move outwards."""
+    line = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    line[:, 120:123] = 255
+
+    def column(reactions: Constant) -> float:
+        moved = Reactor(WIDTH, HEIGHT, FPS, reactions).move(line, 0.0).astype(float).mean(axis=(0, 2))
+        bright = (moved - moved.max() / 2).clip(0)
+        return float((bright * np.arange(WIDTH)).sum() / bright.sum())
+
+    assert column(Constant(low=1.0, onset=1.0, beat=1.0)) > column(Constant()) + 0.4
+
+
+def test_highs_part_the_colours_at_the_edge() -> None:
+    line = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    line[:, 140:142] = 255
+
+    def parting(reactions: Constant) -> float:
+        moved = Reactor(WIDTH, HEIGHT, FPS, reactions).move(line, 0.0).astype(float).clip(60).sum(axis=0)
+        place = [(c * np.arange(WIDTH)).sum() / c.sum() for c in (moved - moved.min(axis=0)).T]
+        return float(place[0] - place[2])
+
+    assert parting(Constant(high=1.0)) > parting(Constant()) + 0.3
+
+
+def test_amount_zero_leaves_the_picture_alone() -> None:
+    reactor = Reactor(WIDTH, HEIGHT, FPS, Constant(onset=1.0, beat=1.0, low=1.0, high=1.0), amount=0.0)
+    assert np.array_equal(reactor.move(scene(), 0.3), scene())
+
+
+def test_more_amount_is_more_motion() -> None:
+    def motion(amount: float) -> float:
+        reactor = Reactor(WIDTH, HEIGHT, FPS, clicks([0.5], 1.0), amount)
+        return float(np.abs(reactor.move(scene(), 12 / FPS).astype(int) - scene()).mean())
+
+    assert motion(0.3) < motion(1.0) < motion(2.0)
