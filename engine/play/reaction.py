@@ -71,15 +71,13 @@ class Reactor:
         """Exposure follows loudness a little; a pulse of light is screened over the picture and blooms."""
         lift = min(0.75, 0.30 * light * self._amount)
         exposure = 1.0 - 0.10 * min(1.0, self._amount) * (1.0 - level)
-        values = np.arange(256, dtype=np.float32) * (exposure / 255.0)
-        table = 255.0 * (1.0 - (1.0 - values) * (1.0 - lift))
-        bright = cv2.LUT(frame, np.clip(table, 0, 255).astype(np.uint8))
+        gain, black = exposure * (1.0 - lift), 255.0 * lift  # screen: 1 - (1 - picture) * (1 - lift)
         if light < 0.05:
-            return np.asarray(bright, dtype=np.uint8)
-        small = cv2.resize(bright, (max(1, self._width // 8), max(1, self._height // 8)), interpolation=cv2.INTER_AREA)
+            return np.asarray(cv2.convertScaleAbs(frame, alpha=gain, beta=black), dtype=np.uint8)
+        small = cv2.resize(frame, (max(1, self._width // 8), max(1, self._height // 8)), interpolation=cv2.INTER_AREA)
         glow = cv2.resize(cv2.GaussianBlur(small, (0, 0), 3.0), (self._width, self._height))
         share = min(0.4, 0.22 * light * self._amount)
-        return np.asarray(cv2.addWeighted(bright, 1.0, glow, share, -90.0 * share), dtype=np.uint8)
+        return np.asarray(cv2.addWeighted(frame, gain, glow, share, black - 60.0 * share), dtype=np.uint8)
 
     def _grained(self, frame: Frame, time: float, strength: float) -> Frame:
         number = round(time * self._fps)
