@@ -1,0 +1,135 @@
+"""What the scheduler knows: the song's shots as far as heard, the clips that are there, those being made, how fast.
+
+All times are seconds of the song. Nothing here waits, draws or asks a clock.
+"""
+
+import bisect
+import statistics
+from collections import deque
+
+import msgspec
+
+_REMEMBERED = 5  # renderings that the measured speed is the median of: a single stall does not change the plan
+
+
+class Shot(msgspec.Struct, frozen=True):
+    """A span of the song with one prompt. Equal keys mean the same clip; equal sections may stand in for each other."""
+
+    start: float
+    end: float
+    section: str
+    key: str
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return self.end - self.start
+
+
+class Level(msgspec.Struct, frozen=True):
+    """A way to render: its name for the generator, and its work beside the best level's, 0 to 1."""
+
+    name: str
+    work: float
+
+
+class Task(msgspec.Struct, frozen=True):
+    """A clip to render: for which shot, at which level, how long."""
+
+    shot: int
+    level: int
+    seconds: float
+
+
+class Speed:
+    """How long rendering takes, from what it took: the real-time factor at the best level.
+
+    `guess` stands until the first clip has been measured.
+    """
+
+    def __init__(self, guess: float) -> None:
+        self.known = False
+        self._factors: deque[float] = deque([guess], maxlen=_REMEMBERED)
+
+    def measure(self, work: float, elapsed: float) -> None:
+        """`work` seconds of clip (times the level's work) took `elapsed` seconds."""
+        if not self.known:
+            self._factors.clear()
+            self.known = True
+        self._factors.append(elapsed / work)
+
+    @property
+    def factor(self) -> float:
+        """Seconds of rendering per second of clip at the best level."""
+        return statistics.median(self._factors)
+
+
+class Board:
+    """Shots, clips and speed, as one table."""
+
+    def __init__(self, levels: tuple[Level, ...], guess: float = 2.0) -> None:
+        self.levels = levels
+        self.speed = Speed(guess)
+        self.shots: list[Shot] = []
+        self.clips: dict[int, float] = {}  # length of the clip made for a shot
+        self.expected: dict[int, float] = {}  # when the clip being made for a shot should be there
+        self.version = 0  # changes whenever a clip comes
+        self._starts: list[float] = []
+        self._same_key: dict[str, list[int]] = {}
+        self._in_section: dict[str, list[int]] = {}
+
+    def know(self, shot: Shot) -> None:
+        """The next shot has been heard."""
+        index = len(self.shots)
+        self.shots.append(shot)
+        self._starts.append(shot.start)
+        twins = self._same_key.setdefault(shot.key, [])
+        for twin in twins:
+            if twin in self.clips:
+                self.clips[index] = self.clips[twin]
+                break
+        twins.append(index)
+        self._in_section.setdefault(shot.section, []).append(index)
+
+    def begin(self, task: Task, now: float) -> None:
+        """A worker has taken `task`."""
+        for twin in self.twins(task.shot):
+            self.expected[twin] = now + self.seconds_to_render(task.seconds, task.level)
+
+    def finish(self, task: Task, elapsed: float) -> None:
+        """The clip of `task` is there, for its shot and all that want the same."""
+        self.speed.measure(task.seconds * self.levels[task.level].work, elapsed)
+        for twin in self.twins(task.shot):
+            self.expected.pop(twin, None)
+            self.clips[twin] = task.seconds
+        self.version += 1
+
+    def lose(self, task: Task) -> None:
+        """The worker has died or been told to stop; the clip will not come from it."""
+        for twin in self.twins(task.shot):
+            self.expected.pop(twin, None)
+
+    def index_at(self, time: float) -> int:
+        """The shot at `time`; the first before the song, the last known after it."""
+        return max(0, bisect.bisect_right(self._starts, time + 1e-9) - 1)
+
+    def usual_seconds(self) -> float:
+        """The mean length of the latest shots."""
+        recent = self.shots[-8:]
+        return sum(shot.seconds for shot in recent) / len(recent)
+
+    def twins(self, index: int) -> list[int]:
+        """All shots that want the same clip as this one, itself among them."""
+        return self._same_key[self.shots[index].key]
+
+    def of_section(self, index: int) -> list[int]:
+        """All shots of the same section as this one, and of its repeats."""
+        return self._in_section[self.shots[index].section]
+
+    def is_covered(self, index: int) -> bool:
+        """Whether the shot's section has a clip, or will have one."""
+        return any(other in self.clips or other in self.expected for other in self.of_section(index))
+
+    def seconds_to_render(self, seconds: float, level: int) -> float:
+        """How long a clip of that length takes at that level."""
+        return seconds * self.levels[level].work * self.speed.factor
