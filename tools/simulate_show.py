@@ -4,8 +4,9 @@
 
 `--rtf` is the seconds that a worker needs for one second of clip at its best. The song has verses, choruses that
 repeat and bridges, in shots of 2 to 6 s. Prints a table and, last, one JSON line: the shares of the frames that were
-fresh, stretched, reused, held (a picture stands), late (made for another section) or blank (nothing to show), the share that showed a clip made for its own section
-of the song, and, live, the median age of the prompt on screen in shots.
+fresh, stretched, reused, held (a picture stands), late (made for another section) or blank (nothing to show), the
+share that showed a clip made for its own section of the song, and, live, the median age of the prompt on screen in
+shots.
 """
 
 import argparse
@@ -68,7 +69,7 @@ def song(minutes: float) -> list[Shot]:
         number += 1
         for name in ("intro", "verse 1", "chorus", "verse 2", "chorus", "bridge", "chorus", "outro"):
             section = f"song {number} {name}"
-            shape = random.Random(section)  # noqa: S311 - a chorus has the same shots whenever it returns
+            shape = random.Random(section)
             for index in range(shape.randint(4, 7)):
                 end = min(60 * minutes, time + shape.uniform(2.0, 6.0))
                 if end > time:
@@ -81,7 +82,7 @@ def simulate(
     rtf: float, minutes: float, live: bool, stalls: int = 0, deaths: int = 0, workers: int = 1, seed: int = 0
 ) -> Show:
     """Play one show."""
-    rng = random.Random(seed)  # noqa: S311 - a simulation
+    rng = random.Random(seed)
     shots = song(minutes)
     board = Board(LEVELS)
     plan, cutter = Plan(board, live, workers), Cutter(board, live)
