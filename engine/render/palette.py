@@ -13,6 +13,7 @@ from engine.errors import RenderError
 
 STEPS = 256  # colours in a ramp
 ROWS = 4  # the named colour and three of its harmony
+_SAME_HUE = 12.0  # degrees: closer ones are shades of one another
 
 _RGB_TO_LMS = np.array(
     [
@@ -69,21 +70,29 @@ def ramps(palette: Sequence[str]) -> NDArray[np.uint8]:
     """The picture's colours, ROWS x STEPS x 3, sRGB: row 0 of the named colour, the others of its harmony.
 
     Each ramp goes from shade through the colour itself to light. Its middle half stays near the colour, so that a
-    scene that keeps most of its picture there is ruled by that colour. A palette with fewer colours than rows is
-    filled with neighbours in hue (30 degrees either way); an empty one is grey.
+    scene that keeps most of its picture there is ruled by that colour. Shades and tints of the named colour in the
+    palette make no row of their own. Rows that are left are filled with the named colour turned in hue: its
+    neighbours, then nearly its opposite. An empty palette is grey.
     """
-    labs = [oklab(parse_hex(colour)) for colour in palette[:ROWS]] or [oklab(np.array([0.5, 0.5, 0.5]))]
-    for turn in (30.0, -30.0, 150.0)[: ROWS - len(labs)]:
-        angle = np.deg2rad(turn)
-        lightness, a, b = labs[0]
-        turned = [a * np.cos(angle) - b * np.sin(angle), a * np.sin(angle) + b * np.cos(angle)]
-        labs.append(np.array([lightness, *turned]))
+    labs = [oklab(parse_hex(colour)) for colour in palette] or [oklab(np.array([0.5, 0.5, 0.5]))]
+    named = labs[0]
+    labs = [named, *(lab for lab in labs[1:] if _hue_apart(lab, named) > np.deg2rad(_SAME_HUE))][:ROWS]
+    for degrees in (30.0, -30.0, 150.0)[len(labs) - 1 :]:
+        angle = np.deg2rad(degrees)
+        rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        labs.append(np.array([named[0], *(rotation @ named[1:])]))
     rows = [_ramp(lab) for lab in labs]
     inside = oklab(srgb(np.stack(rows)))  # drawing a colour into the gamut leaves creases: smooth them
     padded = np.pad(inside, ((0, 0), (STEPS // 8, STEPS // 8), (0, 0)), mode="edge")
     window = np.hanning(STEPS // 4 + 1)
     smooth = np.apply_along_axis(np.convolve, 1, padded, window / window.sum(), mode="valid")
     return np.round(srgb(smooth) * 255.0).astype(np.uint8)
+
+
+def _hue_apart(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """The angle between two hues, radians."""
+    turn = np.arctan2(first[2], first[1]) - np.arctan2(second[2], second[1])
+    return float(abs((turn + np.pi) % (2 * np.pi) - np.pi))
 
 
 def _ramp(lab: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -238,7 +238,7 @@ def input_values(scene: isf.Scene, job: Job) -> dict[str, Any]:
     values: dict[str, Any] = {}
     colours = 0
     for item in scene.inputs:
-        chance = _chance(job.seed, item.name)
+        chance = _chance(job, item.name)
         match item.type:
             case "float":
                 low = float(item.min) if item.min is not None else 0.0
@@ -261,7 +261,10 @@ def input_values(scene: isf.Scene, job: Job) -> dict[str, Any]:
     return values
 
 
-def _chance(seed: int, name: str) -> float:
-    """A number in 0..1 that belongs to a seed and a name, the same on every machine."""
-    digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
+def _chance(job: Job, name: str) -> float:
+    """A number in 0..1 that belongs to an input and to the seed and the content of a job, the same on every machine.
+
+    A chorus that returns looks as it did; another content looks different even where seed and scene are the same.
+    """
+    digest = hashlib.sha256(f"{job.seed}:{job.palette}:{job.keywords}:{name}".encode()).digest()
     return int.from_bytes(digest[:6], "big") / 2**48

@@ -44,6 +44,10 @@ def test_rows_follow_the_palette_and_are_filled_with_neighbours() -> None:
     assert len({tuple(row) for row in rows}) == ROWS
 
 
+def test_shades_of_the_named_colour_take_no_row() -> None:
+    assert np.array_equal(ramps(("#e8202a", "#360002", "#fab6af", "#9b4d00")), ramps(("#e8202a", "#9b4d00")))
+
+
 def test_what_is_not_a_colour_is_refused() -> None:
     with pytest.raises(RenderError, match="#rrggbb"):
         parse_hex("crimson")
