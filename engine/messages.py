@@ -25,6 +25,7 @@ class Job(msgspec.Struct, frozen=True, tag="job"):
     height: int
     fps: float  # frames per second, wanted
     seconds: float  # length, > 0
+    preset: str = ""  # how much work the generator spends, by its own name for it; "" for its default
 
     @property
     def id(self) -> str:

@@ -1,10 +1,11 @@
 """Write a tiny CogVideoX pipeline with random weights to a folder, in diffusers' own format, tokenizer included.
 
-    python tools/make_tiny_cogvideox.py FOLDER [--rotary]
+    python tools/make_tiny_cogvideox.py FOLDER [--like 2b|5b|1.5]
 
 It loads by `CogVideoXPipeline.from_pretrained` like the real ones and renders in about a second on a CPU: noise in
 the model's own colours, 48x32 pixels, up to 49 frames at 8 fps. Nothing is downloaded, and the same call writes the
-same weights. `--rotary` builds it after the 5B model (rotary positions, DPM scheduler) instead of the 2B.
+same weights. `--like` chooses whose shape it has: the 2B's, the 5B's (rotary positions, DPM scheduler) or version
+1.5's (frames in pairs, 81 of them at 16 fps).
 """
 
 import argparse
@@ -22,7 +23,7 @@ TEXT_TOKENS = 64
 TEXT_WIDTH = 32
 
 
-def build(folder: Path, rotary: bool = False, seed: int = 0) -> None:
+def build(folder: Path, like: str = "2b", seed: int = 0) -> None:
     """Write the pipeline to `folder`, which is made; files of an earlier one there are replaced."""
     import torch  # noqa: PLC0415 - the 'cogvideo' extra
     from diffusers import (  # noqa: PLC0415
@@ -35,6 +36,7 @@ def build(folder: Path, rotary: bool = False, seed: int = 0) -> None:
     from transformers import T5Config, T5EncoderModel  # noqa: PLC0415
 
     torch.manual_seed(seed)
+    rotary, pairs = like != "2b", like == "1.5"
     tokenizer = _tokenizer(folder / "tokenizer")
     text_encoder = T5EncoderModel(
         T5Config(
@@ -53,7 +55,9 @@ def build(folder: Path, rotary: bool = False, seed: int = 0) -> None:
         max_text_seq_length=TEXT_TOKENS,
         sample_width=6,
         sample_height=4,
-        sample_frames=49,
+        sample_frames=81 if pairs else 49,
+        patch_size_t=2 if pairs else None,
+        patch_bias=not pairs,
         use_rotary_positional_embeddings=rotary,
     )
     vae = AutoencoderKLCogVideoX(
@@ -109,10 +113,10 @@ def main() -> None:
     """Read the arguments and write the pipeline."""
     parser = argparse.ArgumentParser(description="Write a tiny random CogVideoX pipeline for tests.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--rotary", action="store_true", help="built like the 5B model instead of the 2B")
+    parser.add_argument("--like", choices=("2b", "5b", "1.5"), default="2b", help="the model whose shape it has")
     options = parser.parse_args()
     with contextlib.redirect_stdout(sys.stderr):
-        build(options.folder, options.rotary)
+        build(options.folder, options.like)
     size = sum(path.stat().st_size for path in options.folder.rglob("*") if path.is_file())
     print(f"wrote {options.folder}: {size / 1e6:.1f} MB")
 

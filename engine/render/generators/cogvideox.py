@@ -1,4 +1,4 @@
-"""Clips by CogVideoX (Yang et al. 2024, arXiv:2408.06072), through diffusers' own pipeline.
+"""Clips by CogVideoX (Yang et al. 2024, arXiv:2408.06072), with the parts of diffusers' own pipeline.
 
 The model's size, frame rate and frame counts are its own: 720x480 at 8 fps for the 2B and 5B models, 1360x768 at
 16 fps for version 1.5, always 8 N + 1 frames.
@@ -7,19 +7,18 @@ The model's size, frame rate and frame counts are its own: 720x480 at 8 fps for 
 import math
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
 
-import numpy as np
 import torch
 
 from engine.messages import Job
+from engine.render.generators.attention import install
 from engine.render.generators.base import Cancelled, Frame
 from engine.render.generators.cogvideox_model import Device, load
+from engine.render.generators.cogvideox_presets import preset
+from engine.render.generators.denoise import Denoiser
 
 _FPS, _FPS_15 = 8.0, 16.0
 _SIZE_15 = (1360, 768)  # version 1.5 states the largest grid that it knows, not the size it was made for
-_STEPS = 50
-_GUIDANCE = 6.0
 
 
 class CogVideoXGenerator:
@@ -30,16 +29,16 @@ class CogVideoXGenerator:
     """
 
     def __init__(self, model: str) -> None:
-        device: Device = "cuda" if torch.cuda.is_available() else "cpu"
-        if device == "cpu":
+        self._device: Device = "cuda" if torch.cuda.is_available() else "cpu"
+        if self._device == "cpu":
             torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))  # the engine listens and draws meanwhile
-        self._pipeline = load(model, device)
+        self._pipeline = load(model, self._device)
+        self._denoiser = Denoiser(self._pipeline)
         config = self._pipeline.transformer.config
         scale = self._pipeline.vae_scale_factor_spatial
         self.width, self.height = config.sample_width * scale, config.sample_height * scale
         self.fps = _FPS
         self.max_frames = int(config.sample_frames)
-        self._max_tokens = int(config.max_text_seq_length)
         if config.patch_size_t is not None:
             self.width, self.height = min(self.width, _SIZE_15[0]), min(self.height, _SIZE_15[1])
             self.fps = _FPS_15
@@ -56,37 +55,30 @@ class CogVideoXGenerator:
         return CogVideoXRendering(self, job, cancelled, progress)
 
     def frames(self, job: Job, cancelled: Callable[[], bool], progress: Callable[[float], None]) -> list[Frame]:
-        """Denoise and decode `job`.
-
-        The noise is drawn on the CPU, so that a seed means the same on every machine.
+        """Denoise and decode `job` as its preset says.
 
         Raises:
             Cancelled: it was withdrawn between two steps.
+            UsageError: there is no such preset.
         """
+        chosen = preset(job.preset)
+        if self._device == "cuda":
+            install(self._pipeline.transformer, chosen.attention)
 
-        def on_step_end(_: Any, step: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        def on_step(step: int) -> None:
             if cancelled():
                 raise Cancelled
-            progress((step + 1) / _STEPS)
-            return tensors
+            progress(step / chosen.steps)
 
-        output = self._pipeline(
-            prompt=job.prompt,
-            width=self.width,
-            height=self.height,
-            num_frames=self.frames_for(job.seconds),
-            num_inference_steps=_STEPS,
-            guidance_scale=_GUIDANCE,
-            generator=torch.Generator("cpu").manual_seed(job.seed % 2**63),
-            callback_on_step_end=on_step_end,
-            max_sequence_length=self._max_tokens,
-            output_type="np",
-        )
-        return [np.round(255.0 * frame).astype(np.uint8) for frame in output.frames[0]]
+        count = self.frames_for(job.seconds)
+        seed = job.seed % 2**63
+        latents = self._denoiser.latents(job.prompt, count, self.width, self.height, chosen, seed, on_step)
+        video = self._denoiser.decode(latents, count)
+        return list((255 * video.float()).round().byte().permute(0, 2, 3, 1).cpu().numpy())
 
     def close(self) -> None:
         """Let go of the weights, and of the GPU's memory with them."""
-        del self._pipeline
+        del self._pipeline, self._denoiser
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 

@@ -13,7 +13,7 @@ Device = Literal["cuda", "cpu"]
 
 
 def load(model: str, device: Device) -> Any:
-    """The `CogVideoXPipeline` of `model`, a folder or a hub id, on `device`.
+    """The `CogVideoXPipeline` of `model`, a folder or a hub id, on `device`, for inference only.
 
     Raises:
         ModelError: it is not on this machine, not such a pipeline, or damaged.
@@ -30,6 +30,9 @@ def load(model: str, device: Device) -> Any:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(f"the model {model} cannot be loaded: {reason}") from error
     pipeline.set_progress_bar_config(disable=True)
+    for part in pipeline.components.values():
+        if isinstance(part, torch.nn.Module):
+            part.requires_grad_(False)
     return pipeline.to(device)
 
 

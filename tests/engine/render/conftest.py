@@ -5,17 +5,25 @@ import pytest
 from tools.make_tiny_cogvideox import build
 
 
+def _made(tmp_path_factory, like):
+    folder = tmp_path_factory.mktemp("models") / f"tiny-{like}"
+    build(folder, like)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def tiny_cogvideox(tmp_path_factory):
     """The folder of a pipeline like the 2B model's."""
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    build(folder)
-    return folder
+    return _made(tmp_path_factory, "2b")
 
 
 @pytest.fixture(scope="session")
-def tiny_rotary_cogvideox(tmp_path_factory):
+def tiny_cogvideox_5b(tmp_path_factory):
     """The folder of a pipeline like the 5B model's."""
-    folder = tmp_path_factory.mktemp("models") / "tiny-rotary"
-    build(folder, rotary=True)
-    return folder
+    return _made(tmp_path_factory, "5b")
+
+
+@pytest.fixture(scope="session")
+def tiny_cogvideox_15(tmp_path_factory):
+    """The folder of a pipeline like version 1.5's."""
+    return _made(tmp_path_factory, "1.5")
