@@ -16,7 +16,7 @@ from engine.audio.pitch import dominant_frequency
 from engine.audio.song import Song
 from engine.audio.windows import RollingWindows, Window
 from engine.listen.instruments import Classifier
-from engine.listen.words import Transcriber, Word
+from engine.listen.words_seam import Transcriber, Word
 
 ANALYSIS_RATE = 22_050  # Hz, of the envelopes and beats
 SPEECH_RATE = 16_000  # Hz, of transcription

@@ -1,17 +1,25 @@
-"""Hearing the words of a whole song: full context, a beam search, and only where somebody sings."""
+"""Hearing the words of a whole song: long context, a beam search, and only where somebody sings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import faster_whisper
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.listen.words_decoder import whole_words
 from engine.listen.words_gate import VocalGate
 from engine.listen.words_guards import without_inventions
+from engine.listen.words_language import LanguageVote
 from engine.listen.words_seam import SAMPLE_RATE, Word
 
 BEAM_SIZE = 5
 _GATE_STEP_S = 0.5
+_MARGIN_S = 1.0
+_BREAK_S = 4.0  # a rest shorter than this stays inside a stretch: Whisper reads better with context
+_LOOP_WORDS = 8  # so many words lost to the guards mean that the rest of the segment was not heard
+_SHORTEST_WORD_S = 0.02
+_LANGUAGE_LOOKS = 3
 
 # (start s, end s) -> probability of a voice in that stretch
 VocalBetween = Callable[[float, float], float]
@@ -25,11 +33,42 @@ def transcribe_file(
 ) -> Iterator[Word]:
     """The words of a song whose future is known, in order, as soon as each segment of it is read.
 
-    `audio` is mono at 16 kHz; `language` an ISO 639-1 code, None to detect it; `vocal` answers how likely a voice
-    is between two times, None for a song that is sung throughout.
+    `audio` is mono at 16 kHz; `language` an ISO 639-1 code, None to detect it in each stretch that is sung; `vocal`
+    answers how likely a voice is between two times, None for a song that is sung throughout.
     """
-    if vocal is not None and not any(_sung(vocal, len(audio) / SAMPLE_RATE)):
+    vote = LanguageVote(language if model.model.is_multilingual else "en")
+    last_s = 0.0
+    for start_s, end_s in sung_stretches(vocal, len(audio) / SAMPLE_RATE):
+        stretch = audio[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
+        if vote.is_due():
+            _detect(model, stretch, vote)
+        for word in _read(model, stretch, start_s, vote.language or "en", again=True):
+            last_s = max(last_s, word.start)
+            yield msgspec.structs.replace(word, start=last_s, end=max(word.end, last_s))
+
+
+def sung_stretches(vocal: VocalBetween | None, duration_s: float) -> Iterator[tuple[float, float]]:
+    """(start, end) in seconds of each stretch in which somebody sings, short rests and a margin included."""
+    if vocal is None:
+        yield 0.0, duration_s
         return
+    gate, stretch = VocalGate(), None
+    for step in range(int(np.ceil(duration_s / _GATE_STEP_S))):
+        at = step * _GATE_STEP_S
+        if gate.hear(vocal(at, at + _GATE_STEP_S), _GATE_STEP_S):
+            begin = max(0.0, at - _MARGIN_S) if stretch is None else stretch[0]
+            stretch = (begin, min(duration_s, at + _GATE_STEP_S))
+        elif stretch is not None and at - stretch[1] >= _BREAK_S:
+            yield stretch
+            stretch = None
+    if stretch is not None:
+        yield stretch
+
+
+def _read(
+    model: faster_whisper.WhisperModel, audio: NDArray[np.float32], start_s: float, language: str, again: bool
+) -> Iterator[Word]:
+    """The words of one stretch; where the guards cut a loop, the audio that it hid is read once more."""
     segments, _ = model.transcribe(
         audio,
         language=language,
@@ -37,19 +76,26 @@ def transcribe_file(
         temperature=0.0,
         condition_on_previous_text=False,
         word_timestamps=True,
-        vad_filter=False,
     )
     for segment in segments:
-        words = [
-            Word(w.word.strip(), round(float(w.start), 3), round(float(w.end), 3), round(float(w.probability), 4))
-            for w in segment.words
-        ]
-        for word in without_inventions(words):
-            if vocal is None or vocal(word.start - 0.5, word.end + 0.5) >= 0.15:
-                yield word
+        pieces = [(w.word, start_s + w.start, start_s + w.end, w.probability) for w in segment.words]
+        read = whole_words(pieces, language)
+        words = _placed(without_inventions(read))
+        yield from words
+        if again and len(read) - len(words) >= _LOOP_WORDS:
+            resume_s = words[-1].end if words else start_s + segment.start
+            end_s = max(start_s + segment.end, read[-1].end)
+            hidden = audio[round((resume_s - start_s) * SAMPLE_RATE) : round((end_s - start_s) * SAMPLE_RATE)]
+            yield from _read(model, hidden, resume_s, language, again=False)
 
 
-def _sung(vocal: VocalBetween, duration_s: float) -> Iterator[bool]:
-    gate = VocalGate()
-    for start in np.arange(0.0, duration_s, _GATE_STEP_S):
-        yield gate.hear(vocal(float(start), float(start) + _GATE_STEP_S), _GATE_STEP_S)
+def _placed(words: Sequence[Word]) -> list[Word]:
+    """The words that Whisper could place in time: invented ones are squeezed into none."""
+    return [word for word in words if word.end > word.start + _SHORTEST_WORD_S]
+
+
+def _detect(model: faster_whisper.WhisperModel, audio: NDArray[np.float32], vote: LanguageVote) -> None:
+    length = model.feature_extractor.n_samples
+    for start in range(0, min(len(audio), _LANGUAGE_LOOKS * length), length):
+        _, _, heard = model.detect_language(audio[start : start + length])
+        vote.hear(dict(heard))

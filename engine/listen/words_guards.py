@@ -6,7 +6,7 @@ The phrases are what Whisper writes over silence, applause and instrumental musi
 
 from collections.abc import Sequence
 
-from engine.listen.local_agreement import plain
+from engine.listen.words_commit import plain
 from engine.listen.words_seam import Word
 
 # Never sung: dropped wherever they stand.
@@ -22,22 +22,18 @@ _FILLERS = frozenset({
     "you", "thank you", "thanks", "bye", "bye bye", "okay", "so", "hmm", "mm", "uh", "music", "applause",
     "i m sorry", "the end", "gracias", "merci", "danke", "vielen dank", "música", "musique", "musik",
 })  # fmt: skip
-_FASTEST_WORDS_PER_S = 7.0
-_LONGEST_PHRASE = 8
-_REPEATS_KEPT = 2
+_LONGEST_PHRASE = 16
+_LOOP_ROUNDS = 3
+_FASTEST_LOOP = 4.0  # words a second; a real refrain is sung slower, a loop squeezes its rounds into no time
 
 
 def without_inventions(words: Sequence[Word]) -> list[Word]:
-    """The words of one look without known phrases and without the runaway part of a loop."""
-    kept = _without_loop(words)
-    said = " ".join(_plain_words(kept))
+    """The words of one look without known phrases and without the runaway rounds of a loop."""
+    kept = without_loops(words)
+    said = " ".join(part for word in kept for part in plain_parts(word.text))
     if said in _FILLERS or any(phrase in said for phrase in _CREDITS):
         return []
     return kept
-
-
-def _plain_words(words: Sequence[Word]) -> list[str]:
-    return [part for word in words for part in plain_parts(word.text)]
 
 
 def plain_parts(text: str) -> list[str]:
@@ -45,20 +41,29 @@ def plain_parts(text: str) -> list[str]:
     return [part for part in (plain(piece) for piece in text.replace("'", " ").replace("-", " ").split()) if part]
 
 
-def _without_loop(words: Sequence[Word]) -> list[Word]:
-    """Cut a look where it begins to repeat a phrase faster than anybody sings, or without end."""
+def without_loops(words: Sequence[Word]) -> list[Word]:
+    """Of a phrase that is repeated three times or more, keep the rounds up to the first one too fast to be sung."""
     texts = [plain(word.text) for word in words]
-    for size in range(1, _LONGEST_PHRASE + 1):
-        for first in range(len(texts) - size * (_REPEATS_KEPT + 2) + 1):
-            repeats = _repeats(texts, first, size)
-            run = words[first : first + size * repeats]
-            if repeats > _REPEATS_KEPT + 1 and len(run) / max(0.01, run[-1].end - run[0].start) > _FASTEST_WORDS_PER_S:
-                return [*words[: first + size * _REPEATS_KEPT], *_without_loop(words[first + size * repeats :])]
-    return list(words)
+    kept: list[Word] = []
+    at = 0
+    while at < len(words):
+        size, rounds = _longest_loop(texts, at)
+        for start in range(at, at + size * rounds, size):
+            once = words[start : start + size]
+            if rounds > 1 and size / max(0.01, once[-1].end - once[0].start) > _FASTEST_LOOP:
+                break
+            kept += once
+        at += size * rounds
+    return kept
 
 
-def _repeats(texts: Sequence[str], first: int, size: int) -> int:
-    phrase, count = texts[first : first + size], 1
-    while texts[first + size * count : first + size * (count + 1)] == phrase:
-        count += 1
-    return count
+def _longest_loop(texts: Sequence[str], first: int) -> tuple[int, int]:
+    """Size and rounds of the phrase that, repeated from `first`, covers most words; (1, 1) if none is a loop."""
+    best = (1, 1)
+    for size in range(1, min(_LONGEST_PHRASE, (len(texts) - first) // _LOOP_ROUNDS) + 1):
+        phrase, rounds = texts[first : first + size], 1
+        while texts[first + size * rounds : first + size * (rounds + 1)] == phrase:
+            rounds += 1
+        if rounds >= _LOOP_ROUNDS and size * rounds > best[0] * best[1]:
+            best = (size, rounds)
+    return best
