@@ -6,7 +6,7 @@
 SONG is the sound file (it is listened to) or its score. The video shows it from its start. Measured are
 
 motion_onset_correlation  Pearson's r of picture motion (mean change of luma from frame to frame) with onset strength
-                          (spectral flux of the sound, the most in each frame), at the lag where it is highest
+                          (of the onset in each frame: a peak of spectral flux), at the lag where it is highest
 lag_frames                that lag; positive when the picture is late
 palette_within_12         share of shots whose dominant colour (largest of five clusters in CIELAB) lies within
                           12 CIEDE2000 of the shot's named colour
@@ -16,7 +16,6 @@ dead_seconds              seconds, outside silence, in which the picture hardly 
 """
 
 import argparse
-import itertools
 import json
 import sys
 from collections.abc import Iterator
@@ -32,7 +31,6 @@ from rich.table import Table
 import aimv
 from aimv.colour import hex_of_name
 from aimv.scorefile import is_score
-from engine.audio.envelopes import RATE as ENVELOPE_RATE
 from engine.audio.envelopes import Envelopes
 from engine.audio.song import load_song
 from engine.play.flashes import FlashMeter
@@ -104,13 +102,14 @@ def dominant(frames: Frames) -> NDArray[np.float32]:
 
 def motion_and_lag(motion: NDArray[np.float64], envelopes: Envelopes, fps: float) -> tuple[float, int]:
     """The highest correlation of motion (of the step to each frame) with onset strength, and its lag in frames."""
-    strength = np.array(envelopes.strength)
-    edges = np.round(np.arange(len(motion) + 1) / fps * ENVELOPE_RATE).astype(int).clip(0, len(strength) - 1)
-    flux = np.array([strength[a : max(b, a + 1)].max() for a, b in itertools.pairwise(edges)])
+    strength = np.zeros(len(motion))
+    for onset in envelopes.onsets:
+        if onset.time * fps < len(motion):
+            strength[int(onset.time * fps)] += onset.strength
     found = {}
     for lag in range(-LAGS, LAGS + 1):
         moved = np.roll(motion, -lag)[LAGS:-LAGS]
-        found[lag] = float(np.corrcoef(moved, flux[LAGS:-LAGS])[0, 1])
+        found[lag] = float(np.corrcoef(moved, strength[LAGS:-LAGS])[0, 1])
     best = max(found, key=lambda lag: found[lag])
     return found[best], best
 

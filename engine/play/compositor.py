@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.play.blend import Tween
 from engine.play.clips import ClipReader
-from engine.play.light import Reactions
+from engine.play.pulses import Reactions
 from engine.play.reaction import Reactor
 
 Frame = NDArray[np.uint8]  # height x width x 3, RGB, top row first

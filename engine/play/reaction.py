@@ -1,15 +1,20 @@
 """The fast clock: what is heard at this moment moves the picture that is on screen."""
 
 import math
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.play.light import Light, Reactions
+from engine.play.pulses import Pulse, Pulses, Reactions
+
+if TYPE_CHECKING:
+    from engine.audio.envelopes import Reaction
 
 Frame = NDArray[np.uint8]  # height x width x 3, RGB, top row first
 
+_GOLDEN = 2.399963  # rad, the golden angle: no two directions near one another
 _GRAINS = 5  # noise fields, shown in turn at shifting places
 
 
@@ -23,7 +28,7 @@ class Reactor:
         """`amount` scales every movement: 0 leaves pictures as they are, 1 is the default, 2 is a lot."""
         self._width, self._height, self._fps, self._amount = width, height, fps, amount
         self._reactions = reactions
-        self._light = Light(reactions, fps)
+        self._pulses = Pulses(reactions, fps)
         y, x = np.mgrid[0:height, 0:width].astype(np.float32)
         radius2 = ((x / width - 0.5) ** 2 + (y / height - 0.5) ** 2) * 2.0  # 0 in the centre, 1 in the corners
         shade = 255.0 * (1.0 - min(1.0, 0.28 * amount) * radius2**1.3)
@@ -38,27 +43,32 @@ class Reactor:
         if self._amount == 0.0:
             return frame.copy()
         now = self._reactions.at(time)
-        end = self._reactions.at(time + 1.0 / self._fps - 1e-6)  # an onset belongs to the frame that contains it
-        onset = max(now.onset, end.onset)
-        beat = max(now.beat, end.beat)
-        light = self._light.at(time)
-        moved = self._warp(frame, time, low=now.low, high=now.high, onset=onset, beat=beat)
-        moved = self._brighten(moved, light, now.level)
+        pulse = self._pulses.at(time)
+        moved = self._warp(frame, time, now, pulse)
+        moved = self._brighten(moved, pulse.light, now.level)
         moved = cv2.multiply(moved, self._vignette, scale=1.0 / 255.0)
         return self._grained(moved, time, 0.03 + 0.05 * now.high)
 
-    def _warp(self, frame: Frame, time: float, *, low: float, high: float, onset: float, beat: float) -> Frame:
-        """Zoom and turn about the centre, red and blue a little apart towards the edges."""
+    def _warp(self, frame: Frame, time: float, now: "Reaction", pulse: Pulse) -> Frame:
+        """Zoom, shift and turn about the centre; red and blue a little apart towards the edges."""
         amount = self._amount
-        punch = 0.030 * onset * (0.4 + 0.6 * low) + 0.022 * beat + 0.018 * low * low
-        zoom = 1.012 + amount * (punch + 0.006 * math.sin(0.9 * time))
-        angle = amount * (0.35 * math.sin(0.53 * time) + 0.25 * onset * math.sin(5.1 * time))
-        fringe = amount * 0.0055 * (high * high + 0.5 * onset)
+        kick = pulse.kick * (0.5 + 0.5 * now.low)
+        zoom = 1.02 + amount * (0.045 * kick + 0.012 * now.beat + 0.012 * now.low**2 + 0.006 * math.sin(0.9 * time))
+        way = _GOLDEN * pulse.number  # each onset pushes another way
+        push = 0.008 * amount * pulse.kick * self._width
+        angle = amount * (0.35 * math.sin(0.53 * time) + 0.5 * pulse.kick * math.sin(2.0 * way))
+        fringe = amount * 0.0055 * (now.high**2 + 0.5 * pulse.kick)
         centre = ((self._width - 1) / 2.0, (self._height - 1) / 2.0)
+
+        def matrix(zoomed: float) -> NDArray[np.float64]:
+            turned = cv2.getRotationMatrix2D(centre, angle, zoomed)
+            turned[:, 2] += (push * math.cos(way), push * math.sin(way))
+            return np.asarray(turned)
+
         planes = [
             cv2.warpAffine(
                 plane,
-                cv2.getRotationMatrix2D(centre, angle, zoom * (1.0 + side * fringe)),
+                matrix(zoom * (1.0 + side * fringe)),
                 (self._width, self._height),
                 flags=cv2.INTER_LINEAR,
                 borderMode=cv2.BORDER_REFLECT_101,
@@ -69,7 +79,7 @@ class Reactor:
 
     def _brighten(self, frame: Frame, light: float, level: float) -> Frame:
         """Exposure follows loudness a little; a pulse of light is screened over the picture and blooms."""
-        lift = min(0.75, 0.30 * light * self._amount)
+        lift = min(0.6, 0.25 * light * self._amount)
         exposure = 1.0 - 0.10 * min(1.0, self._amount) * (1.0 - level)
         gain, black = exposure * (1.0 - lift), 255.0 * lift  # screen: 1 - (1 - picture) * (1 - lift)
         if light < 0.05:

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.audio.envelopes import Envelopes, Reaction
-from engine.play.light import Light
+from engine.play.pulses import Pulses
 from engine.play.reaction import Reactor
 
 RATE, FPS = 44100, 24.0
@@ -80,12 +80,12 @@ def test_no_more_than_three_flashes_in_any_second(rate: float) -> None:
     assert all(sum(start <= r < start + 1.0 for r in rises) <= 3 for start in rises)
 
 
-def test_the_light_does_not_depend_on_the_order_of_asking() -> None:
+def test_the_pulses_do_not_depend_on_the_order_of_asking() -> None:
     envelopes = clicks([0.3, 0.5, 0.8, 1.6, 1.8], 2.5)
-    forwards, backwards = Light(envelopes, FPS), Light(envelopes, FPS)
+    forwards, backwards = Pulses(envelopes, FPS), Pulses(envelopes, FPS)
     played = [forwards.at(k / FPS) for k in range(60)]
     assert [backwards.at(k / FPS) for k in reversed(range(60))] == played[::-1]
-    assert max(played) > 0.8
+    assert max(pulse.light for pulse in played) > 0.8
 
 
 def test_a_kick_zooms_in() -> None:
