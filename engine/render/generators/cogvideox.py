@@ -16,6 +16,7 @@ from engine.render.generators.base import Cancelled, Frame
 from engine.render.generators.cogvideox_model import Device, load
 from engine.render.generators.cogvideox_presets import preset
 from engine.render.generators.denoise import Denoiser
+from engine.render.paragraph import grow
 
 _FPS, _FPS_15 = 8.0, 16.0
 _SIZE_15 = (1360, 768)  # version 1.5 states the largest grid that it knows, not the size it was made for
@@ -72,7 +73,8 @@ class CogVideoXGenerator:
 
         count = self.frames_for(job.seconds)
         seed = job.seed % 2**63
-        latents = self._denoiser.latents(job.prompt, count, self.width, self.height, chosen, seed, on_step)
+        prompt = grow(job, self._denoiser.count_tokens, self._denoiser.max_tokens)
+        latents = self._denoiser.latents(prompt, count, self.width, self.height, chosen, seed, on_step)
         video = self._denoiser.decode(latents, count)
         return list((255 * video.float()).round().byte().permute(0, 2, 3, 1).cpu().numpy())
 

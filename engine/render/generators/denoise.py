@@ -23,6 +23,7 @@ class Denoiser:
     def __init__(self, pipeline: Any) -> None:
         self._pipeline = pipeline
         self._config = pipeline.transformer.config
+        self.max_tokens = int(self._config.max_text_seq_length)
         self._prompts: OrderedDict[str, torch.Tensor] = OrderedDict()
 
     def latents(
@@ -79,6 +80,10 @@ class Denoiser:
         video = self._pipeline.decode_latents(latents)
         return (video[0].permute(1, 0, 2, 3) / 2 + 0.5).clamp(0, 1)
 
+    def count_tokens(self, text: str) -> int:
+        """How many tokens the model reads `text` as; it reads at most `max_tokens`."""
+        return len(self._pipeline.tokenizer(text).input_ids)
+
     def padding(self, frames: int) -> int:
         """Latent frames added in front where the model takes them in pairs (version 1.5)."""
         pair = self._config.patch_size_t
@@ -107,7 +112,7 @@ class Denoiser:
                 prompt,
                 do_classifier_free_guidance=False,
                 device=self._pipeline._execution_device,
-                max_sequence_length=self._config.max_text_seq_length,
+                max_sequence_length=self.max_tokens,
             )[0]
             while len(self._prompts) > _REMEMBERED_PROMPTS:
                 self._prompts.popitem(last=False)

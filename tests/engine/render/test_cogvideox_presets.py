@@ -16,6 +16,7 @@ diffusers = pytest.importorskip("diffusers")
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from engine.render.generators import attention  # noqa: E402
+from engine.render.paragraph import grow  # noqa: E402
 
 PROMPT = "A heart made of crimson glass turns"
 
@@ -50,7 +51,7 @@ def test_with_every_step_guided_the_frames_are_those_of_diffusers_own_pipeline(l
     generator = made(request.getfixturevalue(like))
     ours = frames(generator, job("quality", seconds=2.0))
     theirs = generator._pipeline(
-        prompt=PROMPT,
+        prompt=grow(job("quality"), generator._denoiser.count_tokens, generator._denoiser.max_tokens),
         width=generator.width,
         height=generator.height,
         num_frames=len(ours),
