@@ -1,5 +1,7 @@
 """Words are committed once, in order, when two looks agree on them or they are old; they never change."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,7 +88,7 @@ def test_whatever_the_looks_hold_words_come_in_order_and_after_they_were_sung(
     for texts, start_s in looks:
         now_s += 0.7
         sung += commitment.insert(timed(texts, start_s), now_s)
-    assert all(a.start <= b.start and a.end < b.end for a, b in zip(sung, sung[1:], strict=False))
+    assert all(a.start <= b.start and a.end < b.end for a, b in pairwise(sung))
     assert all(word.committed is not None and word.end <= word.committed for word in sung)
 
 

@@ -18,10 +18,17 @@ def said(words: list[Word]) -> str:
 @pytest.mark.parametrize(
     "text",
     [
-        "Thank you.", "you", "Subtitles by the Amara.org community", "Thanks for watching!", "Untertitel im Auftrag des ZDF",
-        "Sous-titrage ST' 501", "Subtítulos realizados por la comunidad de Amara.org", "Music", "Merci d'avoir regardé cette vidéo",
+        "Thank you.",
+        "you",
+        "Music",
+        "Thanks for watching!",
+        "Subtitles by the Amara.org community",
+        "Untertitel im Auftrag des ZDF",
+        "Sous-titrage ST' 501",
+        "Subtítulos realizados por la comunidad de Amara.org",
+        "Merci d'avoir regardé cette vidéo",
     ],
-)  # fmt: skip
+)
 def test_known_inventions_are_dropped(text: str) -> None:
     assert without_inventions(sung(text)) == []
 
