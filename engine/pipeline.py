@@ -1,6 +1,7 @@
 """Where the rooms meet: cues become clips, clips become pictures, in a file or on the clock of the sound."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TypeVar
 
@@ -12,8 +13,10 @@ from engine.play.compositor import Compositor
 from engine.play.player import Played, play
 from engine.play.sinks import Sink
 from engine.render.renderer import Renderer
+from engine.threads import to_thread
 
 _T = TypeVar("_T")
+_AT_ONCE = 12  # pictures drawn in one go
 
 
 class Cue(msgspec.Struct, frozen=True):
@@ -47,7 +50,7 @@ async def in_thread(iterator: Iterator[_T]) -> AsyncIterator[_T]:
     """The items of a blocking iterator, each made in a thread when it is asked for."""
     ended = object()
     while True:
-        item = await asyncio.to_thread(next, iterator, ended)
+        item = await to_thread(next, iterator, ended)
         if item is ended:
             return
         yield item  # type: ignore[misc]  # `ended` is the only other value
@@ -100,12 +103,16 @@ async def write(
             ready.put_nowait((cue, rendering.begin(group, cue)))
         ready.put_nowait(None)
 
-    def draw(first: int, until: float) -> int:
-        number = first
-        while (time := start + number / compositor.fps) < min(until, end) - 1e-6:
-            sink.write(compositor.frame(time))
-            number += 1
-        return number
+    def draw(first: int, last: int) -> None:
+        for number in range(first, last):
+            sink.write(compositor.frame(start + number / compositor.fps))
+
+    async def draw_until(first: int, until: float) -> int:
+        """Draw from picture `first` to the one before `until` s, a few at a time so that stopping is quick."""
+        last = math.ceil((min(until, end) - start) * compositor.fps - 1e-6)
+        for number in range(first, last, _AT_ONCE):
+            await to_thread(draw, number, min(number + _AT_ONCE, last))
+        return max(first, last)
 
     async with asyncio.TaskGroup() as group:
         group.create_task(plan(group), name="plan shots")
@@ -113,9 +120,9 @@ async def write(
         while (entry := await ready.get()) is not None:
             cue, task = entry
             compositor.place(cue.start, cue.end, (await task).path)
-            number = await asyncio.to_thread(draw, number, cue.end)
+            number = await draw_until(number, cue.end)
             progress.shown(min(cue.end, end) - start)
-        await asyncio.to_thread(draw, number, end)
+        await draw_until(number, end)
 
 
 async def perform(

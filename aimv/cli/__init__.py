@@ -3,9 +3,8 @@
 import os
 import signal
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
-import click
 import typer
 from rich.console import Console
 
@@ -28,17 +27,25 @@ for command in (listen, sentence, score, export, play, models):
     app.command()(command)
 
 
+# Typer carries click inside or beside it, by its version; both raise subclasses of what its own exports derive from.
+_WrongUse: Any = typer.BadParameter.__base__
+_Failed: Any = _WrongUse.__base__
+_INTERRUPTED = 130
+
+
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 it failed, 2 it was asked for wrongly, 130 it was stopped."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as cleanly as Ctrl-C does
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # ends as cleanly as Ctrl-C does
     try:
         status = app(standalone_mode=False)
-    except click.UsageError as error:
+        if status == _INTERRUPTED:  # how typer tells of Ctrl-C
+            raise KeyboardInterrupt
+    except _WrongUse as error:
         hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
         _fail(f"{error.format_message()}{hint}", 2)
-    except (KeyboardInterrupt, click.Abort):
-        _fail("stopped; nothing half-written was left. `aimv export` goes on from here with --resume.", 130)
-    except click.ClickException as error:
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("stopped; nothing half-written was left. `aimv export` goes on from here with --resume.", _INTERRUPTED)
+    except _Failed as error:
         _fail(error.format_message(), 1)
     except AimvError as error:
         _fail(str(error), error.exit_status)

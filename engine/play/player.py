@@ -1,6 +1,5 @@
 """The picture on the audio's clock: draw the next frame in time, skip what is past, count both."""
 
-import asyncio
 import math
 from collections.abc import Callable
 from typing import Protocol
@@ -9,6 +8,7 @@ import msgspec
 
 from engine.play.clock import Clock
 from engine.play.sinks import Frame, Sink
+from engine.threads import to_thread
 
 
 class Drawing(Protocol):
@@ -44,7 +44,7 @@ async def play(drawing: Drawing, clock: Clock, sink: Sink, stop: Callable[[], bo
         if clock.finished():
             break
         begun = clock.time()
-        picture = await asyncio.to_thread(drawing.frame, number / fps)
+        picture = await to_thread(drawing.frame, number / fps)
         effort += 0.1 * (min(clock.time() - begun, 1.0 / fps) - effort)
         await clock.sleep(number / fps - clock.time())
         late += clock.time() > (number + 1) / fps + 1e-6

@@ -1,0 +1,5 @@
+"""`python -m aimv` is the `aimv` command."""
+
+from aimv.cli import main
+
+main()
