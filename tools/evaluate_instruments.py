@@ -22,6 +22,7 @@ import numpy as np
 import onnxruntime
 import soundfile
 import soxr
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
@@ -153,16 +154,12 @@ def report(tally: Tally) -> dict[str, Any]:
 
 def plot(tally: Tally, path: Path) -> None:
     """Draw the reliability diagram of all labels together: share right against probability said."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     truth = np.concatenate([t for _, t, _ in tally.arrays()])
     score = np.concatenate([s for _, _, s in tally.arrays()])
     place = np.minimum((score * 10).astype(int), 9)
     used = [b for b in range(10) if (place == b).sum() >= FEWEST]
-    figure, axes = pyplot.subplots(figsize=(4, 4), dpi=80)
+    figure = Figure(figsize=(4, 4), dpi=80)
+    axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
     said, right = [score[place == b].mean() for b in used], [truth[place == b].mean() for b in used]
     axes.plot(said, right, "o-", color="tab:blue")

@@ -1,3 +1,4 @@
+# mypy: allow-subclassing-any
 """From samples to spectrograms, as layers that export to ONNX: short-time Fourier bases held as convolutions."""
 
 from __future__ import annotations

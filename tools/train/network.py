@@ -1,3 +1,4 @@
+# mypy: allow-subclassing-any
 """The classifier: pretrained trunk, an own network that hears drum strokes and low notes, and what joins them."""
 
 from __future__ import annotations
@@ -50,15 +51,9 @@ class Bands(nn.Module):
         return high, low
 
 
-def conv(inputs: int, outputs: int, stride: tuple[int, int] = (1, 1)) -> nn.Sequential:
-    """3x3 convolution, batch normalisation, ReLU."""
-    layer = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-    return nn.Sequential(layer, nn.BatchNorm2d(outputs), nn.ReLU())
-
-
-def steps(inputs: int, outputs: int, width: int) -> nn.Sequential:
+def steps(inputs: int, outputs: int, width: int, stride: int = 1) -> nn.Sequential:
     """Convolution along time, batch normalisation, ReLU."""
-    layer = nn.Conv1d(inputs, outputs, width, padding=width // 2, bias=False)
+    layer = nn.Conv1d(inputs, outputs, width, stride, padding=width // 2, bias=False)
     return nn.Sequential(layer, nn.BatchNorm1d(outputs), nn.ReLU())
 
 
@@ -70,20 +65,15 @@ class Ear(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.high_norm, self.low_norm = nn.BatchNorm1d(HIGH_BANDS), nn.BatchNorm1d(LOW_BANDS)
-        self.high = nn.Sequential(
-            conv(1, 16), conv(16, 32, (1, 2)), conv(32, 48, (2, 2)), conv(48, 64, (1, 2)), conv(64, 96, (1, 2))
-        )
-        self.low = nn.Sequential(conv(1, 16, (1, 2)), conv(16, 24, (1, 2)), conv(24, 32, (1, 2)))
-        self.high_out, self.low_out = steps(96 * 5, 128, 1), steps(32 * 8, 64, 1)
-        self.place = nn.Parameter(torch.zeros(1, 192, 50))
-        self.time = nn.Sequential(steps(192, self.WIDTH, 5), nn.Dropout(0.1), steps(self.WIDTH, self.WIDTH, 5))
+        self.high = nn.Sequential(steps(HIGH_BANDS, 128, 3), steps(128, 128, 5, 2))
+        self.low = steps(LOW_BANDS, 96, 3)
+        self.place = nn.Parameter(torch.zeros(1, 224, 50))
+        self.time = nn.Sequential(steps(224, self.WIDTH, 5), nn.Dropout(0.1), steps(self.WIDTH, self.WIDTH, 3))
 
     def forward(self, high: Tensor, low: Tensor) -> Tensor:
-        high = self.high_norm(high.transpose(1, 2)).transpose(1, 2)[:, None]
-        low = self.low_norm(low.transpose(1, 2)).transpose(1, 2)[:, None]
-        tall = self.high(high).transpose(2, 3).flatten(1, 2)
-        deep = self.low(low).transpose(2, 3).flatten(1, 2)
-        return self.time(torch.cat([self.high_out(tall), self.low_out(deep)], 1) + self.place)
+        fast = self.high(self.high_norm(high.transpose(1, 2)))
+        slow = self.low(self.low_norm(low.transpose(1, 2)))
+        return self.time(torch.cat([fast, slow], 1) + self.place)
 
 
 class Head(nn.Module):
@@ -99,7 +89,8 @@ class Head(nn.Module):
         self.trunk = nn.Sequential(nn.Dropout(0.3), nn.Linear(FEATURES, 192), nn.ReLU(), nn.Dropout(0.2))
         self.trunk_out = nn.Linear(192, count)
         self.frame = nn.Conv1d(Ear.WIDTH, 2 * count, 1)
-        self.join = nn.Sequential(nn.Linear(192 + 2 * Ear.WIDTH, 128), nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, count))
+        join = nn.Linear(192 + 2 * Ear.WIDTH, 128)
+        self.join = nn.Sequential(join, nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, count))
 
     def forward(self, hidden: Tensor, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         scores, weight = self.frame(hidden).chunk(2, 1)

@@ -1,3 +1,4 @@
+# mypy: allow-subclassing-any
 """Weights that others trained on real sound, read from installed packages: YAMNet and the FireRed event detector.
 
 - YAMNet (Apache-2.0, trained on AudioSet, 521 sound events; Plakal & Ellis 2020), 8-bit weights as the package
@@ -109,11 +110,11 @@ def read_yamnet(path: Path) -> tuple[list[tuple[NDArray[np.float32], NDArray[np.
 def _tensor(tensor: Any, external: bytes) -> NDArray[Any]:
     """An initializer's values, from the model file or from the data file beside it."""
     if tensor.data_location != onnx.TensorProto.EXTERNAL:
-        return numpy_helper.to_array(tensor)
+        return np.asarray(numpy_helper.to_array(tensor))
     place = {entry.key: entry.value for entry in tensor.external_data}
     start, size = int(place.get("offset", 0)), int(place["length"])
     inline = onnx.TensorProto(data_type=tensor.data_type, dims=tensor.dims, raw_data=external[start : start + size])
-    return numpy_helper.to_array(inline)
+    return np.asarray(numpy_helper.to_array(inline))
 
 
 class EventDetector(nn.Module):

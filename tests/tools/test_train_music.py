@@ -1,0 +1,113 @@
+"""The made-up music and its sound: the same from the same seed, in range, and labelled as played."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+soxr = pytest.importorskip("soxr")
+
+from tools.train import effects, grooves, midi, mixing, phrases, sampler  # noqa: E402
+from tools.train.bank import LENGTH, Bank, Stem, Stroke  # noqa: E402
+from tools.train.kits import piece_named  # noqa: E402
+from tools.train.labels import INDEX, LABELS, WINDOW  # noqa: E402
+from tools.train.sound import Sound, starting_at_onset  # noqa: E402
+
+
+def tone(hertz: float, count: int) -> Sound:
+    return (0.5 * np.sin(2 * np.pi * hertz * np.arange(count) / 32_000)).astype(np.float32)
+
+
+@pytest.fixture
+def bank() -> Bank:
+    """Three stems and seven strokes, made of tones and noise."""
+    names = ("bass", "guitar", "vocal")
+    stems = [Stem(f"font/{n}", n, (), False, n == "guitar", 0.35) for n in names]
+    sound = np.stack([(tone(60.0 * (i + 1), LENGTH) * 32767).astype(np.int16) for i in range(len(names))])
+    pieces = ("kick", "snare", "hi-hat", "hi-hat open", "crash", "tom", "other")
+    strokes = [Stroke("kit", piece, 0.8, False, i * 8000, 8000) for i, piece in enumerate(pieces)]
+    noise = np.random.default_rng(0).integers(-20_000, 20_000, 8000 * len(pieces)).astype(np.int16)
+    return Bank(stems, strokes, sound, noise)
+
+
+@pytest.mark.parametrize("label", ["bass", "guitar", "piano", "violin", "vocal", ""])
+def test_a_phrase_follows_from_its_seed_and_keeps_its_range(label: str) -> None:
+    notes = phrases.phrase(np.random.default_rng(3), label, 8.0)
+    assert notes == phrases.phrase(np.random.default_rng(3), label, 8.0)
+    assert notes
+    assert all(0 <= note.start < 8 and 1 <= note.velocity <= 127 and 0 <= note.key < 128 for note in notes)
+
+
+def test_every_style_of_drumming_has_sixteen_steps_of_known_pieces() -> None:
+    for pattern in grooves.STYLES.values():
+        assert all(len(line) == 16 for line in pattern.values())
+        assert set(pattern) <= set(grooves.PIECES)
+
+
+def test_a_groove_lies_within_its_seconds() -> None:
+    for seed in range(40):
+        strokes = grooves.groove(np.random.default_rng(seed), 2.2)
+        assert all(0 <= stroke.time < 2.2 and 0 < stroke.force <= 1 for stroke in strokes)
+
+
+def test_a_midi_file_has_one_track_with_its_length() -> None:
+    data = midi.midi_file([midi.Part(24, (midi.Note(0.0, 1.0, 60, 90),))], 2.0)
+    assert data[:4] == b"MThd"
+    assert int.from_bytes(data[18:22], "big") == len(data) - 22
+    assert bytes([0x90, 60, 90]) in data
+
+
+def test_pitches_are_read_from_file_names() -> None:
+    names = {"cello_Gs5_1_forte": 80, "gb4_p_rr2": 66, "FF A#4": 70, "a1ff": 33, "twang_a3_f_rr2": 57, "Cs3": 49}
+    assert {name: sampler.pitch_of(name) for name in names} == names
+    assert sampler.pitch_of("noises") is None
+
+
+def test_drum_pieces_are_read_from_kit_names() -> None:
+    assert piece_named("Zildjian Splash") == "splash"
+    assert piece_named("Pearl Side Stick") == "rimshot"
+    assert piece_named("Sabian Hat Open") == "hi-hat open"
+    assert piece_named("Cowbell") == "other"
+
+
+def test_a_window_follows_from_its_number(bank: Bank) -> None:
+    mixer = mixing.Mixer(bank, kept=False, seed=1)
+    for number in range(12):
+        sound, labels = mixer.window(number)
+        again, same = mixing.Mixer(bank, kept=False, seed=1).window(number)
+        assert sound.shape == (WINDOW,)
+        assert np.isfinite(sound).all()
+        assert set(labels) <= {-1, 0, 1}
+        np.testing.assert_array_equal(sound, again)
+        np.testing.assert_array_equal(labels, same)
+
+
+def test_a_part_is_there_within_20_db_of_the_mix() -> None:
+    part = mixing.Played("guitar", ("piano",), tone(200, WINDOW))
+    for db, value in ((-3.0, 1), (-20.0, mixing.UNKNOWN), (-30.0, 0)):
+        labels = np.zeros(len(LABELS), np.int8)
+        mixing.teach(labels, part, db)
+        assert labels[INDEX["guitar"]] == value
+
+
+def test_a_drum_counts_when_struck_in_the_first_nine_tenths() -> None:
+    def label(time: float, force: float = 0.9) -> int:
+        labels = np.zeros(len(LABELS), np.int8)
+        mixing.strike(labels, [grooves.Stroke(time, "snare", force)], 0.0)
+        return int(labels[INDEX["snare"]])
+
+    assert (label(0.5), label(0.9), label(0.97), label(-0.3)) == (1, mixing.UNKNOWN, 0, 0)
+    assert label(0.5, force=0.15) == mixing.UNKNOWN
+
+
+@pytest.mark.parametrize("effect", ["amplifier", "compress", "equalise", "limit", "modulate", "tremolo", "drive"])
+def test_an_effect_keeps_length_and_stays_finite(effect: str) -> None:
+    sound = tone(220, 20_000)
+    out = getattr(effects, effect)(np.random.default_rng(0), sound)
+    assert len(out) == len(sound)
+    assert np.isfinite(out).all()
+
+
+def test_an_onset_is_found_to_a_millisecond() -> None:
+    sound = np.concatenate([np.zeros(5000, np.float32), tone(1000, 3000)])
+    assert abs(len(sound) - len(starting_at_onset(sound)) - 5000) <= 32

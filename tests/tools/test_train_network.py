@@ -1,0 +1,86 @@
+"""The trainable network, its calibration and the packing of its weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+
+from tools.train import calibrate, fit, frontend  # noqa: E402
+from tools.train.export import eight_bit_steps  # noqa: E402
+from tools.train.features import Heard  # noqa: E402
+from tools.train.labels import LABELS  # noqa: E402
+from tools.train.network import FEATURES, HIGH_BANDS, LOW_BANDS, Judge, Level  # noqa: E402
+
+
+def heard(count: int) -> Heard:
+    random = np.random.default_rng(0)
+    labels = random.integers(-1, 2, (count, len(LABELS))).astype(np.int8)
+    shapes = ((99, HIGH_BANDS), (50, LOW_BANDS), (FEATURES,))
+    high, low, features = (random.standard_normal((count, *s)).astype(np.float16) for s in shapes)
+    features[:, 0] = labels[:, 0] * 3
+    return Heard(high, low, features, labels)
+
+
+def test_the_basis_gives_the_spectrum_of_numpy() -> None:
+    window = np.hanning(402)[1:-1]
+    audio = np.random.default_rng(0).standard_normal(400)
+    basis = frontend.fourier_basis(window, 512) @ audio
+    np.testing.assert_allclose(basis[:257] + 1j * basis[257:], np.fft.rfft(audio * window, 512), atol=1e-9)
+
+
+def test_halving_keeps_lows_and_drops_highs() -> None:
+    time = np.arange(32_000) / 32_000
+    tones = torch.tensor(np.stack([np.sin(2 * np.pi * f * time) for f in (500, 12_000)]), dtype=torch.float32)
+    low, high = frontend.Halve()(tones)[:, 1000:-1000].abs().amax(1)
+    assert low == pytest.approx(1, abs=0.02)
+    assert high < 0.01
+
+
+def test_level_is_one_for_any_gain_and_nothing_in_silence() -> None:
+    audio = torch.randn(1, 32_000, generator=torch.Generator().manual_seed(0))
+    (loud, here), (soft, there) = Level()(audio * 0.3), Level()(audio * 0.01)
+    torch.testing.assert_close(loud, soft, atol=1e-4, rtol=1e-3)
+    assert min(here, there) > 0.99
+    assert Level()(torch.zeros(1, 32_000))[1] == 0
+
+
+def test_fitting_is_the_same_for_a_seed_and_learns() -> None:
+    data, outcomes = heard(192), []
+    for _ in range(2):
+        torch.manual_seed(2)
+        judge = Judge()
+        fit.fit(judge, data, fit.Plan(passes=6, batch=32), seed=2)
+        outcomes.append(fit.scores(judge, data)[0])
+    np.testing.assert_array_equal(outcomes[0], outcomes[1])
+    assert fit.areas(outcomes[0], data.labels)["kick"] > 0.9
+
+
+def test_platt_finds_the_slope_and_offset_that_made_the_labels() -> None:
+    random = np.random.default_rng(0)
+    score = random.normal(0, 2, 20_000).astype(np.float32)
+    truth = random.random(20_000) < calibrate.sigmoid(0.6 * score - 1.0)
+    slope, offset = calibrate.platt(score, truth)
+    assert (slope, offset) == (pytest.approx(0.6, abs=0.05), pytest.approx(-1.0, abs=0.06))
+
+
+def test_confusion_names_what_is_said_where_it_is_not() -> None:
+    labels = np.zeros((50, len(LABELS)), np.int8)
+    labels[:, LABELS.index("crash")] = 1
+    said = np.zeros((50, len(LABELS)))
+    said[:, LABELS.index("splash")], said[:, LABELS.index("synth")] = 0.3, 0.2
+    table = calibrate.confusion(said, labels)["crash"]
+    assert table == {"splash": 0.75, "synth": 0.25}
+
+
+def test_weights_on_eight_bit_steps_are_recognised() -> None:
+    random = np.random.default_rng(0)
+    steps = np.array([0.01, 0.003], np.float32)
+    whole = random.integers(-128, 128, (2, 300))
+    whole[:, 0] = -128
+    found = eight_bit_steps((whole * steps[:, None]).astype(np.float32))
+    assert found is not None
+    np.testing.assert_allclose(found, steps, rtol=1e-4)
+    assert eight_bit_steps(random.standard_normal((2, 300)).astype(np.float32)) is None

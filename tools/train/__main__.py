@@ -1,0 +1,84 @@
+"""Train the instrument classifier from nothing: render, hear, fit, calibrate, export.
+
+    python -m tools.train --data DIR [--seed 1] [--windows 60000] [--out models/onnx/instruments.onnx]
+
+DIR/sources holds the sources that tools/train/sources.py names, each in a folder of its repository's name, and the
+tonejs packages under DIR/sources/tonejs. What is rendered goes to DIR/bank, what is heard to DIR/heard; both are kept
+and used again by a later run with the same DIR: delete them to start from nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from tools.train import bank, calibrate, features, fit
+from tools.train.export import Facts, export
+from tools.train.network import Classifier, Judge, Listener
+from tools.train.sources import SOURCES
+
+VERSION = "1.0.0"
+
+
+def options() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--windows", type=int, default=60_000, help="training windows; a tenth as many are held out")
+    parser.add_argument("--share", type=float, default=1.0, help="how much of the bank to render, for trials")
+    parser.add_argument("--passes", type=int, default=fit.Plan.passes)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("models/onnx/instruments.onnx"))
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the stages, saying how long each took."""
+    given = options()
+    began = time.monotonic()
+
+    def said(what: str) -> None:
+        print(f"{time.monotonic() - began:7.0f} s  {what}", flush=True)
+
+    torch.set_num_threads(given.threads)
+    bank_folder, heard = given.data / "bank", given.data / "heard"
+    if not (bank_folder / "bank.json").exists():
+        bank.build(bank_folder, given.data / "sources", given.seed, given.share)
+    said("bank rendered")
+    for name, kept, count in (("train", False, given.windows), ("held out", True, given.windows // 10)):
+        if not (heard / name / "count.json").exists():
+            features.hear(bank_folder, heard / name, kept, given.seed, count, given.threads)
+        said(f"{name} windows heard")
+
+    torch.manual_seed(given.seed)
+    judge = Judge()
+    fit.fit(judge, features.load(heard / "train", memory=True), fit.Plan(passes=given.passes), given.seed)
+    said("fitted")
+
+    held_out = features.load(heard / "held out")
+    scores, _, _ = fit.scores(judge, held_out)
+    slopes, offsets = calibrate.calibrate(scores, held_out.labels)
+    probabilities = calibrate.sigmoid(scores * slopes + offsets)
+    print(json.dumps({"held_out_auc": fit.areas(scores, held_out.labels)}))
+    classifier = Classifier(Listener(), judge)
+    classifier.slope, classifier.offset = torch.tensor(slopes), torch.tensor(offsets)
+    facts = Facts(
+        calibrate.thresholds(probabilities, held_out.labels),
+        calibrate.confusion(probabilities, held_out.labels),
+        [asdict(source) for source in SOURCES],
+        VERSION,
+    )
+    export(classifier, facts, given.out)
+    said(f"written to {given.out}")
+
+
+if __name__ == "__main__":
+    main()

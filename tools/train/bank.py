@@ -1,0 +1,182 @@
+"""The bank: every stem and drum stroke rendered once, kept as 16-bit numbers on disk, with what each holds.
+
+A stem is one instrument playing alone for 8 s. Which are rendered, and every note of them, follows from the seed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.train import kits, voices
+from tools.train.labels import SAMPLE_RATE
+from tools.train.midi import Part, render
+from tools.train.phrases import phrase
+from tools.train.sound import Sound, from_int16, rms, to_int16, to_peak
+from tools.train.sources import DRUM_FONTS, FONTS, HYDROGEN, PROGRAMS, RECORDED, held_out, program
+
+SECONDS = 8.0
+LENGTH = int(SECONDS * SAMPLE_RATE)
+
+
+@dataclass(frozen=True)
+class Stem:
+    """What one stem holds: ``unknown`` labels are neither taught as there nor as absent; ``raw`` wants an amplifier."""
+
+    name: str
+    label: str
+    unknown: tuple[str, ...]
+    held_out: bool
+    raw: bool
+    level: float
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """Where one drum stroke lies in the strokes' file."""
+
+    kit: str
+    piece: str
+    force: float
+    held_out: bool
+    start: int
+    length: int
+
+
+@dataclass
+class Bank:
+    """Stems [count, 8 s] and strokes [samples], mapped from disk, with their descriptions."""
+
+    stems: list[Stem]
+    strokes: list[Stroke]
+    stem_sound: NDArray[np.int16]
+    stroke_sound: NDArray[np.int16]
+
+    def stroke(self, stroke: Stroke) -> Sound:
+        """A stroke's sound, peak 0.9."""
+        return from_int16(self.stroke_sound[stroke.start : stroke.start + stroke.length])
+
+
+Made = tuple[Stem, Sound]
+
+
+def stem(name: str, label: str, unknown: tuple[str, ...], kept: bool, raw: bool, sound: Sound) -> Made | None:
+    """A stem at peak 0.9 and exact length; None when (nearly) silent."""
+    if rms(sound) < 1e-4:
+        return None
+    fitted = np.zeros(LENGTH, np.float32)
+    fitted[: min(LENGTH, len(sound))] = sound[:LENGTH]
+    fitted = to_peak(fitted)
+    return Stem(name, label, unknown, kept, raw, rms(fitted)), fitted
+
+
+def font_stems(name: str, seed: int, share: float) -> list[Made]:
+    """Phrases through a soundfont: as many for a label with few programmes as for one with many."""
+    random = np.random.default_rng([seed, *name.encode()])
+    numbers = [n for first, last, _, _ in PROGRAMS for n in range(first, last + 1)]
+    chosen: list[int] = []
+    for label in sorted({(program(n) or ("", ()))[0] for n in numbers}):
+        own = [n for n in numbers if (program(n) or ("", ()))[0] == label]
+        count = int({"guitar": 90, "synth": 80, "bass": 70, "": 70, "piano": 60}.get(label, 48) * share)
+        chosen += [own[i % len(own)] for i in range(max(count, len(own)))]
+    parts = [Part(n, phrase(random, (program(n) or ("", ()))[0], SECONDS)) for n in chosen]
+    made: list[Made | None] = []
+    for wet in (False, True):
+        half = slice(int(wet), None, 2)
+        for number, sound in zip(chosen[half], render(FONTS[name], parts[half], SECONDS, reverb=wet), strict=False):
+            label, unknown = program(number) or ("", ())
+            made.append(stem(f"{name}/{number}", label, unknown, held_out(name), False, sound))
+    return [m for m in made if m]
+
+
+def recorded_stems(sources: Path, seed: int, share: float) -> list[Made]:
+    """Phrases played on recorded notes."""
+    made = []
+    for instrument in RECORDED:
+        random = np.random.default_rng([seed, *instrument.name.encode()])
+        sampler = instrument.sampler(sources)
+        for _ in range(max(1, int(share * (24 if instrument.label == "" else 50)))):
+            sound = sampler.play(random, phrase(random, instrument.label, SECONDS), SECONDS)
+            kept = held_out(instrument.name)
+            made.append(stem(instrument.name, instrument.label, instrument.unknown, kept, instrument.raw, sound))
+    return [m for m in made if m]
+
+
+def voice_stems(sources: Path, seed: int, share: float) -> list[Made]:
+    """Singing, choirs and speech, from recorded and synthetic speakers."""
+    random = np.random.default_rng([seed, 77])
+    utterances = voices.recorded(sources) + voices.synthetic(random)
+    analysed = [v for v in map(voices.analyse, utterances) if (v.pitch > 0).sum() > 40]
+    made = []
+    for kept, count in ((False, 560), (True, 120)):
+        own = [v for v in analysed if v.held_out == kept]
+        spoken = [u for u in utterances if u.held_out == kept]
+        real = [v for v in own if not v.name.startswith(("espeak", "flite"))]
+        for i in range(int(count * share)):
+            if i % 4 == 3:
+                sound = voices.speak(random, spoken, SECONDS)
+                made.append(stem("speech", "speech", (), kept, False, sound))
+                continue
+            pool = real if real and random.random() < 0.5 else own
+            many = i % 8 == 6
+            voice = pool[int(random.integers(0, len(pool)))]
+            sound = voices.choir(random, pool, SECONDS) if many else voices.sing(random, voice, SECONDS)
+            made.append(stem(f"sung/{'choir' if many else voice.name}", "vocal", (), kept, False, sound))
+    return [m for m in made if m]
+
+
+def all_strokes(sources: Path, seed: int) -> Iterator[kits.Hit]:
+    """Every drum stroke of every kit."""
+    random = np.random.default_rng([seed, 99])
+    yield from kits.muldjord(sources / "DrumGizmo.MuldjordKit/DrumGizmo/MuldjordKit/Samples", random)
+    yield from kits.gogodze(sources / "karoryfer.gogodze-phu-vol-ii/Samples", random)
+    yield from kits.hand_percussion(sources / "philharmonia-samples/audio/percussion")
+    for folder in sorted(HYDROGEN.iterdir()):
+        yield from kits.hydrogen(folder)
+    for name, font in FONTS.items():
+        yield from kits.soundfont(font, name)
+    for name, font in DRUM_FONTS.items():
+        yield from kits.soundfont(font, name, programs=(0,))
+    for number in range(10):
+        yield from kits.machine(random, f"machine {number}")
+
+
+def build(folder: Path, sources: Path, seed: int, share: float = 1.0) -> None:
+    """Render everything into ``folder``; ``share`` below 1 renders less of it (for trials)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs: list[tuple[Callable[..., list[Made]], tuple[object, ...]]] = [
+        (voice_stems, (sources, seed, share)),
+        (recorded_stems, (sources, seed, share)),
+        *((font_stems, (name, seed, share * (0.4 if held_out(name) else 1.0))) for name in FONTS),
+    ]
+    described: list[Stem] = []
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool, (folder / "stems.pcm").open("wb") as file:
+        running = [pool.submit(job, *arguments) for job, arguments in jobs]
+        for done in running:
+            for description, sound in done.result():
+                described.append(description)
+                file.write(to_int16(sound).tobytes())
+    strokes: list[Stroke] = []
+    with (folder / "strokes.pcm").open("wb") as file:
+        start = 0
+        for hit in all_strokes(sources, seed):
+            file.write(to_int16(hit.sound).tobytes())
+            strokes.append(Stroke(hit.kit, hit.piece, hit.force, held_out(hit.kit), start, len(hit.sound)))
+            start += len(hit.sound)
+    rows = {"stems": [asdict(s) for s in described], "strokes": [asdict(s) for s in strokes]}
+    (folder / "bank.json").write_text(json.dumps(rows))
+
+
+def load(folder: Path) -> Bank:
+    """The bank that :func:`build` wrote. Raises FileNotFoundError when there is none."""
+    rows = json.loads((folder / "bank.json").read_text())
+    stems = [Stem(**{**row, "unknown": tuple(row["unknown"])}) for row in rows["stems"]]
+    sound = np.memmap(folder / "stems.pcm", np.int16, "r", shape=(len(stems), LENGTH))
+    return Bank(stems, [Stroke(**r) for r in rows["strokes"]], sound, np.memmap(folder / "strokes.pcm", np.int16, "r"))

@@ -1,0 +1,83 @@
+"""From scores to honest probabilities, to a threshold a label, and to what each label is mistaken for."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.train.labels import DRUMS, INDEX, LABELS
+
+Scores = NDArray[np.float32]
+Labels = NDArray[np.int8]
+
+RIDGE = 1e-3
+"""Pulls slope and offset towards 1 and 0 where a label is rare."""
+
+
+def sigmoid(x: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Logistic function."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(x.astype(np.float64), -50, 50))))
+
+
+def platt(score: Scores, truth: NDArray[np.bool_], rounds: int = 60) -> tuple[float, float]:
+    """Slope and offset of Platt (1999), by Newton's method on the ridged log loss."""
+    slope, offset = 1.0, 0.0
+    x = score.astype(np.float64)
+    for _ in range(rounds):
+        p = sigmoid(slope * x + offset)
+        error, weight = p - truth, np.maximum(p * (1 - p), 1e-9)
+        gradient = np.array([(error * x).mean() + RIDGE * (slope - 1), error.mean() + RIDGE * offset])
+        cross = (weight * x).mean()
+        hessian = np.array([[(weight * x * x).mean() + RIDGE, cross], [cross, weight.mean() + RIDGE]])
+        step = np.linalg.solve(hessian, gradient)
+        slope, offset = slope - step[0], offset - step[1]
+        if np.abs(step).max() < 1e-8:
+            break
+    return float(slope), float(offset)
+
+
+def calibrate(scores: Scores, labels: Labels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Slopes and offsets of all labels, from scores and labels [windows, labels] of held-out windows."""
+    slopes, offsets = np.ones(len(LABELS), np.float32), np.zeros(len(LABELS), np.float32)
+    for i in range(len(LABELS)):
+        known = labels[:, i] >= 0
+        truth = labels[known, i] == 1
+        if 10 <= truth.sum() <= len(truth) - 10:
+            slopes[i], offsets[i] = platt(scores[known, i], truth)
+    return slopes, offsets
+
+
+def thresholds(probabilities: NDArray[np.float64], labels: Labels) -> dict[str, float]:
+    """The probability that gives each label its best F1 on held-out windows."""
+    best = {}
+    for i, name in enumerate(LABELS):
+        known = labels[:, i] >= 0
+        truth, p = labels[known, i] == 1, probabilities[known, i]
+        grid = np.arange(0.1, 0.91, 0.05)
+        f1 = [2 * (truth & (p >= t)).sum() / max(1, truth.sum() + (p >= t).sum()) for t in grid]
+        best[name] = round(float(grid[int(np.argmax(f1))]), 2)
+    return best
+
+
+def confusion(probabilities: NDArray[np.float64], labels: Labels, keep: int = 6) -> dict[str, dict[str, float]]:
+    """What each label is taken for: the others' mean probability where it is there and they are not.
+
+    Windows where the label is the only one of its kind (drum or not) count; weights of a label sum to 1.
+    """
+    drum = np.array([name in DRUMS for name in LABELS])
+    table = {}
+    for i, name in enumerate(LABELS):
+        own = labels.copy()
+        own[:, i] = 0
+        if name == "speech":
+            own[:, INDEX["vocal"]] = 0
+        alone = (labels[:, i] == 1) & ~((own == 1) & (drum == drum[i])).any(axis=1)
+        absent = labels[alone] == 0
+        count = absent.sum(axis=0)
+        mean = np.where(count > 0, (probabilities[alone] * absent).sum(axis=0) / np.maximum(count, 1), 0.0)
+        mean[i] = 0.0
+        mean[drum != drum[i]] *= 0.5
+        order = [j for j in np.argsort(-mean)[:keep] if mean[j] > 0]
+        total = float(mean[order].sum()) or 1.0
+        table[name] = {LABELS[j]: round(float(mean[j]) / total, 4) for j in order}
+    return table

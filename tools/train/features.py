@@ -1,0 +1,88 @@
+"""Windows made once and heard once: what the fixed part of the classifier gives for them, on disk in 16 bits."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tools.train import bank
+from tools.train.labels import LABELS
+from tools.train.mixing import Mixer
+from tools.train.network import FEATURES, HIGH_BANDS, LOW_BANDS, Listener
+
+SHAPES: dict[str, tuple[int, ...]] = {
+    "high": (99, HIGH_BANDS),
+    "low": (50, LOW_BANDS),
+    "features": (FEATURES,),
+    "labels": (len(LABELS),),
+}
+BATCH = 32
+
+
+@dataclass
+class Heard:
+    """What the trainable part is given: high [n, 99, 72], low [n, 50, 64], features [n, 2831]; and labels [n, 21]."""
+
+    high: NDArray[np.float16]
+    low: NDArray[np.float16]
+    features: NDArray[np.float16]
+    labels: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def _kind(name: str) -> type[np.int8] | type[np.float16]:
+    return np.int8 if name == "labels" else np.float16
+
+
+def load(folder: Path, memory: bool = False) -> Heard:
+    """What :func:`hear` wrote to ``folder``, mapped, or read into ``memory``."""
+    count = int(json.loads((folder / "count.json").read_text()))
+    arrays = {}
+    for name, shape in SHAPES.items():
+        mapped = np.memmap(folder / name, _kind(name), "r", shape=(count, *shape))
+        arrays[name] = np.array(mapped) if memory else mapped
+    return Heard(**arrays)
+
+
+def hear(bank_folder: Path, folder: Path, kept: bool, seed: int, count: int, workers: int = 2) -> None:
+    """Make ``count`` windows of a split and store what the listener gives for them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, shape in SHAPES.items():
+        np.memmap(folder / name, _kind(name), "w+", shape=(count, *shape)).flush()
+    pieces = [range(i, min(i + 512, count)) for i in range(0, count, 512)]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(_hear_piece, bank_folder, folder, kept, seed, piece) for piece in pieces]
+        for job in jobs:
+            job.result()
+    (folder / "count.json").write_text(str(count))
+
+
+_ready: dict[str, tuple[Mixer, Listener]] = {}
+
+
+def _hear_piece(bank_folder: Path, folder: Path, kept: bool, seed: int, piece: range) -> None:
+    """One process's share: windows ``piece``."""
+    key = f"{bank_folder} {kept} {seed}"
+    if key not in _ready:
+        torch.set_num_threads(1)
+        _ready[key] = (Mixer(bank.load(bank_folder), kept, seed), Listener().eval())
+    mixer, listener = _ready[key]
+    out = {name: np.memmap(folder / name, _kind(name), "r+").reshape(-1, *shape) for name, shape in SHAPES.items()}
+    for start in range(piece.start, piece.stop, BATCH):
+        numbers = range(start, min(start + BATCH, piece.stop))
+        made = [mixer.window(number) for number in numbers]
+        with torch.no_grad():
+            high, low, features, _ = listener(torch.tensor(np.stack([sound for sound, _ in made])))
+        rows = slice(numbers.start, numbers.stop)
+        out["high"][rows], out["low"][rows] = high.numpy(), low.numpy()
+        out["features"][rows] = features.numpy().clip(-6e4, 6e4)
+        out["labels"][rows] = np.stack([labels for _, labels in made])

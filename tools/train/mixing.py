@@ -1,0 +1,253 @@
+"""Windows of made-up music: stems and drumming from the bank, played together, treated, labelled; any number of them.
+
+Window i of a split follows from (seed, split, i) alone, so any process can make any window.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.train import effects
+from tools.train.bank import LENGTH, Bank, Stem, Stroke
+from tools.train.grooves import Stroke as Struck
+from tools.train.grooves import groove, scattered
+from tools.train.kits import OPEN, OTHER
+from tools.train.labels import AUDIBLE_DB, DRUM_SPAN, DRUMS, INDEX, LABELS, SAMPLE_RATE, SUSTAINED, WINDOW
+from tools.train.sound import Sound, add, at_speed, decibels, fade_out, from_int16, gain, rms
+
+Random = np.random.Generator
+Labels = NDArray[np.int8]
+
+UNKNOWN = -1
+LEAD = int(1.2 * SAMPLE_RATE)
+"""Samples played before the window begins, so that tails and rooms ring into it."""
+SPAN = LEAD + WINDOW
+PIECES = (*DRUMS, OPEN, OTHER)
+PIECE_DB = {
+    "hi-hat": -10.0, OPEN: -8.0, "crash": -4.0, "ride": -9.0, "splash": -6.0, "clap": -4.0, "rimshot": -5.0,
+    OTHER: -9.0,
+}  # fmt: skip
+PART_DB = {"vocal": 1.0, "speech": 1.0, "guitar": -1.0, "bass": -1.0, "piano": -3.0, "organ": -4.0, "synth": -3.0}
+KIT_WEIGHTS = {"MuldjordKit": 10.0, "Gogodze": 6.0, "avl red/0": 6.0, "BJA_Pacific": 6.0, "ForzeeStereo": 6.0}
+"""Recorded kits are played more often."""
+BAND = (
+    ("bass", 0.7), ("guitar", 0.72), ("guitar", 0.3), ("vocal", 0.5), ("vocal", 0.08), ("piano", 0.16), ("organ", 0.1),
+    ("synth", 0.2), ("sax", 0.08), ("brass", 0.09), ("violin", 0.08), ("cello", 0.06), ("flute", 0.06), ("", 0.08),
+    ("speech", 0.03),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Played:
+    """One source of a window: its sound over lead and window, and the label it would teach."""
+
+    label: str
+    unknown: tuple[str, ...]
+    sound: Sound
+
+
+class Mixer:
+    """Makes windows of one split ("train" or "held out") from a bank."""
+
+    def __init__(self, bank: Bank, kept: bool, seed: int) -> None:
+        self.bank, self.kept, self.seed = bank, kept, seed
+        self.stems: dict[str, list[int]] = {}
+        families: dict[tuple[str, str], list[int]] = {}
+        for i, stem in enumerate(bank.stems):
+            if stem.held_out == kept:
+                self.stems.setdefault(stem.label, []).append(i)
+                families.setdefault((stem.label, stem.name.split("/")[0]), []).append(i)
+        self.families: dict[str, list[list[int]]] = {}
+        for (label, _), members in sorted(families.items()):
+            self.families.setdefault(label, []).append(members)
+        self.strokes: dict[str, dict[str, list[Stroke]]] = {}
+        for stroke in bank.strokes:
+            if stroke.held_out == kept:
+                self.strokes.setdefault(stroke.kit, {}).setdefault(stroke.piece, []).append(stroke)
+        self.kits = [k for k, p in self.strokes.items() if {"kick", "snare", "hi-hat"} <= set(p) and "/48" not in k]
+        self.pieces = [piece for piece in PIECES if any(piece in held for held in self.strokes.values())]
+        weights = np.array([0.35 if "machine" in kit else KIT_WEIGHTS.get(kit, 1.0) for kit in self.kits])
+        self.kit_weights = weights / weights.sum()
+
+    def window(self, number: int) -> tuple[Sound, Labels]:
+        """Window ``number``: sound [32000] and a label vector of 1 (there), 0 (not), -1 (not to be judged)."""
+        random = np.random.default_rng([self.seed, int(self.kept), number])
+        plan = float(random.random())
+        played: list[Played] = []
+        struck: list[Struck] = []
+        drums = np.zeros(SPAN, np.float32)
+        if plan < 0.55:
+            names = [label for label, chance in BAND if random.random() < chance]
+            drumming = random.random() < 0.72
+        elif plan < 0.75:
+            names = [str(random.choice(["", *SUSTAINED])) for _ in range(int(random.integers(1, 4)))]
+            drumming = random.random() < 0.3
+        elif plan < 0.86:
+            names, drumming = [], True
+        else:
+            names, drumming = [str(random.choice(["", "vocal", *SUSTAINED]))], False
+        if drumming or not names:
+            struck, drums = self.drumming(random)
+        for name in names:
+            part = self.part(random, name)
+            if part:
+                played.append(part)
+        return self.mix(random, played, struck, drums)
+
+    def part(self, random: Random, label: str) -> Played | None:
+        """A stem of a label, cut anywhere and treated as that instrument is."""
+        if label not in self.families:
+            return None
+        members = self.families[label][int(random.integers(0, len(self.families[label])))]
+        if random.random() < 0.5:
+            members = self.stems[label]
+        number = members[int(random.integers(0, len(members)))]
+        stem = self.bank.stems[number]
+        speed = float(random.uniform(0.94, 1.06)) if random.random() < 0.3 else 1.0
+        start = int(random.integers(0, LENGTH - int(SPAN * 1.07)))
+        raw = from_int16(self.bank.stem_sound[number, start : start + int(SPAN * speed) + 2])
+        raw = at_speed(raw, speed)[:SPAN]
+        raw = np.pad(raw, (0, SPAN - len(raw))).astype(np.float32)
+        if rms(raw) < 1e-4:
+            return None
+        sound = treat(random, stem, raw)
+        share = rms(raw) / stem.level
+        level = gain(PART_DB.get(label, -2.0) + float(random.normal(0, 4.5))) * min(1.8, share)
+        return Played(label, stem.unknown, np.asarray(sound * (level / rms(sound)), dtype=np.float32))
+
+    def drumming(self, random: Random) -> tuple[list[Struck], Sound]:
+        """Strokes with times from the window's start, and their sound at RMS 1 over a busy bar."""
+        seconds = SPAN / SAMPLE_RATE
+        kind = float(random.random())
+        if kind < 0.8:
+            struck = [s for s in groove(random, seconds) if s.piece in self.pieces]
+        else:
+            pieces = self.pieces if kind < 0.95 else [str(random.choice(self.pieces))]
+            struck = scattered(random, seconds, pieces)
+        if random.random() < 0.2:
+            alone = set(random.choice(self.pieces, int(random.integers(1, 4)), replace=False))
+            struck = [s for s in struck if s.piece in alone] or struck
+        kit = self.kits[int(random.choice(len(self.kits), p=self.kit_weights))]
+        speed = float(random.uniform(0.9, 1.12)) if random.random() < 0.5 else 1.0
+        chosen = {piece: self.choose(random, kit, piece) for piece in sorted({s.piece for s in struck})}
+        trims = {piece: PIECE_DB.get(piece, 0.0) + float(random.normal(0, 3.5)) for piece in chosen}
+        out = np.zeros(SPAN, np.float32)
+        for i, stroke in enumerate(struck):
+            options = chosen[stroke.piece]
+            order = sorted(options, key=lambda o: abs(o.force - stroke.force))[:3]
+            sound = at_speed(self.bank.stroke(order[int(random.integers(0, len(order)))]), speed)
+            if stroke.piece == OPEN:
+                later = [s.time for s in struck[i + 1 :] if s.piece == "hi-hat"]
+                if later:
+                    sound = fade_out(sound[: max(400, int((later[0] - stroke.time) * SAMPLE_RATE))], 0.01)
+            add(out, sound * np.float32(stroke.force**1.4 * gain(trims[stroke.piece])), int(stroke.time * SAMPLE_RATE))
+        if random.random() < 0.5:
+            out = effects.equalise(random, out, 4.0)
+        if random.random() < 0.45:
+            out = effects.compress(random, out)
+        if random.random() < 0.55:
+            out = effects.reverberate(random, out, float(random.choice([0.05, 0.15, 0.3, 0.6])))
+        if random.random() < 0.2:
+            out = effects.drive(random, out)
+        moved = [Struck(s.time - LEAD / SAMPLE_RATE, s.piece, s.force) for s in struck]
+        return moved, np.asarray(out / max(rms(out), 1e-3), dtype=np.float32)
+
+    def choose(self, random: Random, kit: str, piece: str) -> list[Stroke]:
+        """Strokes of one drum of a kit; of another kit where this one lacks the piece, or now and then."""
+        own = self.strokes[kit].get(piece)
+        if not own or random.random() < 0.15:
+            holders = [k for k, pieces in self.strokes.items() if piece in pieces]
+            own = self.strokes[holders[int(random.integers(0, len(holders)))]][piece]
+        if piece == "tom" or len(own) < 3:
+            return own
+        first = int(random.integers(0, len(own)))
+        return [*own[first : first + 8], *own[: max(0, first + 8 - len(own))]]
+
+    def mix(self, random: Random, played: list[Played], struck: list[Struck], drums: Sound) -> tuple[Sound, Labels]:
+        """Everything together, with what the window then holds."""
+        level = gain(float(random.normal(1.5, 4.5)))
+        total = drums * np.float32(level)
+        for part in played:
+            total = total + part.sound
+        heard = total[LEAD:]
+        labels = np.zeros(len(LABELS), np.int8)
+        loudness = rms(heard)
+        for part in played:
+            here = decibels(rms(part.sound[LEAD:]) / loudness) if loudness > 1e-5 else -99.0
+            teach(labels, part, here)
+        strike(labels, struck, decibels(level * rms(drums[LEAD:]) / loudness) if loudness > 1e-5 else -99.0)
+        return master(random, total)[LEAD:], labels
+
+
+def teach(labels: Labels, part: Played, db: float) -> None:
+    """Mark a part at ``db`` relative to the mix: there from -18 dB, not there under -24 dB, open between."""
+    if db < AUDIBLE_DB - 4:
+        return
+    names = [part.label] if part.label else []
+    if part.label == "speech":
+        names.append("vocal")
+    for name in names:
+        value = 1 if db >= AUDIBLE_DB + 2 else UNKNOWN
+        labels[INDEX[name]] = value if labels[INDEX[name]] != 1 else 1
+    for name in part.unknown:
+        if labels[INDEX[name]] == 0:
+            labels[INDEX[name]] = UNKNOWN
+
+
+def strike(labels: Labels, struck: list[Struck], db: float) -> None:
+    """Mark the drums struck in the span that counts; soft strokes and those at its edge stay open."""
+    for stroke in struck:
+        piece = "hi-hat" if stroke.piece == OPEN else stroke.piece
+        if piece == OTHER or not -0.01 <= stroke.time < DRUM_SPAN + 0.04:
+            continue
+        sure = 0.0 <= stroke.time < DRUM_SPAN - 0.03 and stroke.force >= 0.3 and db > -24
+        if sure:
+            labels[INDEX[piece]] = 1
+        elif labels[INDEX[piece]] == 0:
+            labels[INDEX[piece]] = UNKNOWN
+
+
+def treat(random: Random, stem: Stem, sound: Sound) -> Sound:
+    """A stem through what such an instrument goes through before the mix."""
+    label = stem.label
+    if label == "guitar" and random.random() < (0.85 if stem.raw else 0.15):
+        sound = effects.amplifier(random, sound)
+    if label in ("bass", "organ", "synth", "vocal", "sax") and random.random() < 0.15:
+        sound = effects.drive(random, sound)
+    if label in ("vocal", "speech"):
+        if random.random() < 0.2:
+            twin = at_speed(np.pad(sound, (0, SPAN // 50)), float(random.uniform(0.994, 1.006)))[:SPAN]
+            sound = sound + np.float32(0.8) * np.roll(twin, int(random.uniform(0.01, 0.03) * SAMPLE_RATE))
+        if random.random() < 0.5:
+            sound = effects.cut(sound, "highpass", float(random.uniform(70, 220)))
+    if label in ("guitar", "organ", "synth", "piano", "vocal") and random.random() < 0.2:
+        sound = effects.modulate(random, sound)
+    if label in ("organ", "guitar", "synth") and random.random() < 0.08:
+        sound = effects.tremolo(random, sound)
+    if random.random() < 0.6:
+        sound = effects.equalise(random, sound, 5.0)
+    if random.random() < (0.6 if label in ("vocal", "bass") else 0.25):
+        sound = effects.compress(random, sound)
+    if random.random() < 0.5:
+        sound = effects.reverberate(random, sound, float(random.choice([0.05, 0.15, 0.3, 0.6])))
+    return sound
+
+
+def master(random: Random, total: Sound) -> Sound:
+    """The mix as it reaches a listener: tone, compression, limiting, noise, lost highs, any loudness."""
+    if random.random() < 0.5:
+        total = effects.equalise(random, total, 3.0)
+    if random.random() < 0.4:
+        total = effects.compress(random, total)
+    if random.random() < 0.3:
+        total = effects.limit(random, total)
+    if random.random() < 0.15:
+        total = effects.cut(total, "lowpass", float(random.choice([5000, 8000, 11000, 13000])), 6)
+    if random.random() < 0.2:
+        hiss = effects.noise(random, len(total))
+        total = total + hiss * np.float32(max(rms(total), 1e-4) * gain(-float(random.uniform(15, 55))))
+    level = gain(float(random.uniform(-30, -3))) * 0.25
+    return np.asarray(total * (level / max(rms(total), 1e-4)), dtype=np.float32)
