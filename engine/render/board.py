@@ -73,6 +73,7 @@ class Board:
         self.shots: list[Shot] = []
         self.clips: dict[int, float] = {}  # length of the clip made for a shot
         self.expected: dict[int, float] = {}  # when the clip being made for a shot should be there
+        self.failed: set[int] = set()  # shots whose clip cannot be made
         self.version = 0  # changes whenever a clip comes
         self._starts: list[float] = []
         self._same_key: dict[str, list[int]] = {}
@@ -96,9 +97,10 @@ class Board:
         for twin in self.twins(task.shot):
             self.expected[twin] = now + self.seconds_to_render(task.seconds, task.level)
 
-    def finish(self, task: Task, elapsed: float) -> None:
-        """The clip of `task` is there, for its shot and all that want the same."""
-        self.speed.measure(task.seconds * self.levels[task.level].work, elapsed)
+    def finish(self, task: Task, elapsed: float | None) -> None:
+        """The clip of `task` is there, for its shot and all that want the same; None if it had been there already."""
+        if elapsed is not None:
+            self.speed.measure(task.seconds * self.levels[task.level].work, elapsed)
         for twin in self.twins(task.shot):
             self.expected.pop(twin, None)
             self.clips[twin] = task.seconds
@@ -108,6 +110,11 @@ class Board:
         """The worker has died or been told to stop; the clip will not come from it."""
         for twin in self.twins(task.shot):
             self.expected.pop(twin, None)
+
+    def fail(self, task: Task) -> None:
+        """The clip cannot be made; it is not tried again."""
+        self.lose(task)
+        self.failed.update(self.twins(task.shot))
 
     def index_at(self, time: float) -> int:
         """The shot at `time`; the first before the song, the last known after it."""

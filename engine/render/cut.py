@@ -11,6 +11,7 @@ Live, the clip of the newest prompt that is there is shown, again and again unti
 section is shown with its own clip at once. Every change is a crossfade, which the compositor makes.
 """
 
+import math
 from typing import Literal
 
 import msgspec
@@ -22,7 +23,7 @@ Kind = Literal["fresh", "stretched", "reused", "held", "late"]
 
 HOLD_S = 0.5
 _FRESH = 1.1  # a clip slowed by less than a tenth is as good as new
-_WORTH_S = 1.0  # a clip that comes with less than this left of its shot is not shown for it
+_WORTH_S = 1.0  # a clip that comes with less than this, and less than half, left of its shot is not shown for it
 _AHEAD = 12  # shots looked at for the next cut
 
 
@@ -36,13 +37,14 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class Cutter:
-    """Answers `at(t)` for rising t."""
+    """Answers `at(t)` for rising t, which may run a little ahead of what is heard."""
 
     def __init__(self, board: Board, live: bool) -> None:
         self._board = board
         self._live = live
         self._span: Span | None = None
         self._seen = (-1, -1)
+        self._asked = -1.0
         self._shown: dict[int, float] = {}  # when a shot's clip was last begun
 
     def at(self, t: float) -> Span | None:
@@ -50,14 +52,21 @@ class Cutter:
         board, span = self._board, self._span
         state = (board.index_at(t), board.version)
         if span and t < span.end and state == self._seen:
+            self._asked = t
             return span
-        self._seen = state
+        asked, self._seen, self._asked = self._asked, state, t
         if not board.clips:
             return None
         now = state[0]
         shot = self._newest(now, t) if self._live else self._wanted(now, t)
         if span is None or shot != span.shot or t >= span.end or (shot == now and span.kind == "late"):
-            self._span = self._begin(shot, now, t)
+            # It begins where it should have since `at` was last asked: with a shot or after a clip; else just now.
+            # Ahead of playback, nothing is heard before the first clip is there.
+            moments = (board.shots[now].start, span.end if span else -math.inf)
+            since = asked if span or self._live else -math.inf
+            start = max((moment for moment in moments if since < moment <= t), default=t)
+            begun = self._begin(shot, now, start)
+            self._span = begun if begun.end > t else self._begin(shot, now, t)
             self._shown[shot] = t
         return self._span
 
@@ -65,7 +74,8 @@ class Cutter:
         """The clip for the moment, ahead of playback."""
         board, span = self._board, self._span
         playing = span.shot if span else None
-        if now in board.clips and (playing is None or board.shots[now].end - t >= _WORTH_S or playing == now):
+        worth = min(_WORTH_S, board.shots[now].seconds / 2)
+        if now in board.clips and (playing is None or board.shots[now].end - t >= worth or playing == now):
             return now
         if playing is not None and span and self._same_section(playing, now) and t < span.end:
             return playing

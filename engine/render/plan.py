@@ -39,7 +39,7 @@ class Plan:
     def _next_live(self, now: float) -> Task | None:
         board = self._board
         newest = len(board.shots) - 1
-        if newest in board.clips or newest in board.expected:
+        if newest in board.clips or newest in board.expected or newest in board.failed:
             return None
         budget = board.usual_seconds()
         if not board.speed.known:
@@ -58,7 +58,7 @@ class Plan:
         for index in self._missing(now):
             shot = board.shots[index]
             seconds = min(shot.seconds, LONGEST_S)
-            if index == 0 and not board.clips:
+            if not board.speed.known:
                 return Task(index, cheapest, max(SHORTEST_S, min(seconds, LONGEST_S / 2)))
             latest = shot.start + _LATE_SHARE * shot.seconds
             for level in range(self._level(shot.start - now), cheapest + 1):
@@ -86,7 +86,7 @@ class Plan:
         for index in range(board.index_at(now), len(board.shots)):
             if board.shots[index].start > now + HORIZON_S:
                 return
-            if index not in board.clips and index not in board.expected:
+            if index not in board.clips and index not in board.expected and index not in board.failed:
                 yield index
 
     def _uncovered(self, now: float) -> Iterator[int]:

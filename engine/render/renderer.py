@@ -154,6 +154,10 @@ class Renderer:
         self._fail_all(RenderError("the renderer was closed"))
         await self._stack.aclose()
 
+    def stored(self, job: Job) -> Clip | None:
+        """The clip of `job` if it need not be rendered."""
+        return self._store.get(job)
+
     async def render(self, job: Job, deadline: float | None = None) -> Clip:
         """The clip of `job`: from the store, or rendered, however many workers die over it.
 

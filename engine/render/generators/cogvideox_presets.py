@@ -8,6 +8,7 @@ matters most in the first steps, where the picture's layout is settled.
 import msgspec
 
 from engine.errors import UsageError
+from engine.render.board import Level
 
 
 class Preset(msgspec.Struct, frozen=True):
@@ -31,12 +32,14 @@ class Preset(msgspec.Struct, frozen=True):
 
 
 DEFAULT = "balanced"
+_DECODING = 2.6  # what decoding a clip of 49 frames costs the 2B model, in passes
 _TABLE = (
     Preset("quality", steps=50),
     Preset("balanced", steps=20, guided=0.5),
     Preset("live", steps=10, guided=0.4, attention=("sage", "_flash_3")),
 )
-PRESETS = {preset.name: preset for preset in _TABLE}
+LADDER = tuple(Level(row.name, (row.passes + _DECODING) / (_TABLE[0].passes + _DECODING)) for row in _TABLE)
+PRESETS = {row.name: row for row in _TABLE}
 
 
 def preset(name: str) -> Preset:

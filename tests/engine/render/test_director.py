@@ -1,0 +1,113 @@
+"""A show directed on real render processes: clips placed where their shots begin, once each, failures survived."""
+
+import asyncio
+import contextlib
+import time
+
+import pytest
+
+from engine.errors import ModelError
+from engine.messages import Job
+from engine.render.board import Board, Level, Shot
+from engine.render.director import Director
+from engine.render.renderer import Renderer
+from engine.render.store import ClipStore
+
+LEVELS = (Level("best", 1.0), Level("draft", 0.5))
+SHOTS = [Shot(0.5 * index, 0.5 * (index + 1), "A", key) for index, key in enumerate("abcadb")]
+PATIENCE = 60.0
+
+
+class Screen:
+    """What is placed, and what is heard when."""
+
+    def __init__(self):
+        self.placed = []
+        self.begun = None
+
+    def position(self):
+        return 0.0 if self.begun is None else time.monotonic() - self.begun
+
+    def place(self, start, end, path):
+        assert path.exists()
+        assert start < end
+        self.placed.append((start, end, path))
+
+
+def job_for(prompts):
+    def make(shot, level, seconds):
+        return Job("fake", "", prompts[SHOTS[shot].key], (), ("#ff0000",), 0, 32, 32, 8.0, seconds, level)
+
+    return make
+
+
+async def show(folder, prompts, screen, generator="fake", live=False, pause="0.001"):
+    rendered = []
+    async with asyncio.timeout(PATIENCE):
+        with ClipStore(folder, 10**9) as store:
+            async with Renderer(
+                store, generator, pause, on_done=lambda job, _: rendered.append(job.prompt)
+            ) as renderer:
+                director = Director(
+                    renderer,
+                    Board(LEVELS),
+                    live=live,
+                    workers=1,
+                    position=screen.position,
+                    job_for=job_for(prompts),
+                    place=screen.place,
+                )
+                for shot in SHOTS[:1] if live else SHOTS:
+                    director.know(shot)
+                directing = asyncio.create_task(director.run())
+                opening = asyncio.create_task(director.opening())
+                await asyncio.wait([directing, opening], return_when=asyncio.FIRST_COMPLETED)
+                if directing.done():
+                    opening.cancel()
+                    await directing
+                screen.begun = time.monotonic()
+                for shot in SHOTS[1:]:
+                    await asyncio.sleep(shot.start - screen.position())
+                    if live:
+                        director.know(shot)
+                await asyncio.sleep(SHOTS[-1].seconds)
+                directing.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await directing
+    return director, rendered
+
+
+PROMPTS = {key: f"the colour {key}" for key in "abcd"}
+
+
+async def test_a_second_show_renders_nothing_and_places_each_clip_where_its_shot_begins(tmp_path):
+    _, rendered = await show(tmp_path, PROMPTS, Screen())
+    assert len(rendered) == len(set(rendered))
+    again = Screen()
+    director, rendered = await show(tmp_path, PROMPTS, again)
+    assert director.failures == []
+    assert len(rendered) <= 1  # the first show's first clip was a short probe
+    placed = {round(start, 6): path for start, _, path in again.placed}
+    for shot in SHOTS[1:]:
+        assert round(shot.start, 6) in placed
+    assert placed[round(SHOTS[3].start, 6)] == again.placed[0][2]
+
+
+async def test_a_clip_that_cannot_be_made_is_told_and_the_show_goes_on(tmp_path):
+    screen = Screen()
+    director, _ = await show(tmp_path, PROMPTS | {"c": "fail: no such colour"}, screen)
+    assert director.failures == ["no such colour"]
+    assert screen.placed[-1][0] > SHOTS[2].end
+
+
+async def test_a_generator_that_does_not_load_ends_the_show(tmp_path):
+    with pytest.raises(ExceptionGroup) as failure:
+        await show(tmp_path, PROMPTS, Screen(), pause="not a number")
+    assert failure.group_contains(ModelError)
+
+
+async def test_live_the_newest_shot_is_shown(tmp_path):
+    screen = Screen()
+    _, rendered = await show(tmp_path, PROMPTS, screen, live=True)
+    assert rendered == [PROMPTS[key] for key in "abcd"]  # and what returned was there
+    assert len({path for *_, path in screen.placed}) == len(rendered)
