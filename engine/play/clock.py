@@ -64,6 +64,21 @@ class VirtualClock:
         return None
 
 
+def sound_library() -> Any:
+    """The sounddevice module, on PortAudio.
+
+    Raises:
+        MissingExtra: sounddevice is not installed.
+        OutputError: PortAudio is missing.
+    """
+    try:
+        return importlib.import_module("sounddevice")
+    except ImportError:
+        raise MissingExtra("playing sound", "live") from None
+    except OSError:
+        raise OutputError("PortAudio is not installed: install Debian's libportaudio2") from None
+
+
 class AudioClock:
     """Plays a song by PortAudio; its time is what the device has played, so that the picture follows the sound.
 
@@ -101,12 +116,7 @@ class AudioClock:
             MissingExtra: sounddevice is not installed.
             OutputError: PortAudio or a sound output is missing.
         """
-        try:
-            sounddevice: Any = importlib.import_module("sounddevice")
-        except ImportError:
-            raise MissingExtra("playing sound", "live") from None
-        except OSError:
-            raise OutputError("PortAudio is not installed: install Debian's libportaudio2") from None
+        sounddevice = sound_library()
         try:
             self._stream = sounddevice.OutputStream(
                 samplerate=self._rate, channels=self._sound.shape[1], dtype="float32", callback=self._hand_over

@@ -1,4 +1,4 @@
-"""Onsets on the grid of pictures: each strikes the picture, and never more than three a second become light."""
+"""Onsets on the grid of pictures: each strikes the picture, and no more than two a second become light."""
 
 import bisect
 import math
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from engine.audio.envelopes import Reaction
 
-GAP_S = 0.36  # between two flashes: at most three in any second (WCAG 2.3.1, ITU-R BT.1702)
-FAINT = 0.35  # light of an onset that comes too soon: too small a change of luminance to count as a flash
+GAP_S = 0.5  # s between two lights: two flashes a second, which leaves room for a cut (WCAG 2.3.1 allows three)
+FAINT = 0.12  # light of an onset that comes sooner: too small a change of luminance, and of red, to be a flash
 _LIGHT_S, _KICK_S = 0.16, 0.20  # decay of the light and of the movement
 _ONSET_DECAY_S = 0.15  # of the onset value itself, see engine.audio.envelopes
 _RISE = 0.08  # an onset is new when it lies this far above the decay of the one before
@@ -75,7 +75,7 @@ class Pulses:
         if peak > self._before * math.sqrt(decay) + _RISE:
             strength = min(1.0, 1.15 * peak)  # the peak has decayed a little by the end of its picture
             light = strength
-            if begins - self._last_flash >= GAP_S:
+            if begins - self._last_flash >= GAP_S - 1e-6:
                 self._last_flash = begins
             else:
                 light = min(strength, FAINT)

@@ -79,8 +79,8 @@ class Reactor:
 
     def _brighten(self, frame: Frame, light: float, level: float) -> Frame:
         """Exposure follows loudness a little; a pulse of light is screened over the picture and blooms."""
-        lift = min(0.6, 0.25 * light * self._amount)
-        exposure = 1.0 - 0.10 * min(1.0, self._amount) * (1.0 - level)
+        lift = min(0.5, 0.17 * light * self._amount)
+        exposure = 1.0 - 0.05 * min(1.0, self._amount) * (1.0 - level) + 0.22 * light * self._amount
         gain, black = exposure * (1.0 - lift), 255.0 * lift  # screen: 1 - (1 - picture) * (1 - lift)
         if light < 0.05:
             return np.asarray(cv2.convertScaleAbs(frame, alpha=gain, beta=black), dtype=np.uint8)

@@ -72,11 +72,13 @@ def ramps(palette: Sequence[str]) -> NDArray[np.uint8]:
     Each ramp goes from shade through the colour itself to light. Its middle half stays near the colour, so that a
     scene that keeps most of its picture there is ruled by that colour. Shades and tints of the named colour in the
     palette make no row of their own. Rows that are left are filled with the named colour turned in hue: its
-    neighbours, then nearly its opposite. An empty palette is grey.
+    neighbours, then nearly its opposite. Colours darker than the named one are brought up to it: beside a vivid
+    colour they would look brown. An empty palette is grey.
     """
     labs = [oklab(parse_hex(colour)) for colour in palette] or [oklab(np.array([0.5, 0.5, 0.5]))]
     named = labs[0]
     labs = [named, *(lab for lab in labs[1:] if _hue_apart(lab, named) > np.deg2rad(_SAME_HUE))][:ROWS]
+    labs[1:] = [_lit(lab, 0.92 * named[0]) for lab in labs[1:]]
     for degrees in (30.0, -30.0, 150.0)[len(labs) - 1 :]:
         angle = np.deg2rad(degrees)
         rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -87,6 +89,11 @@ def ramps(palette: Sequence[str]) -> NDArray[np.uint8]:
     window = np.hanning(STEPS // 4 + 1)
     smooth = np.apply_along_axis(np.convolve, 1, padded, window / window.sum(), mode="valid")
     return np.round(srgb(smooth) * 255.0).astype(np.uint8)
+
+
+def _lit(lab: NDArray[np.float64], least: float) -> NDArray[np.float64]:
+    """The colour at a lightness of at least `least`, as much more vivid as it becomes lighter."""
+    return lab * max(1.0, least / max(lab[0], 1e-6))
 
 
 def _hue_apart(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:

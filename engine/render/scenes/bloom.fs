@@ -31,7 +31,7 @@ void main() {
         float vein = 0.035 * sin(22.0 * across) * smoothstep(0.4, 1.0, deep);
         float body = 0.26 + 0.36 * deep * deep - 0.14 * across * across + vein + 0.26 * smoothstep(0.94, 1.0, deep) - shadow;
         v += cover * body;
-        row += cover * (mod(id, 3.0) == 0.0 ? 1.0 : 0.0);
+        row += cover * (mod(id, 4.0) == 0.0 ? 1.0 : 0.0);
         open -= cover;
         if (open < 0.004) break;
         shadow = 0.22 * smoothstep(0.35 * size + 0.05, 0.0, d);

@@ -46,7 +46,7 @@ void main() {
     float v = 0.46 + 0.24 * shine + 0.06 * (id.x - 0.5);
     float glint = smoothstep(0.93, 1.0, shine);
     v += 0.35 * glint + 0.05 * sin(9.0 * dot(to, vec2(cos(way), sin(way))) + 2.0 * lamp);
-    float row = id.x > 0.72 ? 1.0 : id.y > 0.86 ? 2.0 : 0.0;
+    float row = id.x > 0.84 ? 1.0 : id.y > 0.92 ? 2.0 : 0.0;
     float seam = smoothstep(0.035, 0.01, edge);
     v = mix(v, 0.13, seam);
     v += 0.22 * smoothstep(0.10, 0.05, edge) * (1.0 - seam) * step(0.0, shine);
