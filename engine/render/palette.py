@@ -93,7 +93,7 @@ def ramps(palette: Sequence[str]) -> NDArray[np.uint8]:
 
 def _lit(lab: NDArray[np.float64], least: float) -> NDArray[np.float64]:
     """The colour at a lightness of at least `least`, as much more vivid as it becomes lighter."""
-    return lab * max(1.0, least / max(lab[0], 1e-6))
+    return np.asarray(lab * max(1.0, least / max(float(lab[0]), 1e-6)))
 
 
 def _hue_apart(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
