@@ -12,8 +12,9 @@ import msgspec
 
 from engine.listen.words_seam import Word
 
-YOUNGEST_S = 0.2  # a word that ends closer to the end of the audio may be cut off
-OLD_S = 2.4  # a word that ends this far behind the end of the audio is taken as it reads now
+YOUNGEST_S = 0.4  # a word that ends closer to the end of the audio may be cut off
+OLD_S = 1.6  # a word that ends this far behind the end of the audio is taken as it reads now
+LEAST_CONFIDENCE = 0.2  # below it more words are wrong than right
 _SAME_START_S = 0.5
 _DRIFT_S = 1.0
 _TAIL_WORDS = 8
@@ -50,11 +51,12 @@ class Commitment:
         return self._commit(self._fresh(look), now_s)
 
     def _commit(self, words: Sequence[Word], now_s: float) -> list[Word]:
-        """Keep the words that move on in time; a word without length is one Whisper could not place."""
+        """Keep the words that are likely and move on in time; one without length is one Whisper could not place."""
         given: list[Word] = []
         for word in words:
             last_end = self._tail[-1].end if self._tail else 0.0
-            if plain(word.text) and word.end > max(last_end, word.start) + _SHORTEST_S:
+            placed = word.end > max(last_end, word.start) + _SHORTEST_S
+            if placed and plain(word.text) and word.confidence >= LEAST_CONFIDENCE:
                 start = max(word.start, self._tail[-1].start if self._tail else 0.0)
                 given.append(msgspec.structs.replace(word, start=start, committed=round(now_s, 3)))
                 self._tail = [*self._tail, given[-1]][-_TAIL_WORDS:]

@@ -80,10 +80,11 @@ def whole_words(pieces: Iterable[tuple[str, float, float, float]], language: str
     for text, start, end, probability in pieces:
         if not text.strip():
             continue
-        sure = round(min(1.0, float(probability)), 4)
+        sure = min(1.0, float(probability))
         if words and not text.startswith(" ") and language not in _WITHOUT_SPACES:
             first = words[-1]
-            words[-1] = Word(first.text + text.strip(), first.start, round(float(end), 3), min(first.confidence, sure))
+            both = round((first.confidence + sure) / 2, 4)
+            words[-1] = Word(first.text + text.strip(), first.start, round(float(end), 3), both)
         else:
-            words.append(Word(text.strip(), round(float(start), 3), round(float(end), 3), sure))
+            words.append(Word(text.strip(), round(float(start), 3), round(float(end), 3), round(sure, 4)))
     return tuple(words)

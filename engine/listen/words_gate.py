@@ -3,9 +3,9 @@
 Speech detectors call singing silence; the instrument classifier knows a voice over a band.
 """
 
-OPEN_AT = 0.4
-CLOSE_AT = 0.15
-HOLD_S = 1.5
+OPEN_AT = 0.3
+CLOSE_AT = 0.1
+HOLD_S = 2.0
 
 
 class VocalGate:

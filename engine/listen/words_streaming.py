@@ -18,9 +18,9 @@ from engine.listen.words_gate import VocalGate
 from engine.listen.words_guards import without_inventions
 from engine.listen.words_seam import SAMPLE_RATE, Word
 
-WINDOW_S = 12.0
+WINDOW_S = 15.0
 BEFORE_VOICE_S = 1.0
-STEP_S = 0.7
+STEP_S = 1.0
 LONGEST_STEP_S = 4.0
 _LOAD = 0.8
 _DEBT_S = 3.0
