@@ -22,7 +22,7 @@ from engine.files import cache_folder, check_writable
 from engine.listen.hearing import Heard, song_envelopes
 from engine.messages import Job
 from engine.pipeline import Cue, Progress, Rendering, in_thread, perform, write
-from engine.play.clock import AudioClock
+from engine.play.clock import AudioClock, sound_library
 from engine.play.compositor import Compositor
 from engine.play.file_sink import FileSink
 from engine.play.player import Played
@@ -208,6 +208,7 @@ def play(
     """
     settings = settings or Settings()
     settings.check()
+    sound_library()
     choice = choose(settings.generator, settings.model)
     on_choice(choice)
     progress = progress or Progress()

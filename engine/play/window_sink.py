@@ -25,6 +25,7 @@ class WindowSink:
             raise OutputError("there is no screen to show a window on: use `aimv export` to write a video file")
         self.quit = False
         self._title, self._on_space, self._full = title, on_space, False
+        os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")  # Qt's own misses its fonts; none are drawn
         try:
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
             cv2.resizeWindow(title, width, height)

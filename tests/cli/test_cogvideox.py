@@ -1,0 +1,42 @@
+"""`aimv export --generator cogvideox` through diffusers' own loading, on a tiny pipeline that a tool writes."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import pytest
+
+from tests.conftest import ROOT, Ran, tone
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    subprocess.run([sys.executable, str(ROOT / "tools" / "make_tiny_cogvideox.py"), str(folder)], check=True)
+    return folder
+
+
+def test_a_video_is_made_through_the_real_pipeline(
+    aimv: Callable[..., Ran], wav: Callable[..., Path], tmp_path: Path, tiny: Path
+) -> None:
+    out = tmp_path / "a.mp4"
+    ran = aimv(
+        "export", wav(tone(5)), "-o", out, "--generator", "cogvideox", "--model", tiny, "--size", "128x72"
+    )  # fmt: skip
+    assert ran.status == 0, ran.err
+    with av.open(str(out)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert len(frames) == 120
+    assert max(float(frame.std()) for frame in frames) > 3
+
+
+def test_a_folder_that_is_no_pipeline_is_one_line(
+    aimv: Callable[..., Ran], wav: Callable[..., Path], tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    ran = aimv("export", wav(tone(1)), "--generator", "cogvideox", "--model", tmp_path / "empty")
+    assert ran.status == 1
+    assert len([line for line in ran.err.splitlines() if line.startswith("aimv: ")]) == 1
+    assert "Traceback" not in ran.err

@@ -1,0 +1,81 @@
+"""`aimv play` for real: a window on a virtual screen, sound on a real audio server with a null sink."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Ran, tone
+
+
+@pytest.fixture(scope="module")
+def audio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A PulseAudio of our own, reached through ALSA's pulse plugin; gives the environment to find it by."""
+    folder = tmp_path_factory.mktemp("pulse")
+    socket = folder / "socket"
+    (folder / "asound.conf").write_text(
+        "</usr/share/alsa/alsa.conf>\npcm.!default { type pulse }\nctl.!default { type pulse }\n"
+    )
+    server = subprocess.Popen(
+        [
+            "pulseaudio",
+            "-n",
+            "--daemonize=no",
+            "--exit-idle-time=-1",
+            "--use-pid-file=no",
+            "--load=module-null-sink sink_name=aimv",
+            f"--load=module-native-protocol-unix socket={socket} auth-anonymous=1",
+        ],
+        env={**os.environ, "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)},
+        stderr=subprocess.DEVNULL,
+    )
+    for _ in range(500):
+        if socket.exists():
+            break
+        time.sleep(0.02)
+    yield {"PULSE_SERVER": f"unix:{socket}", "ALSA_CONFIG_PATH": str(folder / "asound.conf"), "HOME": str(folder)}
+    server.terminate()
+    server.wait()
+
+
+def test_a_song_is_played_to_its_end(audio_server: dict[str, str], wav: Callable[..., Path]) -> None:
+    song = wav(tone(6.0))
+    ran = subprocess.run(
+        ["xvfb-run", "-a", sys.executable, "-m", "aimv", "play", str(song), "--size", "160x90", "--fps", "10"],
+        env={**os.environ, **audio_server},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    told = re.search(r"(\d+) pictures, (\d+) late, (\d+) skipped", ran.stderr)
+    assert told, ran.stderr
+    drawn, _, skipped = map(int, told.groups())
+    assert 55 <= drawn + skipped <= 61
+    assert drawn >= 30
+
+
+def test_without_a_screen_one_line_says_what_to_do(
+    aimv: Callable[..., Ran], wav: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    ran = aimv("play", wav(tone(1)), "--size", "64x64")
+    assert ran.status == 1
+    assert ran.err.splitlines()[-1].startswith("aimv: there is no screen")
+    assert "Traceback" not in ran.err
+
+
+def test_without_sounddevice_the_extra_is_named(
+    aimv: Callable[..., Ran], wav: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    ran = aimv("play", wav(tone(1)), "--size", "64x64")
+    assert ran.status == 2
+    assert "'live' extra: pip install 'aimv[live]'" in ran.err
