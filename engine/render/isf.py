@@ -35,33 +35,53 @@ UNIFORMS = {
     "audioFFT": "sampler2D",
 }
 
-_PREAMBLE = """#version 330
+_COMMON = """#version 330
 uniform int PASSINDEX;
 uniform vec2 RENDERSIZE;
 uniform float TIME;
 uniform float TIMEDELTA;
 uniform vec4 DATE;
 uniform int FRAMEINDEX;
-in vec2 isf_FragNormCoord;
-out vec4 isf_FragColor;
 #define vv_FragNormCoord isf_FragNormCoord
+#define vv_vertShaderInit isf_vertShaderInit
 #define texture2D texture
-#define varying in
 #define IMG_SIZE(image) vec2(textureSize(image, 0))
 #define IMG_PIXEL(image, at) texture(image, (at) / vec2(textureSize(image, 0)))
 #define IMG_NORM_PIXEL(image, at) texture(image, at)
 #define IMG_THIS_PIXEL(image) texture(image, isf_FragNormCoord)
 #define IMG_THIS_NORM_PIXEL(image) texture(image, isf_FragNormCoord)
 """
-
-VERTEX = """#version 330
+_FRAGMENT = _COMMON + "#define varying in\nin vec2 isf_FragNormCoord;\nout vec4 isf_FragColor;\n"
+_VERTEX = (
+    _COMMON
+    + """#define varying out
 in vec2 corner;
 out vec2 isf_FragNormCoord;
-void main() {
+void isf_vertShaderInit() {
     isf_FragNormCoord = corner * 0.5 + 0.5;
     gl_Position = vec4(corner, 0.0, 1.0);
 }
 """
+)
+_EMPTY_WORDS = frozenset(
+    [
+        "that",
+        "this",
+        "with",
+        "from",
+        "into",
+        "over",
+        "under",
+        "and",
+        "the",
+        "for",
+        "its",
+        "generator",
+        "effect",
+        "filter",
+        "shader",
+    ]
+)
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -85,12 +105,20 @@ class Pass(msgspec.Struct, frozen=True):
     height: str | float = msgspec.field(name="HEIGHT", default="$HEIGHT")
 
 
+class Imported(msgspec.Struct, frozen=True):
+    """A picture that lies beside the scene."""
+
+    path: str = msgspec.field(name="PATH")
+
+
 class _Header(msgspec.Struct, frozen=True):
     description: str = msgspec.field(name="DESCRIPTION", default="")
     categories: tuple[str, ...] = msgspec.field(name="CATEGORIES", default=())
     keywords: tuple[str, ...] = msgspec.field(name="KEYWORDS", default=())
     inputs: tuple[Input, ...] = msgspec.field(name="INPUTS", default=())
     passes: tuple[Pass, ...] = msgspec.field(name="PASSES", default=())
+    imported: dict[str, Imported] = msgspec.field(name="IMPORTED", default_factory=dict)
+    persistent: dict[str, Any] | tuple[str, ...] = msgspec.field(name="PERSISTENT_BUFFERS", default=())  # version 1
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -102,6 +130,8 @@ class Scene(msgspec.Struct, frozen=True):
     keywords: tuple[str, ...]
     inputs: tuple[Input, ...]
     passes: tuple[Pass, ...]  # at least one; the last one is shown
+    images: dict[str, Path]  # pictures that it imports
+    vertex: str
     fragment: str
 
 
@@ -115,11 +145,15 @@ def load(path: Path) -> Scene:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RenderError(f"{path.name}: cannot be read: {error}") from None
-    return parse(text, path.stem, path.parent)
+    beside = path.with_suffix(".vs")
+    vertex = beside.read_text(encoding="utf-8", errors="replace") if beside.is_file() else ""
+    return parse(text, path.stem, path.parent, vertex)
 
 
-def parse(text: str, name: str, folder: Path) -> Scene:
-    """Turn the text of an ISF file into a `Scene`; `folder` is where its includes are looked up.
+def parse(text: str, name: str, folder: Path, vertex: str = "") -> Scene:
+    """Turn the text of an ISF file into a `Scene`; `folder` is where its includes and pictures are looked up.
+
+    `vertex` is the text of its own vertex shader, if it has one.
 
     Raises:
         RenderError: no JSON header, a header that breaks the format, or an include that is missing.
@@ -134,28 +168,57 @@ def parse(text: str, name: str, folder: Path) -> Scene:
     for item in header.inputs:
         if item.type not in UNIFORMS:
             raise RenderError(f"{name}: input {item.name!r} has the unknown type {item.type!r}")
-    names = [item.name for item in header.inputs] + [step.target for step in header.passes if step.target]
-    for each in names:
+    targets = [step.target for step in header.passes if step.target]
+    for each in (*(item.name for item in header.inputs), *targets, *header.imported):
         if not _NAME.match(each):
             raise RenderError(f"{name}: {each!r} is not a name that GLSL allows")
+    images = {each: folder / picture.path for each, picture in header.imported.items()}
+    for path in images.values():
+        if not path.is_file():
+            raise RenderError(f"{name}: imports {path.name!r}: no such file beside the scene")
+    kept = [
+        msgspec.structs.replace(step, persistent=step.persistent or step.target in header.persistent)
+        for step in header.passes
+    ]
     body = text[found.end() :]
     first_line = text[: found.end()].count("\n") + 1
     return Scene(
         name=name,
         description=header.description,
         categories=header.categories,
-        keywords=tuple(word.lower() for word in header.keywords),
+        keywords=tuple(word.lower() for word in header.keywords) or _words_of(name, header),
         inputs=header.inputs,
-        passes=header.passes or (Pass(),),
+        passes=tuple(kept) or (Pass(),),
+        images=images,
+        vertex=_vertex(header, vertex),
         fragment=_fragment(header, body, first_line, name, folder),
     )
 
 
+def _words_of(name: str, header: _Header) -> tuple[str, ...]:
+    """What a scene pictures that does not say: the words of its name, its categories and its description."""
+    text = " ".join((name, *header.categories, header.description)).lower()
+    return tuple(dict.fromkeys(word for word in re.findall(r"[a-z]{4,}", text) if word not in _EMPTY_WORDS))
+
+
+def _uniforms(header: _Header) -> str:
+    buffers = dict.fromkeys(step.target for step in header.passes if step.target)
+    samplers = dict.fromkeys((*buffers, *header.imported))
+    return "".join(
+        [f"uniform {UNIFORMS[item.type]} {item.name};\n" for item in header.inputs]
+        + [f"uniform sampler2D {name};\n" for name in samplers]
+    )
+
+
+def _vertex(header: _Header, body: str) -> str:
+    """The vertex shader; a scene's own calls isf_vertShaderInit() and may hand on varyings."""
+    if not body:
+        return _VERTEX + "void main() { isf_vertShaderInit(); }\n"
+    return _VERTEX + _uniforms(header) + "#line 1 0\n" + body
+
+
 def _fragment(header: _Header, body: str, first_line: int, name: str, folder: Path) -> str:
     """Preamble, uniforms and body; `#line` keeps the compiler's line numbers those of the file."""
-    uniforms = [f"uniform {UNIFORMS[item.type]} {item.name};\n" for item in header.inputs]
-    buffers = dict.fromkeys(step.target for step in header.passes if step.target)
-    uniforms += [f"uniform sampler2D {target};\n" for target in buffers]
 
     def include(found: re.Match[str]) -> str:
         path = folder / found[1]
@@ -166,7 +229,7 @@ def _fragment(header: _Header, body: str, first_line: int, name: str, folder: Pa
 
     source = _INCLUDE.sub(include, body)
     source = re.sub(r"\bgl_FragColor\b", "isf_FragColor", source)
-    return f"{_PREAMBLE}{''.join(uniforms)}#line {first_line} 0\n{source}"
+    return f"{_FRAGMENT}{_uniforms(header)}#line {first_line} 0\n{source}"
 
 
 def size(expression: str | float, width: int, height: int, values: Mapping[str, float]) -> int:

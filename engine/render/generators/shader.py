@@ -13,8 +13,9 @@ from engine.errors import ModelError, RenderError
 from engine.messages import Job
 from engine.render import isf
 from engine.render.choice import choose
+from engine.render.generators import images
 from engine.render.generators.base import Cancelled, Frame
-from engine.render.palette import ROWS, STEPS, parse_hex, ramps
+from engine.render.palette import parse_hex
 
 SCENES = Path(__file__).parent.parent / "scenes"
 
@@ -23,15 +24,14 @@ class ShaderGenerator:
     """Draws ISF scenes. A job gives the same frames every time on the same GL driver."""
 
     def __init__(self, folder: Path = SCENES) -> None:
-        """Open a GL context without a window and read the scenes in `folder`.
+        """Open a GL context without a window and read the scenes (`*.fs`) in `folder`.
+
+        Files that are not ISF or do not compile are left out; `refused` says which and why, a line each.
 
         Raises:
             ModelError: no OpenGL through EGL on this machine.
-            RenderError: a scene that is not ISF, or a folder without scenes.
+            RenderError: no scene in `folder` can be drawn.
         """
-        self.scenes = tuple(isf.load(path) for path in sorted(folder.glob("*.fs")))
-        if not self.scenes:
-            raise RenderError(f"{folder}: no scenes (*.fs) there")
         try:
             headless: Any = {"backend": "egl"}
             self._gl = moderngl.create_context(standalone=True, **headless)
@@ -42,6 +42,20 @@ class ShaderGenerator:
         corners = np.array([-1, -1, 3, -1, -1, 3], dtype="f4")  # one triangle that covers the picture
         self._corners = self._gl.buffer(corners.tobytes())
         self._programs: dict[str, moderngl.Program] = {}
+        scenes, refused = [], []
+        for path in sorted(folder.glob("*.fs")):
+            try:
+                scene = isf.load(path)
+                with self._gl:
+                    self.program(scene)
+                for picture in scene.images.values():
+                    images.of_file(picture)
+                scenes.append(scene)
+            except RenderError as error:
+                refused.append(str(error))
+        if not scenes:
+            raise RenderError(refused[0] if refused else f"{folder}: no scenes (*.fs) there")
+        self.scenes, self.refused = tuple(scenes), tuple(refused)
 
     @property
     def renderer(self) -> str:
@@ -72,9 +86,10 @@ class ShaderGenerator:
         """
         if scene.name not in self._programs:
             try:
-                self._programs[scene.name] = self._gl.program(vertex_shader=isf.VERTEX, fragment_shader=scene.fragment)
+                program = self._gl.program(vertex_shader=scene.vertex, fragment_shader=scene.fragment)
             except moderngl.Error as error:
                 raise RenderError(f"{scene.name}: {isf.compiler_reason(str(error))}") from None
+            self._programs[scene.name] = program
         return self._programs[scene.name]
 
     def close(self) -> None:
@@ -133,7 +148,9 @@ class _Stage:
         self._textures: dict[str, moderngl.Texture] = {}
         for item in scene.inputs:
             if isf.UNIFORMS[item.type] == "sampler2D":
-                self._textures[item.name] = self._own(self._image(item.name))
+                self._textures[item.name] = self._texture(images.of_input(item.name, item.type, job))
+        for name, path in scene.images.items():
+            self._textures[name] = self._texture(images.of_file(path))
         for name, value in values.items():
             self._set(name, value)
 
@@ -179,13 +196,10 @@ class _Stage:
         if name in self._program:
             self._program[name] = value
 
-    def _image(self, name: str) -> moderngl.Texture:
-        """An image input: `ramp` is the palette; any other is grey until a picture is given."""
-        if name == "ramp":
-            colours = ramps(self._job.palette)
-            texture = self._gl.texture((STEPS, ROWS), 3, colours.tobytes(), alignment=1)
-        else:
-            texture = self._gl.texture((1, 1), 3, bytes([128, 128, 128]), alignment=1)
+    def _texture(self, image: images.Image) -> moderngl.Texture:
+        height, width = image.shape[:2]
+        texture = self._gl.texture((width, height), 3, image.tobytes(), alignment=1)
+        self._owned.append(texture)
         texture.repeat_x = texture.repeat_y = False
         return texture
 

@@ -48,8 +48,9 @@ def lab(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(cv2.cvtColor(frames.reshape(-1, 1, 3).astype(np.float32) / 255.0, cv2.COLOR_RGB2Lab))[:, 0]
 
 
-def test_there_are_sixteen_families_or_more() -> None:
+def test_there_are_sixteen_families_or_more_and_none_is_refused(generator: ShaderGenerator) -> None:
     assert len(NAMES) >= 16
+    assert generator.refused == ()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -107,19 +108,23 @@ def test_words_choose_the_scene(generator: ShaderGenerator) -> None:
     assert len({min(names) for names in seen.values()}) == len(seen), "each its own"
 
 
-def test_an_error_in_a_scene_is_named_with_its_line(generator: ShaderGenerator, tmp_path: Path) -> None:
+def test_an_error_in_a_scene_is_named_with_its_line_and_the_others_are_drawn(tmp_path: Path) -> None:
     (tmp_path / "wrong.fs").write_text('/*{\n"DESCRIPTION": "x"\n}*/\nvoid main() {\n  gl_FragColor = nonsense;\n}\n')
-    broken = ShaderGenerator(tmp_path)
     with pytest.raises(RenderError, match=r"^wrong: line 5: .*nonsense") as refused:
-        broken.render(job("x"), lambda: False, lambda share: None)
+        ShaderGenerator(tmp_path)
     assert "\n" not in str(refused.value)
+    (tmp_path / "right.fs").write_text("/*{}*/ void main() { gl_FragColor = vec4(1.0); }")
+    (tmp_path / "text.fs").write_text("no shader")
+    partly = ShaderGenerator(tmp_path)
+    assert [scene.name for scene in partly.scenes] == ["right"]
+    assert [line.split(":")[0] for line in partly.refused] == ["text", "wrong"]
 
 
 def test_line_numbers_survive_an_include(tmp_path: Path) -> None:
     (tmp_path / "lib.glsl").write_text("\n\n\n\nfloat one() { return 1.0; }\n")
     (tmp_path / "wrong.fs").write_text('/*{}*/\n#include "lib.glsl"\nvoid main() {\n  gl_FragColor = nonsense;\n}\n')
     with pytest.raises(RenderError, match="line 4: "):
-        ShaderGenerator(tmp_path).render(job("x"), lambda: False, lambda share: None)
+        ShaderGenerator(tmp_path)
 
 
 def test_persistent_buffers_remember_and_passes_have_sizes(tmp_path: Path) -> None:
@@ -188,3 +193,11 @@ def test_without_opengl_the_packages_are_named(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(ModelError, match="libegl1 and libgl1-mesa-dri") as refused:
         ShaderGenerator()
     assert "\n" not in str(refused.value)
+
+
+def test_the_scene_that_the_documentation_teaches_draws(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "scenes.md").read_text(encoding="utf-8")
+    (tmp_path / "ripples.fs").write_text(page.split("```glsl\n")[1].split("```")[0])
+    (tmp_path / "lib.glsl").write_text((SCENES / "lib.glsl").read_text())
+    frames = draw(ShaderGenerator(tmp_path), job("ring"))
+    assert frames.std() > 10
