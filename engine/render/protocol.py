@@ -14,7 +14,8 @@ A conversation:
            <------------------------ Who      "I do not know you (any more): say Hello"
            <------------------------ Stop     finish
 
-Clips do not travel in messages: their address is the job's id in the clip store.
+A clip does not travel between processes of one host: its address is the job's id in their clip store. A worker on
+another host sends it before Done, as Pieces in order.
 """
 
 from typing import Literal, TypeAlias
@@ -25,7 +26,9 @@ from engine.errors import AimvError, ModelError, OutputError, ProtocolError, Ren
 from engine.messages import Job
 
 VERSION = 1
-MAX_MESSAGE_BYTES = 64 * 1024
+MAX_MESSAGE_BYTES = 1 << 20
+PIECE_BYTES = MAX_MESSAGE_BYTES // 2
+MAX_CLIP_BYTES = 1 << 28
 FOLDER_PREFIX = "aimv-render-"  # of the folder, mode 0700, that holds an engine's ipc:// socket
 BEAT_SECONDS = 0.5  # between two heartbeats of a worker
 
@@ -43,6 +46,8 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
 
     version: int
     pid: int
+    generator: str
+    model: str
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
@@ -68,11 +73,20 @@ class Progress(msgspec.Struct, frozen=True, tag="progress"):
     share: float
 
 
+class Piece(msgspec.Struct, frozen=True, tag="piece"):
+    """Bytes of the clip from `offset` on."""
+
+    job_id: str
+    offset: int
+    data: bytes
+
+
 class Done(msgspec.Struct, frozen=True, tag="done"):
-    """The clip is whole and in the store; it took `elapsed` seconds."""
+    """The clip is whole; it took `elapsed` seconds. It is in the store, or, from another host, sent: `sent` bytes."""
 
     job_id: str
     elapsed: float
+    sent: int = 0
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
@@ -113,7 +127,9 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
     """Finish and exit."""
 
 
-Message: TypeAlias = Hello | Ready | Work | Ack | Progress | Done | Failed | Withdrawn | Cancel | Beat | Who | Stop
+Message: TypeAlias = (
+    Hello | Ready | Work | Ack | Progress | Piece | Done | Failed | Withdrawn | Cancel | Beat | Who | Stop
+)
 
 _decoder = msgspec.msgpack.Decoder(Message)
 _encoder = msgspec.msgpack.Encoder()

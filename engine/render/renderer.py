@@ -9,18 +9,16 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
-import msgspec
 import zmq
 import zmq.asyncio
 
-from engine.errors import AimvError, ProtocolError, RenderError
+from engine.errors import AimvError, OutputError, ProtocolError, RenderError
 from engine.messages import Clip, Job
 from engine.render.process import RenderProcess
 from engine.render.protocol import (
@@ -34,16 +32,20 @@ from engine.render.protocol import (
     Failed,
     Hello,
     Message,
+    Piece,
     Progress,
     Ready,
-    Stop,
     Who,
     Withdrawn,
     Work,
     decode,
     encode,
 )
+from engine.render.remote import Remote, connect
+from engine.render.roster import Order, State, Worker, WorkerEvent
 from engine.render.store import ClipStore
+
+__all__ = ["FROZEN_SECONDS", "MAX_DEATHS", "Renderer", "WorkerEvent"]
 
 MAX_DEATHS = 3  # workers that one job may cost
 FROZEN_SECONDS = 3.0  # silence after which a working process counts as frozen
@@ -51,53 +53,14 @@ _LOADING_SECONDS = 120.0  # the same while its generator loads: imports may hold
 _WATCH_SECONDS = 0.25
 _IDLE_BEATS = 3  # a worker that says so often that it is idle never got its job
 
-State = Literal["starting", "ready", "rendering", "lost"]
-
-
-class WorkerEvent(msgspec.Struct, frozen=True):
-    """A change in the life of a worker."""
-
-    index: int  # which of the renderer's workers, from 0
-    state: State
-    pid: int
-    detail: str = ""  # for "lost": how it ended
-
-
-@dataclass(eq=False)
-class _Order:
-    """An accepted job."""
-
-    job: Job
-    job_id: str
-    serial: int
-    deadline: float
-    done: asyncio.Future[Clip]
-    waiters: int = 0
-    deaths: int = 0
-    worker: "_Worker | None" = None
-
-
-@dataclass(eq=False)
-class _Worker:
-    """A render process and what it is known to do."""
-
-    index: int
-    name: bytes
-    process: RenderProcess
-    state: State = "starting"
-    heard: float = field(default_factory=time.monotonic)
-    order: _Order | None = None
-    acked: bool = False
-    idle_beats: int = 0
-    unfit: AimvError | None = None  # why its generator cannot be loaded
-
 
 class Renderer:
-    """Renders jobs of one generator and model into `store`, in `workers` processes.
+    """Renders jobs of one generator and model into `store`, in `workers` processes here and those on `remotes`.
 
-    Use as `async with`; at its end every process has ended and nothing remains but the store. `on_progress` takes a
-    job and its finished share, 0 to 1; `on_done` a rendered job and the seconds that it took its worker; `on_worker`
-    each change in a worker's life. They are called in the event loop and must return at once.
+    Use as `async with`; at its end every process here has ended and nothing remains but the store. A remote process
+    is used whenever it can be reached. `on_progress` takes a job and its finished share, 0 to 1; `on_done` a rendered
+    job and the seconds that it took its worker; `on_worker` each change in a worker's life. They are called in the
+    event loop and must return at once.
     """
 
     def __init__(
@@ -106,6 +69,7 @@ class Renderer:
         generator: str,
         model: str = "",
         workers: int = 1,
+        remotes: Sequence[Remote] = (),
         *,
         on_progress: Callable[[Job, float], None] = lambda job, share: None,
         on_done: Callable[[Job, float], None] = lambda job, seconds: None,
@@ -115,11 +79,12 @@ class Renderer:
         self._generator = generator
         self._model = model
         self._count = workers
+        self._remotes = remotes
         self._on_progress = on_progress
         self._on_done = on_done
         self._on_worker = on_worker
-        self._orders: dict[str, _Order] = {}
-        self._workers: dict[bytes, _Worker] = {}
+        self._orders: dict[str, Order] = {}
+        self._workers: dict[bytes, Worker] = {}
         self._serial = 0
         self._supervisors = 0
         self._failure: AimvError | None = None
@@ -132,16 +97,20 @@ class Renderer:
             self._folder = folder
             context = zmq.asyncio.Context()
             stack.callback(context.destroy, 0)
-            self._socket = context.socket(zmq.ROUTER)
-            self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
+            self._local = context.socket(zmq.ROUTER)
+            self._local.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
             self._endpoint = f"ipc://{folder}/socket"
-            self._socket.bind(self._endpoint)
+            self._local.bind(self._endpoint)
             stack.push_async_callback(self._end_tasks)
             self._group = await asyncio.TaskGroup().__aenter__()
             self._tasks = [
-                self._group.create_task(self._listen(), name="renderer: listen"),
+                self._group.create_task(self._listen(self._local), name="renderer: listen"),
                 self._group.create_task(self._watch(), name="renderer: watch"),
             ]
+            for remote in self._remotes:
+                socket = connect(context, remote)
+                name = f"renderer: listen to {remote.address}"
+                self._tasks.append(self._group.create_task(self._listen(socket), name=name))
             for index in range(self._count):
                 self._supervisors += 1
                 self._tasks.append(self._group.create_task(self._supervise(index), name=f"renderer: worker {index}"))
@@ -151,6 +120,9 @@ class Renderer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for worker in self._workers.values():
+            if worker.order and worker.process is None:
+                self._send(worker, Cancel(worker.order.job_id))
         self._fail_all(RenderError("the renderer was closed"))
         await self._stack.aclose()
 
@@ -181,18 +153,18 @@ class Renderer:
             if not order.waiters and not order.done.done():
                 self._withdraw(order)
 
-    def _accept(self, job: Job, deadline: float) -> _Order:
+    def _accept(self, job: Job, deadline: float) -> Order:
         job_id = job.id
         order = self._orders.get(job_id)
         if order is None:
             self._serial += 1
-            order = _Order(job, job_id, self._serial, deadline, asyncio.get_running_loop().create_future())
+            order = Order(job, job_id, self._serial, deadline, asyncio.get_running_loop().create_future())
             self._orders[job_id] = order
         order.deadline = min(order.deadline, deadline)
         self._dispatch()
         return order
 
-    def _withdraw(self, order: _Order) -> None:
+    def _withdraw(self, order: Order) -> None:
         del self._orders[order.job_id]
         order.done.cancel()
         if order.worker:
@@ -211,33 +183,41 @@ class Renderer:
             self._enter(worker, "rendering")
             self._send(worker, Work(order.job))
 
-    def _send(self, worker: _Worker, message: Message) -> None:
-        self._send_to(worker.name, message)
+    def _send(self, worker: Worker, message: Message) -> None:
+        self._send_to(worker.socket, worker.name, message)
 
-    def _send_to(self, name: bytes, message: Message) -> None:
+    def _send_to(self, socket: zmq.asyncio.Socket, name: bytes, message: Message) -> None:
         # Not awaited: a ROUTER sends at once or drops what it cannot deliver, and beats show what was lost.
-        self._socket.send_multipart([name, encode(message)])
+        socket.send_multipart([name, encode(message)])
 
-    async def _listen(self) -> None:
+    async def _listen(self, socket: zmq.asyncio.Socket) -> None:
         while True:
-            parts = await self._socket.recv_multipart()
+            parts = await socket.recv_multipart()
             if len(parts) != 2:
                 continue
             try:
                 message = decode(parts[1])
+                worker = self._workers.get(parts[0])
+                if worker is not None and worker.socket is socket:
+                    worker.heard = time.monotonic()
+                    self._hear(worker, message)
+                elif isinstance(message, Hello) and socket is not self._local:
+                    self._welcome(socket, parts[0], message)
+                else:
+                    self._send_to(socket, parts[0], Who())
             except ProtocolError:
                 continue
-            worker = self._workers.get(parts[0])
-            if worker is None:
-                self._send_to(parts[0], Who())
-            else:
-                worker.heard = time.monotonic()
-                self._hear(worker, message)
 
-    def _hear(self, worker: _Worker, message: Message) -> None:
+    def _welcome(self, socket: zmq.asyncio.Socket, name: bytes, hello: Hello) -> None:
+        """Enrol a worker on another host, if it renders what this renderer is for."""
+        if (hello.version, hello.generator, hello.model) == (VERSION, self._generator, self._model):
+            index = self._count + sum(worker.process is None for worker in self._workers.values())
+            worker = Worker(index, name, socket, hello.pid)
+            self._workers[name] = worker
+            self._enter(worker, "starting")
+
+    def _hear(self, worker: Worker, message: Message) -> None:
         match message:
-            case Hello(version) if version != VERSION:
-                self._send(worker, Stop())
             case Ready() if worker.state == "starting":
                 self._enter(worker, "ready")
                 self._dispatch()
@@ -245,8 +225,11 @@ class Renderer:
                 worker.acked = True
             case Progress(job_id, share) if worker.order and worker.order.job_id == job_id:
                 self._on_progress(worker.order.job, share)
-            case Done(job_id, elapsed) if worker.order and worker.order.job_id == job_id:
-                self._finish(worker, worker.order, elapsed)
+            case Piece(job_id) if worker.order and worker.order.job_id == job_id and worker.process is None:
+                self._receive(worker, worker.order, message)
+            case Done(job_id, elapsed, sent) if worker.order and worker.order.job_id == job_id:
+                if worker.incoming is None or self._receive(worker, worker.order, sent):
+                    self._finish(worker, worker.order, elapsed)
             case Failed(""):
                 worker.unfit = message.error()
             case Failed(job_id) if worker.order and worker.order.job_id == job_id:
@@ -260,7 +243,7 @@ class Renderer:
             case _:
                 pass
 
-    def _compare(self, worker: _Worker, busy_with: str) -> None:
+    def _compare(self, worker: Worker, busy_with: str) -> None:
         """A worker that says it is idle while a job is out with it: a message was lost, which one the Ack tells."""
         if busy_with or worker.order is None:
             worker.idle_beats = 0
@@ -274,7 +257,18 @@ class Renderer:
                 self._give_back(order)
             self._idle(worker)
 
-    def _finish(self, worker: _Worker, order: _Order, elapsed: float) -> None:
+    def _receive(self, worker: Worker, order: Order, part: Piece | int) -> bool:
+        """Take a piece of the clip from another host, or, told its size, the end of it; False if it has no place."""
+        try:
+            worker.take(part, self._store)
+        except OSError as error:
+            reason = f"cannot write the clip to {self._store.folder}: {error.strerror or error}"
+            self._settle(order.job_id, OutputError(reason))
+            self._idle(worker)
+            return False
+        return True
+
+    def _finish(self, worker: Worker, order: Order, elapsed: float) -> None:
         clip = self._store.get(order.job)
         if clip is None:
             self._blame(order, "the clip is not in the store, or damaged")
@@ -285,7 +279,7 @@ class Renderer:
             self._store.trim()
         self._idle(worker)
 
-    def _idle(self, worker: _Worker) -> None:
+    def _idle(self, worker: Worker) -> None:
         worker.order = None
         self._enter(worker, "ready")
         self._dispatch()
@@ -299,11 +293,11 @@ class Renderer:
         else:
             order.done.set_result(outcome)
 
-    def _give_back(self, order: _Order) -> None:
+    def _give_back(self, order: Order) -> None:
         """Put a job back into the queue, at its old place."""
         order.worker = None
 
-    def _blame(self, order: _Order, reason: str) -> None:
+    def _blame(self, order: Order, reason: str) -> None:
         """A worker has failed over this job without saying so: once more, or no more."""
         order.deaths += 1
         if order.deaths >= MAX_DEATHS:
@@ -312,9 +306,10 @@ class Renderer:
         else:
             self._give_back(order)
 
-    def _enter(self, worker: _Worker, state: State, detail: str = "") -> None:
+    def _enter(self, worker: Worker, state: State, detail: str = "") -> None:
         worker.state = state
-        self._on_worker(WorkerEvent(worker.index, state, worker.process.pid, detail))
+        job_id = worker.order.job_id if worker.order else ""
+        self._on_worker(WorkerEvent(worker.index, state, worker.pid, detail, job_id))
 
     async def _supervise(self, index: int) -> None:
         """Keep one worker alive, until its generator turns out not to load or it dies again and again in starting."""
@@ -333,7 +328,7 @@ class Renderer:
                 store=self._store.folder,
                 log=self._folder / f"{name}.log",
             )
-            worker = _Worker(index, name.encode(), process)
+            worker = Worker(index, name.encode(), self._local, process.pid, process)
             self._workers[worker.name] = worker
             self._enter(worker, "starting")
             try:
@@ -350,12 +345,14 @@ class Renderer:
         if not self._supervisors:
             self._fail_all(failure)
 
-    def _lose(self, worker: _Worker, reason: str) -> None:
+    def _lose(self, worker: Worker, reason: str) -> None:
         del self._workers[worker.name]
         self._enter(worker, "lost", reason)
-        if worker.order:
+        worker.drop()
+        if worker.order and worker.process:
             self._blame(worker.order, reason)
-            worker.order = None
+        elif worker.order:
+            self._give_back(worker.order)
         self._dispatch()
 
     def _fail_all(self, error: AimvError) -> None:
@@ -368,12 +365,14 @@ class Renderer:
             before = time.monotonic()
             await asyncio.sleep(_WATCH_SECONDS)
             now = time.monotonic()
-            for worker in self._workers.values():
+            for worker in list(self._workers.values()):
                 if now - before > 4 * _WATCH_SECONDS:
                     worker.heard = now  # it was this event loop that did not listen
                 allowed = _LOADING_SECONDS if worker.state == "starting" else FROZEN_SECONDS
-                if now - worker.heard > allowed:
+                if now - worker.heard > allowed and worker.process:
                     worker.process.kill()
+                elif now - worker.heard > allowed:
+                    self._lose(worker, "fell silent")
 
     async def _end_tasks(self) -> None:
         for task in self._tasks:

@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 
 _EXTENDED_TYPE = bytes.fromhex("a1c7f4d2603b4e5b9a30c2f2d1b8e6aa")
-_SIZE = 8 + 16 + 32
-_HEAD = _SIZE.to_bytes(4, "big") + b"uuid" + _EXTENDED_TYPE
+SEAL_BYTES = 8 + 16 + 32
+_HEAD = SEAL_BYTES.to_bytes(4, "big") + b"uuid" + _EXTENDED_TYPE
 
 
 def seal(path: Path) -> None:
@@ -32,11 +32,11 @@ def is_sealed(path: Path) -> bool:
     """Whether the file is there and whole."""
     try:
         with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END) - _SIZE
+            size = file.seek(0, os.SEEK_END) - SEAL_BYTES
             if size <= 0:
                 return False
             file.seek(size)
-            tail = file.read(_SIZE)
+            tail = file.read(SEAL_BYTES)
             if not tail.startswith(_HEAD):
                 return False
             file.seek(0)

@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import zmq
+from zmq.auth.thread import ThreadAuthenticator
 
 from engine.errors import ProtocolError
 from engine.messages import Job
@@ -33,33 +35,52 @@ from engine.render.protocol import (
     decode,
     encode,
 )
+from engine.render.remote import Offer, bind
 
 _INNER: Final = "inproc://out"
 
 
-class Wire(threading.Thread):
-    """Connects to the engine at `endpoint` under the identity `name`.
+class Local(msgspec.Struct, frozen=True):
+    """The engine of this host: where it listens, what it calls this process, and the process that it is.
 
-    `jobs` yields jobs to render and None once it is time to stop. If the process `parent` ends, so does this one,
-    at once and from whatever it is doing: the clip store bears that, and nobody is left to wait for it.
+    If that process ends, so does this one, at once and from whatever it is doing: the clip store bears that, and
+    nobody is left to wait for it.
     """
 
-    def __init__(self, endpoint: str, name: bytes, parent: int) -> None:
+    endpoint: str
+    name: str
+    parent: int
+
+
+class Wire(threading.Thread):
+    """The line to the engine of this host, or to one that takes up an `Offer`.
+
+    `jobs` yields jobs to render and None once it is time to stop.
+
+    Raises:
+        UsageError: the offer's address cannot be bound.
+    """
+
+    def __init__(self, engine: Local | Offer, generator: str, model: str) -> None:
         super().__init__(name="wire", daemon=True)
         self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._endpoint = endpoint
-        self._parent = parent
+        self._engine = engine
+        self._hello = Hello(VERSION, os.getpid(), generator, model)
         self._withdrawn = threading.Event()
         self._stopped = threading.Event()
         self._closing = False
         self._job_id = ""
         self._ready = False
         self._context = zmq.Context()
-        self._dealer = self._context.socket(zmq.DEALER)
-        self._dealer.setsockopt(zmq.IDENTITY, name)
-        self._dealer.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
+        self._guard: ThreadAuthenticator | None = None
+        if isinstance(engine, Local):
+            self._dealer: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
+            self._dealer.setsockopt(zmq.IDENTITY, engine.name.encode())
+            self._dealer.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
+            self._dealer.connect(engine.endpoint)
+        else:
+            self._dealer, self._guard = bind(self._context, engine)
         self._dealer.setsockopt(zmq.LINGER, 1000)
-        self._dealer.connect(endpoint)
         self._receiver = self._context.socket(zmq.PULL)
         self._receiver.bind(_INNER)
         self._sender = self._context.socket(zmq.PUSH)  # the only socket that the main thread touches
@@ -84,11 +105,13 @@ class Wire(threading.Thread):
         self.join()
         for socket in (self._dealer, self._receiver, self._sender):
             socket.close()
+        if self._guard:
+            self._guard.stop()
         self._context.term()
 
     def run(self) -> None:
         """The thread: forwards both ways until `close`."""
-        self._reply(Hello(VERSION, os.getpid()))
+        self._reply(self._hello)
         poller = zmq.Poller()
         poller.register(self._dealer, zmq.POLLIN)
         poller.register(self._receiver, zmq.POLLIN)
@@ -97,8 +120,8 @@ class Wire(threading.Thread):
             if time.monotonic() >= next_beat:
                 next_beat = time.monotonic() + BEAT_SECONDS
                 self._reply(Beat(self._job_id))
-                if os.getppid() != self._parent:
-                    self._leave()
+                if isinstance(self._engine, Local) and os.getppid() != self._engine.parent:
+                    self._leave(self._engine)
             ready = dict(poller.poll(max(0, int((next_beat - time.monotonic()) * 1000))))
             if self._receiver in ready:
                 self._forward(self._receiver.recv())
@@ -128,10 +151,10 @@ class Wire(threading.Thread):
             case Cancel(job_id) if job_id == self._job_id:
                 self._withdrawn.set()
             case Who():
-                self._reply(Hello(VERSION, os.getpid()))
+                self._reply(self._hello)
                 if self._ready:
                     self._reply(Ready())
-            case Stop():
+            case Stop() if isinstance(self._engine, Local):
                 self.stop()
             case _:
                 pass
@@ -146,13 +169,13 @@ class Wire(threading.Thread):
             self._reply(Ack(job.id))
 
     def _reply(self, message: Message) -> None:
-        # Full only if thousands are queued and nobody listens; the next beats tell the engine what it missed.
+        # Refused only if thousands are queued, or nobody is there to listen; beats tell the engine what it missed.
         with contextlib.suppress(zmq.Again):
             self._dealer.send(encode(message), zmq.NOBLOCK)
 
-    def _leave(self) -> None:
+    def _leave(self, engine: Local) -> None:
         """End the orphan, and take the folder of the engine's socket with it."""
-        folder = Path(self._endpoint.removeprefix("ipc://")).parent
+        folder = Path(engine.endpoint.removeprefix("ipc://")).parent
         if folder.name.startswith(FOLDER_PREFIX):
             shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)

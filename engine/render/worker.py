@@ -4,7 +4,7 @@
 
 The main thread owns the generator. A second thread (`engine.render.wire`) owns the socket and keeps the heartbeat,
 because one step on a GPU may take seconds. SIGINT is ignored (the parent decides what a Ctrl-C means), SIGTERM ends
-the job in hand and the process.
+the job in hand and the process. `serve` does the same for engines on other hosts.
 """
 
 import argparse
@@ -18,21 +18,24 @@ from engine.messages import Job
 from engine.render.encode import encode
 from engine.render.generators.base import Cancelled, Generator
 from engine.render.generators.choose import make
-from engine.render.protocol import Done, Failed, Message, Progress, Ready, Withdrawn, kind_of
+from engine.render.protocol import PIECE_BYTES, Done, Failed, Message, Piece, Progress, Ready, Withdrawn, kind_of
+from engine.render.remote import Offer
+from engine.render.seal import SEAL_BYTES, is_sealed
 from engine.render.store import ClipStore
-from engine.render.wire import Wire
+from engine.render.wire import Local, Wire
 
 _PROGRESS_SECONDS = 0.1  # between two reports
 _PRELUDE = 0.9  # share of a job that counts as done when a generator with work before its first frame has done it
 
 
 class Worker:
-    """Renders jobs from `wire` with `generator` into `store`."""
+    """Renders jobs from `wire` with `generator` into `store`, and sends the clips if the engine is elsewhere."""
 
-    def __init__(self, wire: Wire, generator: Generator, store: ClipStore) -> None:
+    def __init__(self, wire: Wire, generator: Generator, store: ClipStore, send: bool) -> None:
         self._wire = wire
         self._generator = generator
         self._store = store
+        self._send = send
 
     def run(self) -> None:
         """Render until told to stop."""
@@ -43,8 +46,14 @@ class Worker:
     def _outcome(self, job: Job) -> Message:
         """Render `job` and say how it ended."""
         begun = time.monotonic()
+        sent = 0
         try:
-            self._render(job)
+            if not is_sealed(self._store.path_for(job.id)):
+                self._render(job)
+            elapsed = time.monotonic() - begun
+            if self._send:
+                sent = self._deliver(job.id)
+                self._store.trim()
         except Cancelled:
             return Withdrawn(job.id)
         except AimvError as error:
@@ -53,7 +62,14 @@ class Worker:
             return Failed(job.id, "output", f"cannot write the clip to {self._store.folder}: {error.strerror or error}")
         except Exception as error:  # noqa: BLE001 - whatever a model library raises is this job's failure, not ours
             return Failed(job.id, "render", f"{type(error).__name__}: {_line(error)}")
-        return Done(job.id, time.monotonic() - begun)
+        return Done(job.id, elapsed, sent)
+
+    def _deliver(self, job_id: str) -> int:
+        """Send the clip in pieces, without its seal, which the other store makes anew; returns its size."""
+        data = self._store.path_for(job_id).read_bytes()[:-SEAL_BYTES]
+        for offset in range(0, len(data), PIECE_BYTES):
+            self._wire.send(Piece(job_id, offset, data[offset : offset + PIECE_BYTES]))
+        return len(data)
 
     def _render(self, job: Job) -> None:
         report = _Reporter(job.id, self._wire.send)
@@ -103,7 +119,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    wire = Wire(options.endpoint, options.name.encode(), options.parent)
+    wire = Wire(Local(options.endpoint, options.name, options.parent), options.generator, options.model)
     signal.signal(signal.SIGTERM, lambda *_: wire.stop())
     wire.start()
     try:
@@ -115,11 +131,31 @@ def main(arguments: list[str] | None = None) -> None:
         wire.send(Failed("", "model", f"{type(error).__name__}: {_line(error)}"))
     else:
         try:
-            Worker(wire, generator, store).run()
+            Worker(wire, generator, store, send=False).run()
         finally:
             generator.close()
     finally:
         wire.close()
+
+
+def serve(offer: Offer, generator: str, model: str, store: ClipStore) -> None:
+    """Render for engines on other hosts, one at a time, until SIGINT or SIGTERM; call it in the main thread.
+
+    Clips are kept in `store`, within its size, so that one whose sending was cut off need not be rendered again.
+
+    Raises:
+        UsageError, MissingExtra, ModelError: the generator cannot be loaded, or the address not be bound.
+    """
+    made = make(generator, model)
+    wire = Wire(offer, generator, model)
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, lambda *_: wire.stop())
+    wire.start()
+    try:
+        Worker(wire, made, store, send=True).run()
+    finally:
+        wire.close()
+        made.close()
 
 
 def _line(error: Exception) -> str:

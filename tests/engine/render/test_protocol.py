@@ -16,6 +16,7 @@ from engine.render.protocol import (
     Done,
     Failed,
     Hello,
+    Piece,
     Progress,
     Ready,
     Stop,
@@ -43,12 +44,13 @@ jobs = st.builds(
     seconds=st.floats(0.01, 1000),
 )
 messages = st.one_of(
-    st.builds(Hello, version=st.integers(0, 2**31), pid=st.integers(0, 2**31)),
+    st.builds(Hello, version=st.integers(0, 2**31), pid=st.integers(0, 2**31), generator=names, model=names),
     st.just(Ready()),
     st.builds(Work, job=jobs),
     st.builds(Ack, job_id=names),
     st.builds(Progress, job_id=names, share=shares),
-    st.builds(Done, job_id=names, elapsed=st.floats(0, 1e6)),
+    st.builds(Piece, job_id=names, offset=st.integers(0, 2**40), data=st.binary(max_size=200)),
+    st.builds(Done, job_id=names, elapsed=st.floats(0, 1e6), sent=st.integers(0, 2**40)),
     st.builds(Failed, job_id=names, kind=st.sampled_from(["render", "model", "output", "usage"]), reason=names),
     st.builds(Withdrawn, job_id=names),
     st.builds(Cancel, job_id=names),

@@ -1,0 +1,66 @@
+"""Keys for rendering across hosts: CurveZMQ (RFC 26/ZMTP-CURVE), every side known to the other by its public key.
+
+A key pair is two files, as pyzmq writes them: `NAME.key` with the public key, to be given to the other side, and
+`NAME.key_secret`, readable by its owner alone.
+"""
+
+from pathlib import Path
+
+import msgspec
+import zmq.auth
+
+from engine.errors import OutputError, UsageError
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """A key pair (Z85 text as bytes)."""
+
+    public: bytes
+    secret: bytes
+
+
+def make_keys(folder: Path, name: str) -> tuple[Path, Path]:
+    """Write a new key pair and return its files, the public one first.
+
+    Raises:
+        OutputError: the folder cannot be written to, or has keys of that name already.
+    """
+    public, secret = folder / f"{name}.key", folder / f"{name}.key_secret"
+    if public.exists() or secret.exists():
+        raise OutputError(f"{folder} has keys called {name} already; choose another name or remove them")
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        zmq.auth.create_certificates(folder, name)
+        secret.chmod(0o600)
+    except OSError as error:
+        raise OutputError(f"cannot write keys to {folder}: {error.strerror or error}") from error
+    return public, secret
+
+
+def read_keys(path: Path) -> Keys:
+    """The key pair in a `.key_secret` file.
+
+    Raises:
+        UsageError: it is not there or holds no key pair.
+    """
+    public, secret = _load(path)
+    if secret is None:
+        raise UsageError(f"{path} holds no secret key; give the .key_secret file")
+    return Keys(public, secret)
+
+
+def read_public(path: Path) -> bytes:
+    """The public key in a `.key` file.
+
+    Raises:
+        UsageError: it is not there or holds no key.
+    """
+    return _load(path)[0]
+
+
+def _load(path: Path) -> tuple[bytes, bytes | None]:
+    try:
+        public, secret = zmq.auth.load_certificate(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read as a key: {error}") from error
+    return public, secret
