@@ -36,7 +36,6 @@ UNIFORMS = {
 }
 
 _COMMON = """#version 330
-uniform int PASSINDEX;
 uniform vec2 RENDERSIZE;
 uniform float TIME;
 uniform float TIMEDELTA;
@@ -51,10 +50,8 @@ uniform int FRAMEINDEX;
 #define IMG_THIS_PIXEL(image) texture(image, isf_FragNormCoord)
 #define IMG_THIS_NORM_PIXEL(image) texture(image, isf_FragNormCoord)
 """
-_FRAGMENT = _COMMON + "#define varying in\nin vec2 isf_FragNormCoord;\nout vec4 isf_FragColor;\n"
-_VERTEX = (
-    _COMMON
-    + """#define varying out
+_FRAGMENT = "#define varying in\nin vec2 isf_FragNormCoord;\nout vec4 isf_FragColor;\n"
+_VERTEX = """#define varying out
 in vec2 corner;
 out vec2 isf_FragNormCoord;
 void isf_vertShaderInit() {
@@ -62,7 +59,6 @@ void isf_vertShaderInit() {
     gl_Position = vec4(corner, 0.0, 1.0);
 }
 """
-)
 _EMPTY_WORDS = frozenset(
     [
         "that",
@@ -122,7 +118,7 @@ class _Header(msgspec.Struct, frozen=True):
 
 
 class Scene(msgspec.Struct, frozen=True):
-    """A parsed scene: what its header says, and its fragment shader as GLSL 3.30."""
+    """A parsed scene: what its header says, and its shaders as GLSL 3.30."""
 
     name: str
     description: str
@@ -131,8 +127,20 @@ class Scene(msgspec.Struct, frozen=True):
     inputs: tuple[Input, ...]
     passes: tuple[Pass, ...]  # at least one; the last one is shown
     images: dict[str, Path]  # pictures that it imports
-    vertex: str
-    fragment: str
+    vertex_body: str
+    fragment_body: str
+
+    def vertex(self, number: int) -> str:
+        """The vertex shader of pass `number`."""
+        return f"{_COMMON}{_pass(number)}{self.vertex_body}"
+
+    def fragment(self, number: int) -> str:
+        """The fragment shader of pass `number`; the compiler leaves out what the other passes do."""
+        return f"{_COMMON}{_pass(number)}{self.fragment_body}"
+
+
+def _pass(number: int) -> str:
+    return f"const int PASSINDEX = {number};\n"
 
 
 def load(path: Path) -> Scene:
@@ -190,8 +198,8 @@ def parse(text: str, name: str, folder: Path, vertex: str = "") -> Scene:
         inputs=header.inputs,
         passes=tuple(kept) or (Pass(),),
         images=images,
-        vertex=_vertex(header, vertex),
-        fragment=_fragment(header, body, first_line, name, folder),
+        vertex_body=_vertex(header, vertex),
+        fragment_body=_fragment(header, body, first_line, name, folder),
     )
 
 

@@ -22,13 +22,13 @@ void main() {
         float age = float(i) + fract(t);
         float id = floor(t) - float(i);
         float size = 0.06 + 0.11 * age + 0.028 * age * age;
-        float s = a + 0.5 * mod(id, 2.0) + 0.12 * sin(1.3 * id + t);
+        float s = a + 0.5 * mod(id, 2.0) + 0.12 * sway(1.3 * id + t);
         float across = (fract(s) - 0.5) * 2.0;
         float shape = size * (0.72 + 0.36 * sqrt(max(0.0, 1.0 - across * across)) - 0.06 * exp2(-40.0 * across * across));
         float d = r - shape;
         float cover = clamp(0.5 - d / pixel(), 0.0, 1.0) * open;
         float deep = r / shape;
-        float vein = 0.035 * sin(22.0 * across) * smoothstep(0.4, 1.0, deep);
+        float vein = 0.035 * sway(22.0 * across) * smoothstep(0.4, 1.0, deep);
         float body = 0.26 + 0.36 * deep * deep - 0.14 * across * across + vein + 0.26 * smoothstep(0.94, 1.0, deep) - shadow;
         v += cover * body;
         row += cover * (mod(id, 4.0) == 0.0 ? 1.0 : 0.0);

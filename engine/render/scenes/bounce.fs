@@ -23,11 +23,11 @@ void main() {
     float v = p.y > floor_line ? 0.50 + 0.07 * stripe - 0.06 * p.y : 0.36 + 0.10 * tile;
     float row = 0.0;
     v -= 0.12 * smoothstep(0.12, 0.0, abs(p.y - floor_line));
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 6; i++) {
         float id = float(i) + floor(place);
         vec2 chance = hash2(vec2(id, 4.0));
-        if (i > 4 && chance.y > crowd) continue;
-        float near = float(i) / 6.0;
+        if (i > 3 && chance.y > crowd) continue;
+        float near = float(i) / 5.0;
         float size = mix(0.15, 0.40, near * near) * (0.8 + 0.4 * chance.y);
         float base = mix(floor_line - 0.02, -0.86, near);
         float beat = t * (0.95 + 0.35 * chance.x) + chance.y * 7.0;
@@ -45,9 +45,10 @@ void main() {
         v -= 0.26 * shadow * step(p.y, floor_line + 0.04);
         float inside = fill(d);
         vec2 lit = q / size;
-        vec2 spun = turn(beat * 2.0 * (chance.x - 0.5)) * lit;
-        float band = smoothstep(-0.03, 0.03, abs(spun.y + 0.15 * spun.x * spun.x) - 0.22);
-        float light = 0.42 + 0.28 * dot(lit, vec2(-0.5, 0.75)) + 0.5 * smoothstep(0.35, 0.0, length(lit - vec2(-0.35, 0.45)));
+        float spin = beat * 2.0 * (chance.x - 0.5);
+        float across = sway(spin + 1.5708) * lit.y - sway(spin) * lit.x;
+        float band = step(0.22, abs(across));
+        float light = 0.42 + 0.28 * dot(lit, vec2(-0.5, 0.75)) + 0.5 * smoothstep(0.12, 0.0, dot(lit - vec2(-0.35, 0.45), lit - vec2(-0.35, 0.45)));
         v = mix(v, light, inside);
         float own = chance.y > 0.66 ? 3.0 : chance.y > 0.33 ? 1.0 : 2.0;
         row = mix(row, band > 0.5 ? own : 0.0, inside);

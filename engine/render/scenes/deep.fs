@@ -21,16 +21,16 @@ void main() {
     for (int i = 0; i < 8; i++) {
         float depth = float(i) + 1.0 - rest;
         float id = nearest + float(i);
-        vec2 sway = 0.035 * depth * vec2(sin(id * 0.9 + phase), cos(id * 0.7 + phase));
-        vec2 q = p - sway;
-        float a = (angle(q) + twist * id + 0.25 * sin(id * 1.3 + phase)) / TAU * n;
+        vec2 aside = 0.035 * depth * vec2(sway(id * 0.9 + phase), sway(id * 0.7 + phase));
+        vec2 q = p - aside;
+        float a = (angle(q) + twist * id + 0.25 * sway(id * 1.3 + phase)) / TAU * n;
         float scale = 0.217 + 0.403 * depth;
         float d = length(q) * cos((fract(a) - 0.5) / n * TAU) * scale;
-        float edge = d - 0.62 - 0.05 * sin(id * 2.4);
+        float edge = d - 0.62 - 0.05 * sway(id * 2.4);
         float plate = clamp(0.5 + edge / (scale * pixel()), 0.0, 1.0);
         float inner = max(edge, 0.0);
         float body = mix(0.56, 0.10, depth / 8.0) - 0.12 / (1.0 + 30.0 * inner);
-        body += 0.5 / (1.0 + 900.0 * edge * edge) + 0.03 * sin(14.0 * edge - id);
+        body += 0.5 / (1.0 + 900.0 * edge * edge) + 0.03 * sway(14.0 * edge - id);
         float cover = plate * smoothstep(0.0, 0.5, depth) * open;
         v += cover * body;
         row += cover * (mod(id, 3.0) == 0.0 ? 1.0 : 0.0);

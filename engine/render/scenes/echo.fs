@@ -18,14 +18,14 @@ void main() {
     float n = floor(petals);
     float v = 0.0, row = 0.0, open = 1.0, shadow = 0.0, glow = 0.0;
     // from the voice that sings now, on top, to the oldest below
-    for (int i = 0; i < 9; i++) {
+    for (int i = 0; i < 8; i++) {
         float age = float(i) + fract(beat);
         float id = floor(beat) - float(i);
         float then = id / pace + phase;
-        vec2 c = wander * (1.0 - age / 13.0) * vec2(sin(0.55 * then), 0.6 * cos(0.42 * then));
+        vec2 c = wander * (1.0 - age / 13.0) * vec2(sway(0.55 * then), 0.6 * sway(0.42 * then + 1.57));
         vec2 q = p - c;
-        float lobe = 1.0 + 0.14 * cos(n * (angle(q) + 0.3 * id + 0.10 * age));
-        float d = length(q) - (0.10 + 0.2 * age) * lobe;
+        float lobe = 1.0 + 0.14 * sway(n * (angle(q) + 0.3 * id + 0.10 * age));
+        float d = length(q) - (0.10 + 0.22 * age) * lobe;
         float fresh = 1.0 / (1.0 + 0.55 * age * age);
         float body = 0.42 + (mod(id, 2.0) < 0.5 ? 0.10 : -0.08) + 0.35 * fresh - shadow;
         glow = (0.10 + 0.4 * fresh) / (1.0 + 2500.0 * d * d);

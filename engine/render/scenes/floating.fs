@@ -25,20 +25,20 @@ void main() {
         q.y += 7.0 * hash(vec2(column, float(k)));
         vec2 chance = hash2(vec2(column, floor(q.y)) + 13.0 * float(k));
         float there = step(chance.x, k == 2 ? 0.5 : 0.62);
-        float sway = sin(t * (0.5 + chance.y) + TAU * chance.x);
-        vec2 c = fract(q) - 0.5 - vec2(0.06 * sway + 0.3 * (chance.y - 0.5), 0.16 * (chance.x - 0.3));
-        c = turn(0.15 * sway) * c / (0.7 + 0.5 * chance.y);
+        float lilt = sway(t * (0.5 + chance.y) + TAU * chance.x);
+        vec2 c = fract(q) - 0.5 - vec2(0.06 * lilt + 0.3 * (chance.y - 0.5), 0.16 * (chance.x - 0.3));
+        c = turn(0.15 * lilt) * c / (0.7 + 0.5 * chance.y);
         // a lantern: a dome on a tapering barrel, open below
         float wide = 0.135 + 0.16 * c.y - 0.9 * c.y * c.y * step(0.0, c.y);
         float d = max(abs(c.x) - wide, max(c.y - 0.24, -c.y - 0.18));
         float soft = k == 2 ? 0.03 : 1.5 * pixel() * scale;
         float body = smoothstep(soft, -soft, d) * there;
         vec2 f = c + vec2(0.0, 0.13);
-        float flicker = 0.93 + 0.07 * sin(t * 9.0 + TAU * chance.y);
+        float flicker = 0.93 + 0.07 * sway(t * 9.0 + TAU * chance.y);
         float glow = flicker / (1.0 + 26.0 * dot(f, f));
         float halo = max(0.0, 1.0 - 2.4 * length(c)) * there;
         v += 0.36 * halo * halo * (1.0 - body);
-        v = mix(v, 0.34 + 0.62 * glow - 0.06 * smoothstep(0.75, 1.0, sin(c.y * 110.0)), body);
+        v = mix(v, 0.34 + 0.62 * glow - 0.06 * smoothstep(0.75, 1.0, sway(c.y * 110.0)), body);
         row = mix(row, chance.y > 0.55 ? 1.0 : chance.y < 0.15 ? 2.0 : 0.0, body);
     }
     gl_FragColor = vec4(ink(v, row), 1.0);

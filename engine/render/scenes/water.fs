@@ -19,10 +19,13 @@
 
 // One step of the wave equation: height in x, the height one step before in y.
 vec4 swing() {
-    vec2 at = isf_FragNormCoord, px = 1.0 / RENDERSIZE;
-    vec2 here = texture(surface, at).xy;
-    float around = 0.25 * (texture(surface, at + vec2(px.x, 0)).x + texture(surface, at - vec2(px.x, 0)).x
-        + texture(surface, at + vec2(0, px.y)).x + texture(surface, at - vec2(0, px.y)).x);
+    vec2 at = isf_FragNormCoord;
+    ivec2 i = ivec2(gl_FragCoord.xy), end = ivec2(RENDERSIZE) - 1;
+    vec2 here = texelFetch(surface, i, 0).xy;
+    float around = 0.25 * (texelFetch(surface, ivec2(min(i.x + 1, end.x), i.y), 0).x
+        + texelFetch(surface, ivec2(max(i.x - 1, 0), i.y), 0).x
+        + texelFetch(surface, ivec2(i.x, min(i.y + 1, end.y)), 0).x
+        + texelFetch(surface, ivec2(i.x, max(i.y - 1, 0)), 0).x);
     float next = here.x + 0.994 * (here.x - here.y) + 1.4 * (around - here.x) - 0.002 * here.x;
     // drops, each pressed in during its first moments: a hollow and the rim that it throws up
     for (int k = 0; k < 2; k++) {

@@ -24,7 +24,7 @@ void main() {
     for (int i = 0; i < 7; i++) {
         float depth = float(i) / 6.0;
         float x = p.x * mix(2.6, 0.9, depth) + drift + float(i) * 2.7 + t * mix(0.25, 0.8, depth);
-        float height = sin(x) + 0.5 * sin(2.3 * x - t * 1.3 + float(i)) + 0.22 * sin(4.1 * x + t * 2.1);
+        float height = sway(x) + 0.5 * sway(2.3 * x - t * 1.3 + float(i)) + 0.22 * sway(4.1 * x + t * 2.1);
         float below = 0.35 - 1.35 * depth + (0.09 + 0.13 * swell) * mix(0.55, 1.3, depth) * height - p.y;
         float near = max(below, 0.0);
         float light = 0.42 / (1.0 + near * near * mix(2400.0, 400.0, depth)) + 0.12 / (1.0 + 5.0 * near);

@@ -30,9 +30,9 @@ void main() { gl_FragColor = vec4(size); }
     assert [item.type for item in scene.inputs] == ["float", "point2D", "long"]
     assert scene.inputs[2].values == (0, 1, 4)
     assert scene.passes[0].target == "trail" and scene.passes[0].persistent and scene.passes[0].floating
-    assert "uniform vec2 at;" in scene.fragment
-    assert "uniform sampler2D trail;" in scene.fragment
-    assert "isf_FragColor = vec4(size)" in scene.fragment
+    assert "uniform vec2 at;" in scene.fragment(0)
+    assert "uniform sampler2D trail;" in scene.fragment(0)
+    assert "isf_FragColor = vec4(size)" in scene.fragment(0)
 
 
 def test_without_passes_there_is_one() -> None:
@@ -58,7 +58,7 @@ def test_refused_with_a_reason(text: str, reason: str) -> None:
 def test_include_is_resolved_beside_the_scene(tmp_path: Path) -> None:
     (tmp_path / "part.glsl").write_text("float part() { return 1.0; }\n")
     (tmp_path / "whole.fs").write_text('/*{}*/\n#include "part.glsl"\nvoid main() { gl_FragColor = vec4(part()); }\n')
-    assert "float part()" in isf.load(tmp_path / "whole.fs").fragment
+    assert "float part()" in isf.load(tmp_path / "whole.fs").fragment(0)
 
 
 @pytest.mark.parametrize(
