@@ -4,8 +4,11 @@ import functools
 import hashlib
 import json
 from importlib import resources
+from typing import TYPE_CHECKING
 
-from gensim.models import KeyedVectors
+if TYPE_CHECKING:
+    from gensim.models import KeyedVectors
+
 
 # Set by the content language; every other pair is found by similarity.
 SET_PAIRS = {
@@ -16,7 +19,9 @@ SET_PAIRS = {
 
 
 @functools.cache
-def _vectors() -> KeyedVectors:
+def _vectors() -> "KeyedVectors":
+    from gensim.models import KeyedVectors  # noqa: PLC0415 - takes a second to load
+
     with resources.as_file(resources.files("aimv.data").joinpath("words.bin")) as path:
         return KeyedVectors.load_word2vec_format(str(path), binary=True)
 
