@@ -36,7 +36,7 @@ _DECODING = 2.6  # what decoding a clip of 49 frames costs the 2B model, in pass
 _TABLE = (
     Preset("quality", steps=50),
     Preset("balanced", steps=20, guided=0.5),
-    Preset("live", steps=10, guided=0.4, attention=("sage", "_flash_3")),
+    Preset("live", steps=8, guided=0.25, attention=("sage", "_flash_3")),
 )
 LADDER = tuple(Level(row.name, (row.passes + _DECODING) / (_TABLE[0].passes + _DECODING)) for row in _TABLE)
 PRESETS = {row.name: row for row in _TABLE}

@@ -17,6 +17,7 @@ from engine.render.remote import Remote
 from engine.render.renderer import Renderer
 from engine.render.seal import is_sealed
 from engine.render.store import ClipStore
+from tools.soak_render import Forwarder
 
 PATIENCE = 60.0
 
@@ -150,41 +151,6 @@ async def test_a_process_that_dies_in_mid_clip_and_comes_back_costs_nothing(host
         host.start()
         assert is_sealed((await call).path)
     assert events[-1].pid == host.process.pid
-
-
-class Forwarder:
-    """A network between engine and host that can be cut."""
-
-    def __init__(self, port):
-        self._target = port
-        self.whole = asyncio.Event()
-        self.whole.set()
-        self._writers = []
-
-    async def __aenter__(self):
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_):
-        self._server.close()
-        self.whole.set()
-        for writer in self._writers:
-            writer.close()
-
-    async def _accept(self, reader, writer):
-        with contextlib.suppress(OSError):
-            other_reader, other_writer = await asyncio.open_connection("127.0.0.1", self._target)
-            self._writers += [writer, other_writer]
-            await asyncio.gather(self._pump(reader, other_writer), self._pump(other_reader, writer))
-
-    async def _pump(self, reader, writer):
-        with contextlib.suppress(OSError):
-            while data := await reader.read(65536):
-                await self.whole.wait()
-                writer.write(data)
-                await writer.drain()
-            writer.close()
 
 
 async def test_a_partition_in_mid_clip_is_noticed_and_costs_nothing(host, store):

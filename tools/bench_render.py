@@ -1,0 +1,246 @@
+"""Time CogVideoX rendering by preset, beside stock diffusers in the same run, and count its operations.
+
+    python tools/bench_render.py --flops                  # operations per preset of the real models; needs no GPU
+    python tools/bench_render.py --model 2b [--stock]     # times on this machine's GPU, real architecture
+    python tools/bench_render.py --model tiny --stock     # the same on a tiny model, on a CPU
+
+Weights are random: speed does not depend on them. `--flops` runs the real architectures on torch's meta device, where
+shapes are followed and nothing is computed. Prints a table and, last, one JSON line.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from rich.console import Console
+from rich.table import Table
+from torch.utils.flop_counter import FlopCounterMode
+
+from engine.render.generators.cogvideox_presets import PRESETS, Preset
+from engine.render.generators.denoise import Denoiser
+from tools.make_tiny_cogvideox import build
+
+PROMPT = "A heart made of crimson glass turns slowly in a dark room while the camera glides forward."
+STOCK_STEPS = 50
+TERA = 1e12
+
+# The published configurations: transformer, and whether its positions are rotary (which also sets the precision).
+TRANSFORMERS: dict[str, dict[str, Any]] = {
+    "2b": {"num_attention_heads": 30, "num_layers": 30, "use_rotary_positional_embeddings": False},
+    "5b": {"num_attention_heads": 48, "num_layers": 42, "use_rotary_positional_embeddings": True},
+}
+VAE: dict[str, Any] = {
+    "block_out_channels": (128, 256, 256, 512),
+    "latent_channels": 16,
+    "layers_per_block": 3,
+    "sample_width": 720,
+    "sample_height": 480,
+}
+WIDTH, HEIGHT, FRAMES, FPS = 720, 480, 49, 8
+
+
+def pass_flops(name: str) -> int:
+    """Operations of one pass of the transformer over a clip of 49 frames of 720x480."""
+    shape = TRANSFORMERS[name]
+    with torch.device("meta"):
+        transformer = diffusers.CogVideoXTransformer3DModel(sample_width=90, sample_height=60, **shape)
+        latents, text = torch.empty(1, 13, 16, 60, 90), torch.empty(1, 226, 4096)
+        rotary = None
+        if shape["use_rotary_positional_embeddings"]:
+            rotary = (torch.empty(13 * 30 * 45, 64), torch.empty(13 * 30 * 45, 64))
+        step = torch.empty(1, dtype=torch.long)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        transformer(latents, text, step, image_rotary_emb=rotary, return_dict=False)
+    return int(counter.get_total_flops())
+
+
+def decode_flops() -> int:
+    """Operations of decoding such a clip, untiled."""
+    with torch.device("meta"):
+        vae, latents = _vae(), torch.empty(1, 16, 13, 60, 90)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        vae.decode(latents)
+    return int(counter.get_total_flops())
+
+
+def count() -> list[dict[str, Any]]:
+    """Operations per model and preset, beside stock diffusers' (50 steps, all guided)."""
+    decoding = decode_flops()
+    rows = []
+    for name in TRANSFORMERS:
+        once = pass_flops(name)
+        stock = 2 * STOCK_STEPS * once + decoding
+        for preset in PRESETS.values():
+            total = preset.passes * once + decoding
+            rows.append(
+                {
+                    "model": name,
+                    "preset": preset.name,
+                    "passes": preset.passes,
+                    "pass_tflop": round(once / TERA, 1),
+                    "decode_tflop": round(decoding / TERA, 1),
+                    "total_tflop": round(total / TERA, 1),
+                    "less_work_than_stock": round(stock / total, 2),
+                }
+            )
+    return rows
+
+
+def measure(name: str, presets: list[Preset], stock: bool, device: str) -> list[dict[str, Any]]:
+    """Times per preset of a clip of 49 frames, the second of two runs of each."""
+    pipeline = _pipeline(name, device)
+    denoiser = Denoiser(pipeline)
+    config = pipeline.transformer.config
+    width, height = 8 * config.sample_width, 8 * config.sample_height
+    rate = matrix_rate(pipeline.dtype, device)
+    once = pass_flops(name) if name in TRANSFORMERS else _counted_pass(denoiser, width, height)
+    rows = []
+    for preset in presets:
+        for _ in range(2):
+            _reset_memory(device)
+            encode, _ = _timed(device, lambda: pipeline.encode_prompt(PROMPT, do_classifier_free_guidance=False))
+            work = partial(denoiser.latents, PROMPT, FRAMES, width, height, preset, 0, _ignore)
+            denoise, latents = _timed(device, work)
+            decode, video = _timed(device, partial(denoiser.decode, latents, FRAMES))
+            copy, _ = _timed(device, partial(_to_pictures, video))
+        total = encode + denoise + decode + copy
+        rows.append(
+            {
+                "model": name,
+                "preset": preset.name,
+                "encode_s": encode,
+                "denoise_s": denoise,
+                "decode_s": decode,
+                "copy_s": copy,
+                "rtf": total / (FRAMES / FPS),
+                "matrix_share": preset.passes * once / denoise / rate,
+                "peak_gb": torch.cuda.max_memory_allocated() / 1e9 if device == "cuda" else 0.0,
+            }
+        )
+    if stock:
+        rows.append({"model": name, "preset": "stock diffusers", "rtf": _stock(pipeline, device) / (FRAMES / FPS)})
+    return rows
+
+
+def matrix_rate(dtype: torch.dtype, device: str) -> float:
+    """Operations a second of a large matrix product: the best of five."""
+    side = 8192 if device == "cuda" else 512
+    a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+    return max(2 * side**3 / _timed(device, lambda: a @ b)[0] for _ in range(5))
+
+
+def _counted_pass(denoiser: Denoiser, width: int, height: int) -> int:
+    one = Preset("one", steps=1, guided=0.0)
+    denoiser.latents(PROMPT, FRAMES, width, height, one, 0, _ignore)
+    with FlopCounterMode(display=False) as counter:
+        denoiser.latents(PROMPT, FRAMES, width, height, one, 0, _ignore)
+    return int(counter.get_total_flops())
+
+
+def _stock(pipeline: Any, device: str) -> float:
+    """Seconds that diffusers' own pipeline takes as it comes."""
+    config = pipeline.transformer.config
+    text = {"prompt": PROMPT, "max_sequence_length": config.max_text_seq_length}
+    return _timed(device, lambda: pipeline(num_inference_steps=STOCK_STEPS, output_type="np", **text))[0]
+
+
+def _pipeline(name: str, device: str) -> Any:
+    """A pipeline of random weights on `device`."""
+    with tempfile.TemporaryDirectory() as folder:
+        build(Path(folder))
+        pipeline = diffusers.CogVideoXPipeline.from_pretrained(folder, local_files_only=True)
+    if name in TRANSFORMERS:
+        shape = TRANSFORMERS[name]
+        dtype = torch.bfloat16 if shape["use_rotary_positional_embeddings"] else torch.float16
+        before = torch.get_default_dtype()
+        torch.set_default_dtype(dtype)
+        try:
+            with torch.device(device):
+                pipeline.register_modules(
+                    transformer=diffusers.CogVideoXTransformer3DModel(sample_width=90, sample_height=60, **shape),
+                    vae=_vae(),
+                    text_encoder=transformers.T5EncoderModel(
+                        transformers.T5Config(
+                            d_model=4096, d_kv=64, d_ff=10240, num_layers=24, num_heads=64,
+                            feed_forward_proj="gated-gelu",
+                        )
+                    ),
+                )  # fmt: skip
+        finally:
+            torch.set_default_dtype(before)
+    pipeline.set_progress_bar_config(disable=True)
+    for part in (pipeline.transformer, pipeline.vae, pipeline.text_encoder):
+        part.requires_grad_(False).eval()
+    return pipeline.to(device)
+
+
+def _vae() -> Any:
+    return diffusers.AutoencoderKLCogVideoX(
+        down_block_types=("CogVideoXDownBlock3D",) * 4, up_block_types=("CogVideoXUpBlock3D",) * 4, **VAE
+    )
+
+
+def _timed(device: str, work: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds until the work is really done, and its result."""
+    _wait(device)
+    begun = time.perf_counter()
+    result = work()
+    _wait(device)
+    return time.perf_counter() - begun, result
+
+
+def _to_pictures(video: torch.Tensor) -> Any:
+    return (255 * video.float()).round().byte().cpu().numpy()
+
+
+def _ignore(step: int) -> None:
+    """Nobody asks how far it is."""
+
+
+def _wait(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def _reset_memory(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+
+
+def main() -> None:
+    """Read the arguments, count or measure, print."""
+    parser = argparse.ArgumentParser(description="Time CogVideoX by preset, or count its operations.")
+    parser.add_argument("--flops", action="store_true", help="count the operations of the real models, on no device")
+    parser.add_argument("--model", choices=("tiny", *TRANSFORMERS), default="2b")
+    parser.add_argument("--preset", choices=tuple(PRESETS), action="append", help="only this one; may be repeated")
+    parser.add_argument("--stock", action="store_true", help="time diffusers' own pipeline as well")
+    options = parser.parse_args()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if not options.flops and device == "cpu" and options.model != "tiny":
+        parser.error("there is no CUDA device here: take --model tiny, or --flops")
+    presets = [PRESETS[name] for name in options.preset or PRESETS]
+    rows = count() if options.flops else measure(options.model, presets, options.stock, device)
+    machine = torch.cuda.get_device_name() if device == "cuda" else "a CPU"
+    table = Table(title="Operations" if options.flops else f"Times on {machine}, torch {torch.__version__}")
+    columns = list(rows[0])
+    for column in columns:
+        table.add_column(column.replace("_", " "), justify="left" if column in ("model", "preset") else "right")
+    for row in rows:
+        cells = (row.get(column, "") for column in columns)
+        table.add_row(
+            *(f"{cell:.3f}" if isinstance(cell, float) and not options.flops else str(cell) for cell in cells)
+        )
+    Console(width=140).print(table)
+    print(json.dumps(rows))
+
+
+if __name__ == "__main__":
+    main()
