@@ -19,6 +19,7 @@ Frame = NDArray[np.uint8]  # height x width x 3, RGB, top row first
 FADE_S = 0.3  # crossfade into a shot
 _HARD = 0.55  # a shot that begins on an onset or beat at least this strong is cut to, not faded
 _SLOW = 1.5  # clips with fewer frames than one per this many pictures get pictures in between
+_SHARP = 0.1  # share of the next frame that is not worth mixing in
 _OPEN = 3  # clip files kept open: the present one, the one before, one to come
 
 
@@ -77,7 +78,7 @@ class Compositor:
         now = placed[index]
         if t > now.end + 0.5 / self.fps:
             self.held += 1
-        picture = self._picture(now, t)
+        picture = self._picture(now, t, self._reactor.ahead(t))
         share = (t - now.start) / FADE_S
         if share >= 1.0 or index == 0 or self._hard(now.start):
             return picture
@@ -90,21 +91,24 @@ class Compositor:
         spans = (start, start + 1.0 / self.fps)
         return any(max(now.onset, now.beat) >= _HARD for now in map(self._reactions.at, spans))
 
-    def _picture(self, placed: Placed, t: float) -> Frame:
-        """The clip's picture at `t`, filling the frame."""
+    def _picture(self, placed: Placed, t: float, ahead: float = 0.0) -> Frame:
+        """The clip's picture at `t`, or `ahead` s later in the clip, filling the frame."""
         reader = self._reader(placed.path)
         pictures = (placed.end - placed.start) * self.fps
         number = min(max((t - placed.start) * self.fps, 0.0), pictures)  # of the picture in the shot
-        if reader.count * _SLOW >= pictures:
-            # frame k of n covers [k / n, (k + 1) / n) of the shot
-            return self._fill(reader.frame(math.floor(number * reader.count / pictures + 1e-6)))
-        position = min(number / (pictures - 1.0), 1.0) * (reader.count - 1)
+        slow = reader.count * _SLOW < pictures
+        if slow:
+            position = min((number + ahead * self.fps) / (pictures - 1.0), 1.0) * (reader.count - 1)
+        else:  # frame k of n covers [k / n, (k + 1) / n) of the shot
+            position = math.floor(number * reader.count / pictures + 1e-6) + ahead * self.fps
         first = math.floor(position)
         rest = position - first
-        if rest < 0.02:
+        if rest < _SHARP or first >= reader.count - 1:
             return self._fill(reader.frame(first))
-        tween = self._tweens[placed.path]
-        return self._fill(tween.between(reader.frame(first), reader.frame(first + 1), rest, (first, first + 1)))
+        before, after = reader.frame(first), reader.frame(first + 1)
+        if slow:
+            return self._fill(self._tweens[placed.path].between(before, after, rest, (first, first + 1)))
+        return self._fill(np.asarray(cv2.addWeighted(before, 1.0 - rest, after, rest, 0.0), dtype=np.uint8))
 
     def _reader(self, path: Path) -> ClipReader:
         reader = self._readers.pop(path, None) or ClipReader(path)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Frame = NDArray[np.uint8]  # height x width x 3, RGB, top row first
 
 _GOLDEN = 2.399963  # rad, the golden angle: no two directions near one another
-_GRAINS = 5  # noise fields, shown in turn at shifting places
+_GRAINS, _SHIFT = 2, 64  # noise fields, shown in turn at places that shift by up to so many pixels
 
 
 class Reactor:
@@ -34,7 +34,7 @@ class Reactor:
         shade = 255.0 * (1.0 - min(1.0, 0.28 * amount) * radius2**1.3)
         self._vignette = np.repeat(shade.astype(np.uint8)[..., None], 3, axis=2)
         random = np.random.default_rng(1)
-        size = (_GRAINS, height + 16, width + 16, 1)
+        size = (_GRAINS, height + _SHIFT, width + _SHIFT, 1)
         grain = np.clip(random.normal(128.0, 34.0, size), 0, 255).astype(np.uint8)
         self._grain = np.repeat(grain, 3, axis=3)
 
@@ -48,6 +48,10 @@ class Reactor:
         moved = self._brighten(moved, pulse.light, now.level)
         moved = cv2.multiply(moved, self._vignette, scale=1.0 / 255.0)
         return self._grained(moved, time, 0.03 + 0.05 * now.high)
+
+    def ahead(self, time: float) -> float:
+        """Seconds by which the clip itself runs ahead: each onset jerks it on, then it lingers until the next."""
+        return 0.12 * self._amount * self._pulses.at(time).kick
 
     def _warp(self, frame: Frame, time: float, now: "Reaction", pulse: Pulse) -> Frame:
         """Zoom, shift and turn about the centre; red and blue a little apart towards the edges."""
@@ -79,8 +83,8 @@ class Reactor:
 
     def _brighten(self, frame: Frame, light: float, level: float) -> Frame:
         """Exposure follows loudness a little; a pulse of light is screened over the picture and blooms."""
-        lift = min(0.5, 0.17 * light * self._amount)
-        exposure = 1.0 - 0.05 * min(1.0, self._amount) * (1.0 - level) + 0.22 * light * self._amount
+        lift = min(0.5, 0.20 * light * self._amount)
+        exposure = 1.0 - 0.05 * min(1.0, self._amount) * (1.0 - level) + 0.25 * light * self._amount
         gain, black = exposure * (1.0 - lift), 255.0 * lift  # screen: 1 - (1 - picture) * (1 - lift)
         if light < 0.05:
             return np.asarray(cv2.convertScaleAbs(frame, alpha=gain, beta=black), dtype=np.uint8)
@@ -91,7 +95,7 @@ class Reactor:
 
     def _grained(self, frame: Frame, time: float, strength: float) -> Frame:
         number = round(time * self._fps)
-        x, y = (number * 7) % 16, (number * 11) % 16
+        x, y = (number * 23) % _SHIFT, (number * 37) % _SHIFT
         noise = self._grain[number % _GRAINS, y : y + self._height, x : x + self._width]
         share = strength * self._amount
         return np.asarray(cv2.addWeighted(frame, 1.0, noise, share, -128.0 * share), dtype=np.uint8)

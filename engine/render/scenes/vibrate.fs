@@ -27,7 +27,8 @@ void main() {
     float still = abs(w) / max(slope, 0.6);
     // sand: grains thick where the plate is still, dancing a little
     vec2 g = p * RENDERSIZE.y * 0.22;
-    float grain = hash(floor(g) + floor(TIME * 12.0));
+    float own = hash(floor(g));
+    float grain = fract(own + 0.618 * floor(TIME * 3.0 + 9.0 * own));  // each leaps at its own moments
     float line = 1.0 / (1.0 + 900.0 * still * still);
     float dust = step(grain, 0.55 / (1.0 + 120.0 * still * still));
     float v = 0.42 + 0.10 * w + 0.12 * cos(TIME * 14.0) * w * 0.25;

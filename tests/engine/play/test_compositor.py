@@ -172,3 +172,24 @@ def test_the_picture_is_a_function_of_time(tmp_path: Path) -> None:
 def test_an_empty_span_is_refused(span: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="cannot be shown"):
         compositor().place(*span, Path("a.mp4"))
+
+
+def test_an_onset_jerks_the_clip_on_and_it_lingers_after(tmp_path: Path) -> None:
+    """The clip's own motion is largest at the stroke."""
+
+    class Stroke:
+        def at(self, time: float) -> Reaction:
+            struck = float(np.exp(-(time - 1.0) / 0.15)) if time >= 1.0 else 0.0
+            return Reaction(1.0, 0.0, 0.0, 0.0, struck, 0.0, 0.0)
+
+    stage = Compositor(WIDTH, HEIGHT, FPS, Stroke())
+    stage.place(0.0, 2.0, clip(tmp_path / "a.mp4", [grey(20 + 4 * k) for k in range(48)]))
+    shown = []
+    for k in range(20, 34):
+        picture = stage._still(k / FPS).mean()
+        shown.append((picture - 20) / 4)
+    steps = np.diff(shown)
+    assert steps[:3] == pytest.approx(1.0, abs=0.6)
+    assert steps[3] > 2.5, "from picture 23 to 24, where the stroke is"
+    assert steps[4:9].min() >= 0.0 and steps[4:9].max() < 0.9
+    assert shown[-1] == pytest.approx(33, abs=1.6), "it does not get lost"
