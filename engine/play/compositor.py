@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.play.blend import Tween
 from engine.play.clips import ClipReader
+from engine.play.flashes import FlashGuard
 from engine.play.pulses import Reactions
 from engine.play.reaction import Reactor
 
@@ -40,6 +41,7 @@ class Compositor:
         self.held = 0  # pictures drawn after the end of the last clip that was there
         self._reactions = reactions
         self._reactor = Reactor(width, height, fps, reactions, amount)
+        self._guard = FlashGuard(fps)
         self._placed: tuple[Placed, ...] = ()
         self._readers: dict[Path, ClipReader] = {}
         self._tweens: dict[Path, Tween] = {}
@@ -61,7 +63,7 @@ class Compositor:
         Raises:
             RenderError: a clip is damaged.
         """
-        return self._reactor.move(self._still(t), t)
+        return self._guard.limit(self._reactor.move(self._still(t), t), t)
 
     def close(self) -> None:
         """Release the clip files."""

@@ -1,4 +1,6 @@
-"""Flashes as photosensitive viewers meet them: counted on finished pictures, whatever caused them."""
+"""Flashes as photosensitive viewers meet them: counted on finished pictures, and held back, whatever caused them."""
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -8,7 +10,7 @@ Frame = NDArray[np.uint8]  # height x width x 3, RGB
 
 MOST = 3  # flashes allowed in any second
 AREA = 0.25  # of the picture that must flash together to count
-_BLOCKS = (32, 18)
+_SAMPLED, _BLOCKS = (320, 180), (32, 18)
 _STEP = 0.1  # change of relative luminance that is half a flash ...
 _DARK = 0.8  # ... where the darker picture lies below this
 _RED_STEP = 20.0 / 320.0  # change of (R - G - B) x 320 that is half a red flash, scaled to 1
@@ -16,6 +18,23 @@ _RED = 0.8  # share of R in R + G + B from which a colour is saturated red
 
 _LINEAR = (((np.arange(256) / 255.0 + 0.055) / 1.055) ** 2.4).astype(np.float32)
 _LINEAR[:11] = np.arange(11) / 255.0 / 12.92
+
+
+class _Turn(NamedTuple):
+    """What one more value does to the swings of every block."""
+
+    turned: NDArray[np.bool_]
+    way: NDArray[np.int8]
+    extreme: NDArray[np.float32]
+    changes: NDArray[np.int64]  # changes in the last second, with this one
+
+
+class Look(NamedTuple):
+    """What one more picture would be for the meter."""
+
+    general: _Turn
+    red: _Turn
+    fault: bool
 
 
 class FlashMeter:
@@ -27,20 +46,66 @@ class FlashMeter:
     """
 
     def __init__(self, fps: float) -> None:
-        self._second = max(1, round(fps))
-        self._general = _Swings(_STEP, self._second)
-        self._red = _Swings(_RED_STEP, self._second)
+        second = max(1, round(fps))
+        self._general, self._red = _Swings(_STEP, second), _Swings(_RED_STEP, second)
 
     def add(self, frame: Frame) -> bool:
         """Take the next picture; whether it is at fault."""
-        small = _LINEAR[cv2.resize(frame, _BLOCKS, interpolation=cv2.INTER_AREA)]
+        look = self.look(frame)
+        self.take(look)
+        return look.fault
+
+    def look(self, frame: Frame) -> Look:
+        """What `frame` would be as the next picture; nothing is taken."""
+        sampled = cv2.resize(frame, _SAMPLED, interpolation=cv2.INTER_NEAREST)
+        small = _LINEAR[cv2.resize(sampled, _BLOCKS, interpolation=cv2.INTER_AREA)]
         luminance = small @ np.array([0.2126, 0.7152, 0.0722], np.float32)
-        general = self._general.add(luminance, np.minimum(luminance, self._general.last(luminance)) < _DARK)
-        total = small.sum(axis=2)
+        general = self._general.look(luminance, np.minimum(luminance, self._general.last(luminance)) < _DARK)
         redness = np.maximum(0.0, small[..., 0] - small[..., 1] - small[..., 2])
-        saturated = small[..., 0] >= _RED * np.maximum(total, 1e-6)
-        red = self._red.add(redness, saturated | (self._red.last(redness) > redness))
-        return bool((general > 2 * MOST).mean() >= AREA or (red > 2 * MOST).mean() >= AREA)
+        saturated = small[..., 0] >= _RED * np.maximum(small.sum(axis=2), 1e-6)
+        red = self._red.look(redness, saturated | (self._red.last(redness) > redness))
+        fault = max((general.changes > 2 * MOST).mean(), (red.changes > 2 * MOST).mean()) >= AREA
+        return Look(general, red, bool(fault))
+
+    def take(self, look: Look) -> None:
+        """The picture that was looked at is shown."""
+        self._general.take(look.general)
+        self._red.take(look.red)
+
+
+class FlashGuard:
+    """Lets pictures pass unless one would be at fault: then it is mixed with the one before until it is not.
+
+    No picture waits for another. What is safe passes untouched.
+    """
+
+    def __init__(self, fps: float) -> None:
+        self._fps = fps
+        self.held_back = 0  # pictures that were mixed
+        self._meter = FlashMeter(fps)
+        self._shown: Frame | None = None
+        self._time = -np.inf
+
+    def limit(self, frame: Frame, time: float) -> Frame:
+        """The picture that may be shown at `time` s; a jump in time begins anew."""
+        if not 0.0 <= time - self._time <= 2.0 / self._fps:
+            self._meter, self._shown = FlashMeter(self._fps), None
+        self._time = time
+        look = self._meter.look(frame)
+        if look.fault and self._shown is not None:
+            self.held_back += 1
+            frame, look = self._mixed(frame, self._shown)
+        self._meter.take(look)
+        self._shown = frame
+        return frame
+
+    def _mixed(self, frame: Frame, shown: Frame) -> tuple[Frame, Look]:
+        for share in (0.5, 0.25, 0.1):
+            mixed = np.asarray(cv2.addWeighted(frame, share, shown, 1.0 - share, 0.0), dtype=np.uint8)
+            look = self._meter.look(mixed)
+            if not look.fault:
+                return mixed, look
+        return shown, self._meter.look(shown)
 
 
 class _Swings:
@@ -56,16 +121,23 @@ class _Swings:
         """The value at the last turn; `value` itself before the first."""
         return value if self._extreme is None else self._extreme
 
-    def add(self, value: NDArray[np.float32], counts: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """How many changes each block has had in the last second, with this one."""
-        if self._extreme is None:
-            self._extreme, self._way = value.copy(), np.zeros(value.shape, np.int8)
-        change = value - self._extreme
+    def look(self, value: NDArray[np.float32], counts: NDArray[np.bool_]) -> _Turn:
+        """What `value` would change; only blocks in `counts` may turn."""
+        extreme = self.last(value)
+        before = self._way if self._way.size else np.zeros(value.shape, np.int8)
+        change = value - extreme
         way = np.sign(change).astype(np.int8)
-        turned = (np.abs(change) >= self._step) & (way != self._way) & counts
-        further = way == self._way  # the same way on: the extreme moves along
-        self._way = np.where(turned, way, self._way).astype(np.int8)
-        self._extreme = np.where(turned | further, value, self._extreme).astype(np.float32)
-        self._recent.append(turned)
+        turned = (np.abs(change) >= self._step) & (way != before) & counts
+        further = way == before  # the same way on: the extreme moves along
+        recent = [*self._recent[1 - self._second :], turned] if self._second > 1 else [turned]
+        return _Turn(
+            turned,
+            np.where(turned, way, before).astype(np.int8),
+            np.where(turned | further, value, extreme).astype(np.float32),
+            np.asarray(np.sum(recent, axis=0)),
+        )
+
+    def take(self, turn: _Turn) -> None:
+        self._way, self._extreme = turn.way, turn.extreme
+        self._recent.append(turn.turned)
         del self._recent[: -self._second]
-        return np.asarray(np.sum(self._recent, axis=0))

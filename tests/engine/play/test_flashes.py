@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.play.flashes import FlashMeter
+from engine.play.flashes import FlashGuard, FlashMeter
 
 FPS = 24.0
 
@@ -55,3 +55,29 @@ def test_saturated_red_counts_sooner() -> None:
 def test_a_slow_swell_is_one_change_however_long() -> None:
     swell = [(round(127 + 127 * np.sin(2 * np.pi * k / FPS)),) * 3 for k in range(96)]
     assert faults(swell) == 0
+
+
+@pytest.mark.parametrize("rate", [4.0, 8.0, 12.0])
+@pytest.mark.parametrize("colours", [(WHITE, BLACK), ((230, 0, 0), (20, 0, 0))])
+def test_the_guard_lets_no_strobe_through(
+    rate: float, colours: tuple[tuple[int, int, int], tuple[int, int, int]]
+) -> None:
+    guard, meter = FlashGuard(FPS), FlashMeter(FPS)
+    for k, level in enumerate(strobe(rate, *colours)):
+        assert not meter.add(guard.limit(np.full((90, 160, 3), level, np.uint8), k / FPS))
+    assert guard.held_back > 5
+
+
+def test_the_guard_leaves_safe_pictures_alone() -> None:
+    guard = FlashGuard(FPS)
+    for k, level in enumerate(strobe(3.0, WHITE, BLACK)):
+        frame = np.full((90, 160, 3), level, np.uint8)
+        assert guard.limit(frame, k / FPS) is frame
+    assert guard.held_back == 0
+
+
+def test_the_picture_comes_back_when_the_strobe_is_over() -> None:
+    guard = FlashGuard(FPS)
+    levels = [*strobe(12.0, WHITE, BLACK), *[GREY] * 36]
+    shown = [guard.limit(np.full((90, 160, 3), level, np.uint8), k / FPS) for k, level in enumerate(levels)]
+    assert shown[-1].mean() == 128
