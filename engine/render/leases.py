@@ -4,6 +4,7 @@ Each run keeps one file with the ids that it uses and holds a lock on that file 
 ends with the process, however it ends, so a file that can be locked belongs to nobody and is removed.
 """
 
+import contextlib
 import fcntl
 import os
 import uuid
@@ -26,15 +27,15 @@ class Leases:
         return clip_id in self._ids
 
     def add(self, clip_id: str) -> None:
-        """Use this id from now on; when this returns, no run evicts it."""
+        """Use this id from now on; when this returns, no run evicts it (on a full disk: this run does not)."""
         self._ids.add(clip_id)
-        self._write()
+        self._tell()
 
     def discard(self, clip_id: str) -> None:
         """Stop using this id."""
         if clip_id in self._ids:
             self._ids.discard(clip_id)
-            self._write()
+            self._tell()
 
     def close(self) -> None:
         """Stop using every id."""
@@ -54,8 +55,9 @@ class Leases:
                     ids |= _read(path)
             yield frozenset(ids)
 
-    def _write(self) -> None:
-        with self._gated():
+    def _tell(self) -> None:
+        """Write the ids for other runs to see."""
+        with contextlib.suppress(OSError), self._gated():
             if self._file is None:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
