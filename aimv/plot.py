@@ -94,16 +94,16 @@ def _draw_instruments(figure: Any, axes: Any, rows: list[Row]) -> None:
 
 
 def _draw_colours(axes: Any, rows: list[Row]) -> None:
-    """The colour of each window, named where it changes."""
-    before = ""
+    """The colour of each window, named where there is room."""
+    free_from = 0.0  # names that would run into each other are left out
     for row in rows:
         axes.axvspan(row.heard.start, row.heard.end, color=row.hex, linewidth=0)
-        if row.content.colour != before:
-            axes.text(row.heard.start, -0.05, row.content.colour, fontsize=7, color=_INK, va="top", rotation=20)
-            before = row.content.colour
+        if row.heard.start >= free_from:
+            axes.text(row.heard.start, -0.08, row.content.colour, fontsize=7, color=_INK, va="top", clip_on=False)
+            free_from = row.heard.start + rows[-1].heard.end * (0.012 + 0.0045 * len(row.content.colour))
     axes.set_yticks([])
     axes.set_ylabel("colour", color=_INK)
-    axes.tick_params(axis="x", pad=22)
+    axes.tick_params(axis="x", pad=14)
     axes.set_xlabel("seconds", color=_INK)
 
 

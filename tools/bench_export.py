@@ -42,8 +42,8 @@ def encode_alone(video: Path, out: Path) -> float:
         shown = source.streams.video[0]
         stream = target.add_stream("libx264", rate=shown.average_rate, options={"crf": "18", "preset": "veryfast"})
         stream.width, stream.height, stream.pix_fmt = shown.width, shown.height, "yuv420p"
-        for frame in source.decode(shown):
-            frame.pts = None
+        for number, frame in enumerate(source.decode(shown)):
+            frame.pts, frame.time_base = number, 1 / stream.codec_context.framerate
             began = time.perf_counter()
             target.mux(stream.encode(frame))
             spent += time.perf_counter() - began

@@ -11,7 +11,7 @@ SONG_S = 24.0
 
 
 def strength(bpm: float) -> np.ndarray:
-    times = [t for t in np.arange(0.4, SONG_S - 0.1, 60 / bpm)]
+    times = list(np.arange(0.4, SONG_S - 0.1, 60 / bpm))
     return np.array(Envelopes.of(clicks(times, SONG_S, 22050), 22050).strength)
 
 
