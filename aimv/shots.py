@@ -53,7 +53,7 @@ def _next_cut(
     if not candidates:
         candidates = [o.time for o in onsets if start + SHORTEST_S <= o.time <= latest]
     if not candidates:
-        return min(start + USUAL_S, latest)
+        return duration if duration - start <= LONGEST_S else start + USUAL_S
     origin = bisect.bisect_left(beats, start - 0.05)
 
     def worth(time: float) -> float:
