@@ -1,5 +1,6 @@
 """Clips from GLSL scenes: drawn headless by EGL, chosen by the job's words, coloured by its palette."""
 
+import hashlib
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,14 +22,15 @@ SCENES = Path(__file__).parent.parent / "scenes"
 class ShaderGenerator:
     """Draws ISF scenes. A job gives the same frames every time on the same GL driver."""
 
-    def __init__(self, folder: Path = SCENES) -> None:
-        """Open a GL context without a window and read the scenes (`*.fs`) in `folder`.
+    def __init__(self, *folders: Path) -> None:
+        """Open a GL context without a window and read the scenes (`*.fs`) in `folders`, AIMV's own if none is given.
 
-        Files that are not ISF or do not compile are left out; `refused` says which and why, a line each.
+        Of two scenes with one name the later folder's is taken. Files that are not ISF or do not compile are left out;
+        `refused` says which and why, a line each.
 
         Raises:
             ModelError: no OpenGL through EGL on this machine.
-            RenderError: no scene in `folder` can be drawn.
+            RenderError: there is no scene that can be drawn.
         """
         try:
             headless: Any = {"backend": "egl"}
@@ -39,20 +41,21 @@ class ShaderGenerator:
             ) from None
         self._canvas = Canvas(self._gl)
         self._programs: dict[str, tuple[Program, ...]] = {}
-        scenes, refused = [], []
-        for path in sorted(folder.glob("*.fs")):
+        folders = folders or (SCENES,)
+        scenes, refused = {}, []
+        for path in {path.name: path for folder in folders for path in sorted(folder.glob("*.fs"))}.values():
             try:
                 scene = isf.load(path)
                 with self._gl:
                     self.programs(scene)
                 for picture in scene.images.values():
                     images.of_file(picture)
-                scenes.append(scene)
+                scenes[scene.name] = scene
             except RenderError as error:
                 refused.append(str(error))
         if not scenes:
-            raise RenderError(refused[0] if refused else f"{folder}: no scenes (*.fs) there")
-        self.scenes, self.refused = tuple(scenes), tuple(refused)
+            raise RenderError(refused[0] if refused else f"{folders[-1]}: no scenes (*.fs) there")
+        self.scenes, self.refused = tuple(scenes[name] for name in sorted(scenes)), tuple(refused)
 
     @property
     def renderer(self) -> str:
@@ -121,3 +124,15 @@ class ShaderRendering:
         finally:
             with self._canvas.gl:
                 stage.release()
+
+
+def scenes_digest(*folders: Path) -> str:
+    """What the scenes in `folders` (AIMV's own if none is given) are, hex: it changes when one of their files does.
+
+    As a job's `model` it keeps clips of scenes that have changed from being shown again.
+    """
+    digest = hashlib.sha256()
+    for folder in folders or (SCENES,):
+        for path in sorted(each for each in folder.iterdir() if each.is_file()):
+            digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]

@@ -12,7 +12,7 @@ from engine.errors import ModelError, RenderError
 from engine.messages import Job
 from engine.render.generators import shader
 from engine.render.generators.base import Cancelled
-from engine.render.generators.shader import SCENES, ShaderGenerator
+from engine.render.generators.shader import SCENES, ShaderGenerator, scenes_digest
 
 NAMES = sorted(path.stem for path in SCENES.glob("*.fs"))
 TEAL = ("#008b8b", "#1d6fb0", "#2e9e5a", "#d8663c")
@@ -201,3 +201,20 @@ def test_the_scene_that_the_documentation_teaches_draws(tmp_path: Path) -> None:
     (tmp_path / "lib.glsl").write_text((SCENES / "lib.glsl").read_text())
     frames = draw(ShaderGenerator(tmp_path), job("ring"))
     assert frames.std() > 10
+
+
+def test_a_folder_of_ones_own_joins_the_scenes_and_its_files_win(tmp_path: Path) -> None:
+    (tmp_path / "snow.fs").write_text('/*{"KEYWORDS": ["snow"]}*/ void main() { gl_FragColor = vec4(1.0); }')
+    (tmp_path / "wave.fs").write_text('/*{"KEYWORDS": ["wave"]}*/ void main() { gl_FragColor = vec4(0.5); }')
+    both = ShaderGenerator(SCENES, tmp_path)
+    assert {scene.name for scene in both.scenes} == {*NAMES, "snow"}
+    assert draw(both, job("snow")).min() == 255
+    assert set(draw(both, job("wave")).ravel()) <= {127, 128}
+
+
+def test_the_digest_changes_with_a_scene(tmp_path: Path) -> None:
+    (tmp_path / "a.fs").write_text("one")
+    before = scenes_digest(tmp_path)
+    assert before == scenes_digest(tmp_path) != scenes_digest()
+    (tmp_path / "a.fs").write_text("two")
+    assert scenes_digest(tmp_path) != before
