@@ -44,11 +44,12 @@ class RenderProcess:
         return self._process.pid
 
     async def wait(self) -> str:
-        """Wait for the end of the process and say how it came, with the last line that it printed."""
+        """Wait for the end of the process and say how it came; if by itself, with the last line that it printed."""
         code = await self._process.wait()
-        how = f"ended with status {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
+        if code < 0:
+            return f"was ended by {signal.Signals(-code).name}"
         lines = self._log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip().splitlines()
-        return f"{how}: {lines[-1].strip()}" if lines else how
+        return ": ".join([f"ended with status {code}", *(line.strip() for line in lines[-1:])])
 
     def kill(self) -> None:
         """End it at once, whatever it does, and what it started."""
