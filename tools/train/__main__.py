@@ -1,6 +1,6 @@
 """Train the instrument classifier from nothing: render, hear, fit, calibrate, export.
 
-    python -m tools.train --data DIR [--seed 1] [--windows 60000] [--out models/onnx/instruments.onnx]
+    python -m tools.train --data DIR [--seed 1] [--windows 11520] [--out models/onnx/instruments.onnx]
 
 DIR/sources holds the sources that tools/train/sources.py names, each in a folder of its repository's name, and the
 tonejs packages under DIR/sources/tonejs. What is rendered goes to DIR/bank, what is heard to DIR/heard; both are kept
@@ -32,7 +32,7 @@ def options() -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--windows", type=int, default=60_000, help="training windows; a tenth as many are held out")
+    parser.add_argument("--windows", type=int, default=11_520, help="training windows; a tenth as many are held out")
     parser.add_argument("--share", type=float, default=1.0, help="how much of the bank to render, for trials")
     parser.add_argument("--passes", type=int, default=fit.Plan.passes)
     parser.add_argument("--threads", type=int, default=2)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.train.labels import DRUMS, INDEX, LABELS
+from tools.train.labels import DRUMS, LABELS
 
 Scores = NDArray[np.float32]
 Labels = NDArray[np.int8]
 
+FULL = 3
+"""Calibration counts windows that hold at least so many labels: songs are heard in bands, not alone."""
 RIDGE = 1e-3
 """Pulls slope and offset towards 1 and 0 where a label is rare."""
 
@@ -37,7 +39,9 @@ def platt(score: Scores, truth: NDArray[np.bool_], rounds: int = 60) -> tuple[fl
 
 
 def calibrate(scores: Scores, labels: Labels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Slopes and offsets of all labels, from scores and labels [windows, labels] of held-out windows."""
+    """Slopes and offsets of all labels, from scores and labels [windows, labels] of held-out windows that are full."""
+    full = (labels == 1).sum(axis=1) >= FULL
+    scores, labels = scores[full], labels[full]
     slopes, offsets = np.ones(len(LABELS), np.float32), np.zeros(len(LABELS), np.float32)
     for i in range(len(LABELS)):
         known = labels[:, i] >= 0
@@ -59,24 +63,23 @@ def thresholds(probabilities: NDArray[np.float64], labels: Labels) -> dict[str, 
     return best
 
 
-def confusion(probabilities: NDArray[np.float64], labels: Labels, keep: int = 6) -> dict[str, dict[str, float]]:
-    """What each label is taken for: the others' mean probability where it is there and they are not.
+def confusion(probabilities: NDArray[np.float64], labels: Labels, keep: int = 8) -> dict[str, dict[str, float]]:
+    """What each label is taken for: how probable the others seem where it is there and they are not.
 
-    Windows where the label is the only one of its kind (drum or not) count; weights of a label sum to 1.
+    The mean probability is weighed by how far it exceeds its mean over all windows that lack the other, so that what is
+    common is not everything's neighbour; a label of the other kind (drum or not) counts a quarter. Weights of a label
+    sum to 1.
     """
     drum = np.array([name in DRUMS for name in LABELS])
+    usual = np.array([probabilities[labels[:, j] == 0, j].mean() for j in range(len(LABELS))])
     table = {}
     for i, name in enumerate(LABELS):
-        own = labels.copy()
-        own[:, i] = 0
-        if name == "speech":
-            own[:, INDEX["vocal"]] = 0
-        alone = (labels[:, i] == 1) & ~((own == 1) & (drum == drum[i])).any(axis=1)
-        absent = labels[alone] == 0
-        count = absent.sum(axis=0)
-        mean = np.where(count > 0, (probabilities[alone] * absent).sum(axis=0) / np.maximum(count, 1), 0.0)
+        there = labels[:, i] == 1
+        absent = labels[there] == 0
+        mean = (probabilities[there] * absent).sum(axis=0) / np.maximum(absent.sum(axis=0), 1)
+        mean *= mean / np.maximum(usual, 1e-6)
         mean[i] = 0.0
-        mean[drum != drum[i]] *= 0.5
+        mean[drum != drum[i]] *= 0.25
         order = [j for j in np.argsort(-mean)[:keep] if mean[j] > 0]
         total = float(mean[order].sum()) or 1.0
         table[name] = {LABELS[j]: round(float(mean[j]) / total, 4) for j in order}

@@ -31,12 +31,11 @@ def mel_filters(bins: int, fft: int, rate: float, low: float, high: float) -> Ar
     return np.asarray(rows)
 
 
-def log_filters(bins: int, fft: int, rate: float, low: float, high: float) -> Array:
-    """Triangles evenly spaced in log frequency, each of area 1: [fft // 2 + 1, bins]. At least one bin wide."""
-    centres = low * (high / low) ** (np.arange(bins) / (bins - 1))
+def wide_filters(centres: Array, fft: int, rate: float) -> Array:
+    """Triangles about ``centres`` (rising, Hz), each of area 1 and at least one bin wide: [fft // 2 + 1, centres]."""
     step = rate / fft
     hertz = np.arange(fft // 2 + 1)[:, None] * step
-    width = np.maximum(centres * ((high / low) ** (1 / (bins - 1)) - 1), step)
+    width = np.maximum(np.gradient(centres), step)
     rows = np.maximum(0.0, 1.0 - np.abs(hertz - centres) / width)
     return np.asarray(rows / rows.sum(axis=0, keepdims=True))
 

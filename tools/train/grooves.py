@@ -40,6 +40,13 @@ STYLES: dict[str, dict[str, str]] = {
     "train": {"K": "x---o---x---o---", "S": "ggxgggxgggxgggxg"},
     "country": {"K": "x-------x-------", "R": "----x-------x---", "H": "o-o-o-o-o-o-o-o-"},
     "country two": {"K": "x-------x-o-----", "R": "--o-x--o--o-x---", "H": "o-o-o-o-o-o-o-o-"},
+    "country three": {"K": "x---o---x---o---", "R": "----x-------x---", "H": "o-o-o-o-o-o-o-o-"},
+    "country soft": {"K": "x-------x-------", "R": "----o--o----o---", "H": "g-g-g-g-g-g-g-g-"},
+    "rim ballad": {"K": "x-----o-x-------", "R": "----x-------x---", "D": "o---o---o---o---"},
+    "rim alone": {"R": "x--x--x---x-x---"},
+    "soft rock": {"K": "x-------x-o-----", "S": "----x-------x---", "H": "g-g-g-g-g-g-g-g-"},
+    "snare alone": {"S": "----x-------x---"},
+    "verse": {"K": "x-------x-------", "S": "----x-------x---", "T": "o---o-o-o---o-o-"},
     "jazz": {"D": "x---x--ox---x--o", "H": "----o-------o---", "K": "g---g---g---g---"},
     "jazz two": {"D": "x---x--ox---x--o", "S": "------g----g---g", "H": "----o-------o---"},
     "shuffle": {"K": "x-------x--o----", "S": "----x-------x---", "H": "x--ox--ox--ox--o"},
@@ -66,6 +73,8 @@ PIECES = {
     "K": "kick", "S": "snare", "R": "rimshot", "H": "hi-hat", "O": OPEN, "D": "ride", "C": "crash", "P": "clap",
     "T": "tom", "N": OTHER,
 }  # fmt: skip
+RARE = ("tom", "tom", "rimshot", "splash", "clap", "crash", "ride")
+"""Pieces that are thrown in, so that each is heard often enough."""
 FORCES = {"x": 0.9, "o": 0.62, "g": 0.22}
 
 
@@ -75,7 +84,9 @@ def groove(random: Random, seconds: float) -> list[Stroke]:
     for piece in list(pattern):
         if len(pattern) > 1 and random.random() < 0.12:
             del pattern[piece]
-    if random.random() < 0.2:
+    if "S" in pattern and random.random() < 0.12:
+        pattern.setdefault("R", pattern.pop("S"))
+    if random.random() < 0.15:
         swap = {"H": "D", "D": "H", "O": "C", "S": "R", "R": "S", "K": "K", "P": "S", "C": "O", "T": "T", "N": "N"}
         piece = str(random.choice(list(pattern)))
         pattern.setdefault(swap[piece], pattern.pop(piece))
@@ -97,7 +108,9 @@ def groove(random: Random, seconds: float) -> list[Stroke]:
             late = float(random.normal(0, loose))
             force = float(np.clip(stroke.force * hard * random.normal(1, 0.12), 0.08, 1))
             strokes.append(Stroke(time + late, stroke.piece, force))
-    return [s for s in strokes if 0 <= s.time < seconds]
+    if random.random() < 0.25:
+        strokes += scattered(random, seconds, list(RARE))
+    return sorted((s for s in strokes if 0 <= s.time < seconds), key=lambda s: s.time)
 
 
 def _step(random: Random, pattern: dict[str, str], place: int, fill: bool, crash: bool, drop: float) -> list[Stroke]:

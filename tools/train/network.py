@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tools.train.frontend import Filterbank, Halve, Spectrum, fourier_basis, log_filters, mel_filters
+from tools.train.frontend import Filterbank, Halve, Spectrum, fourier_basis, hertz_to_mel, mel_to_hertz, wide_filters
 from tools.train.labels import LABELS, SAMPLE_RATE
 from tools.train.pretrained import TRUNK_RATE, Trunk
 
@@ -34,16 +34,17 @@ class Level(nn.Module):
 class Bands(nn.Module):
     """The own network's two spectrograms of 1 s at 32 kHz, in natural log of power.
 
-    High [batch, 99, 72]: 20 ms windows every 10 ms, mel 60 Hz to 15.5 kHz. Low [batch, 50, 64]: 128 ms windows every
+    High [batch, 99, 72]: 16 ms windows every 10 ms, mel 100 Hz to 15 kHz. Low [batch, 50, 64]: 128 ms windows every
     20 ms of the halved audio, 32 Hz to 1 kHz in even log steps.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.fast = Spectrum(fourier_basis(np.hanning(642)[1:-1], 1024, 496), 320)
-        self.high = Filterbank(mel_filters(HIGH_BANDS, 1024, SAMPLE_RATE, 60.0, 15400.0)[:496])
+        mel = np.linspace(hertz_to_mel(np.array(100.0)), hertz_to_mel(np.array(15_000.0)), HIGH_BANDS)
+        self.fast = Spectrum(fourier_basis(np.hanning(514)[1:-1], 512, 248), 320)
+        self.high = Filterbank(wide_filters(mel_to_hertz(mel), 512, SAMPLE_RATE)[:248])
         self.slow = Spectrum(fourier_basis(np.hanning(2050)[1:-1], 2048, 140), 320)
-        self.low = Filterbank(log_filters(LOW_BANDS, 2048, TRUNK_RATE, 32.0, 1000.0)[:140])
+        self.low = Filterbank(wide_filters(np.geomspace(32.0, 1000.0, LOW_BANDS), 2048, TRUNK_RATE)[:140])
 
     def forward(self, audio: Tensor, halved: Tensor) -> tuple[Tensor, Tensor]:
         high = torch.log(self.high(self.fast(audio)) + 1e-4)

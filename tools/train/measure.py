@@ -1,0 +1,116 @@
+"""Measure a model on what was held out of training: mixtures of held-out soundfonts, single strokes of held-out kits.
+
+    python -m tools.train.measure --data DIR [--model models/onnx/instruments.onnx] [--windows 500]
+
+DIR is what ``python -m tools.train`` filled. Prints a table each, the time a window takes on one thread, then one line
+of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from tools.train import bank
+from tools.train.bank import Bank
+from tools.train.fit import area
+from tools.train.kits import OPEN, OTHER
+from tools.train.labels import DRUMS, INDEX, WINDOW
+from tools.train.mixing import Mixer, Played
+from tools.train.sound import Sound, add
+
+SEED = 2
+PAPER = {"bass": 0.95, "drums": 0.99, "guitar": 0.82, "piano": 0.89}
+"""F1 of Blaszke & Kostek (2022) on Slakh, for which our first table is the nearest that can be made of free sound."""
+
+
+def run(session: onnxruntime.InferenceSession, sounds: list[Sound]) -> NDArray[np.float32]:
+    """Probabilities [windows, labels], one window at a time."""
+    rows = [session.run(["probabilities"], {"audio": sound[None].astype(np.float32)})[0][0] for sound in sounds]
+    return np.stack(rows)
+
+
+def mixtures(session: onnxruntime.InferenceSession, held: Bank, count: int) -> dict[str, dict[str, float]]:
+    """Bass, drums, guitar and piano, each there or not by the toss of a coin: F1, balanced accuracy and AUC at 0.5."""
+    mixer, truths, sounds = Mixer(held, True, SEED), [], []
+    for number in range(count):
+        random = np.random.default_rng([SEED, number])
+        names = [name for name in ("bass", "guitar", "piano") if random.random() < 0.5]
+        struck, drums = mixer.drumming(random) if random.random() < 0.5 or not names else ([], mixer.nothing())
+        parts = [mixer.part(random, name) for name in names]
+        sound, labels = mixer.mix(random, [p for p in parts if isinstance(p, Played)], struck, drums)
+        sounds.append(sound)
+        truths.append(labels)
+    said, truth = run(session, sounds), np.stack(truths)
+    drum = [INDEX[name] for name in DRUMS]
+    table = {}
+    for name in PAPER:
+        columns = drum if name == "drums" else [INDEX[name]]
+        score, label = said[:, columns].max(axis=1), truth[:, columns].max(axis=1)
+        known = (truth[:, columns] >= 0).all(axis=1) | (label == 1)
+        there, yes = label[known] == 1, score[known] >= 0.5
+        f1 = 2 * (there & yes).sum() / max(1, there.sum() + yes.sum())
+        balanced = (yes[there].mean() + (~yes)[~there].mean()) / 2
+        table[name] = {"f1": float(f1), "balanced": float(balanced), "auc": area(score[known], there)}
+    return table
+
+
+def single_strokes(session: onnxruntime.InferenceSession, held: Bank) -> dict[str, float]:
+    """Share of single strokes for which the right drum is the most probable, by drum and in all."""
+    right: dict[str, list[bool]] = {}
+    for stroke in held.strokes:
+        name = "hi-hat" if stroke.piece == OPEN else stroke.piece
+        if not stroke.held_out or name == OTHER or stroke.force < 0.3:
+            continue
+        sound = np.zeros(WINDOW, np.float32)
+        add(sound, held.stroke(stroke) * np.float32(0.3), WINDOW // 10)
+        said = run(session, [sound])[0, : len(DRUMS)]
+        right.setdefault(name, []).append(DRUMS[int(said.argmax())] == name)
+    table = {name: float(np.mean(values)) for name, values in sorted(right.items())}
+    return table | {"mean of drums": float(np.mean(list(table.values())))}
+
+
+def milliseconds(session: onnxruntime.InferenceSession, count: int = 100) -> dict[str, float]:
+    """Median time of one window on one thread: by the clock, and of the processor alone."""
+    audio = np.random.default_rng(0).standard_normal((1, WINDOW)).astype(np.float32) * 0.1
+    walls, works = [], []
+    for _ in range(count):
+        wall, work = time.perf_counter(), time.process_time()
+        session.run(None, {"audio": audio})
+        walls.append(time.perf_counter() - wall)
+        works.append(time.process_time() - work)
+    return {"clock_ms": 1000 * float(np.median(walls)), "processor_ms": 1000 * float(np.median(works))}
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--model", type=Path, default=Path("models/onnx/instruments.onnx"))
+    parser.add_argument("--windows", type=int, default=500)
+    given = parser.parse_args()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(given.model), options, providers=["CPUExecutionProvider"])
+    held = bank.load(given.data / "bank")
+    total: dict[str, Any] = {"mixtures": mixtures(session, held, given.windows)}
+    print(f"{'mixtures':10} {'F1':>6} {'paper':>6} {'bal.':>6} {'AUC':>6}")
+    for name, row in total["mixtures"].items():
+        print(f"{name:10} {row['f1']:6.3f} {PAPER[name]:6.2f} {row['balanced']:6.3f} {row['auc']:6.3f}")
+    total["single_strokes"] = single_strokes(session, held)
+    print("single strokes, right drum first:")
+    for name, share in total["single_strokes"].items():
+        print(f"{name:14} {share:6.3f}")
+    total |= milliseconds(session)
+    print(json.dumps(total))
+
+
+if __name__ == "__main__":
+    main()
