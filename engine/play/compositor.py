@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.play.blend import Tween
 from engine.play.clips import ClipReader
 from engine.play.flashes import FlashGuard
+from engine.play.lettering import Lettering
 from engine.play.pulses import Reactions
 from engine.play.reaction import Reactor
 
@@ -41,6 +42,7 @@ class Compositor:
         self.held = 0  # pictures drawn after the end of the last clip that was there
         self._reactions = reactions
         self._reactor = Reactor(width, height, fps, reactions, amount)
+        self._lettering = Lettering(width, height)
         self._guard = FlashGuard(fps)
         self._placed: tuple[Placed, ...] = ()
         self._readers: dict[Path, ClipReader] = {}
@@ -57,13 +59,18 @@ class Compositor:
         others = [each for each in self._placed if each.start != start_s]
         self._placed = tuple(sorted([*others, Placed(start_s, end_s, clip_path)], key=lambda each: each.start))
 
+    def say(self, text: str, start_s: float, end_s: float) -> None:
+        """Set a sung word in type from `start_s` to `end_s`, over whatever is shown."""
+        self._lettering.say(text, start_s, end_s)
+
     def frame(self, t: float) -> Frame:
         """The picture at `t` seconds; uint8, height x width x 3, RGB.
 
         Raises:
             RenderError: a clip is damaged.
         """
-        return self._guard.limit(self._reactor.move(self._still(t), t), t)
+        moved = self._reactor.move(self._still(t), t)
+        return self._guard.limit(self._lettering.draw(moved, t), t)
 
     def close(self) -> None:
         """Release the clip files."""
