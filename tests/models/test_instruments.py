@@ -12,10 +12,29 @@ import onnxruntime
 import pytest
 
 MODEL = Path(__file__).resolve().parents[2] / "models" / "onnx" / "instruments.onnx"
-LABELS = (
-    "kick snare rimshot tom hi-hat crash splash ride clap bass guitar piano organ violin cello flute sax brass synth "
-    "vocal speech"
-).split()
+LABELS = [
+    "kick",
+    "snare",
+    "rimshot",
+    "tom",
+    "hi-hat",
+    "crash",
+    "splash",
+    "ride",
+    "clap",
+    "bass",
+    "guitar",
+    "piano",
+    "organ",
+    "violin",
+    "cello",
+    "flute",
+    "sax",
+    "brass",
+    "synth",
+    "vocal",
+    "speech",
+]
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,8 @@ def confusion(probabilities: NDArray[np.float64], labels: Labels, keep: int = 8)
     sum to 1.
     """
     drum = np.array([name in DRUMS for name in LABELS])
-    usual = np.array([probabilities[labels[:, j] == 0, j].mean() for j in range(len(LABELS))])
+    lacking = labels == 0
+    usual = (probabilities * lacking).sum(axis=0) / np.maximum(lacking.sum(axis=0), 1)
     table = {}
     for i, name in enumerate(LABELS):
         there = labels[:, i] == 1
