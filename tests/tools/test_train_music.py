@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-soxr = pytest.importorskip("soxr")
+pytest.importorskip("soxr")
+pytest.importorskip("pyworld")
 
 from tools.train import effects, grooves, midi, mixing, phrases, sampler  # noqa: E402
 from tools.train.bank import LENGTH, Bank, Stem, Stroke  # noqa: E402

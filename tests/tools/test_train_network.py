@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnx")
+pytest.importorskip("pyworld")
 
 from tools.train import calibrate, fit, frontend  # noqa: E402
 from tools.train.export import eight_bit_steps  # noqa: E402
