@@ -8,11 +8,11 @@ import pytest
 pytest.importorskip("soxr")
 pytest.importorskip("pyworld")
 
-from tools.train import effects, grooves, midi, mixing, phrases, sampler  # noqa: E402
-from tools.train.bank import LENGTH, Bank, Stem, Stroke  # noqa: E402
-from tools.train.kits import piece_named  # noqa: E402
-from tools.train.labels import INDEX, LABELS, WINDOW  # noqa: E402
-from tools.train.sound import Sound, starting_at_onset  # noqa: E402
+from tools.train import effects, grooves, midi, mixing, phrases, sampler
+from tools.train.bank import LENGTH, Bank, Stem, Stroke
+from tools.train.kits import piece_named
+from tools.train.labels import INDEX, LABELS, WINDOW
+from tools.train.sound import Sound, starting_at_onset
 
 
 def tone(hertz: float, count: int) -> Sound:
