@@ -35,9 +35,9 @@ def choose(scenes: Sequence[Scene], keywords: Sequence[str], seed: int) -> Scene
 
 
 def _stem(word: str) -> str:
-    """The word without the ending that its use in a sentence gave it: techy, bouncey, waves, floating."""
+    """The word without the ending that its use in a sentence gave it: techy, bouncey, golden, waves, floating."""
     word = word.strip().lower()
-    for ending in ("ing", "ey", "y", "es", "s", "e"):
+    for ending in ("ing", "ey", "y", "en", "es", "s", "e"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)]
     return word

@@ -1,7 +1,7 @@
 /*{
   "DESCRIPTION": "A flower that never stops opening: petals grow from its heart and turn outwards",
   "CATEGORIES": ["Generator", "bloom"],
-  "KEYWORDS": ["bloom", "flower", "rose", "petal", "garden", "spring", "leaf", "grow", "spiral", "sun"],
+  "KEYWORDS": ["bloom", "flower", "rose", "petal", "garden", "spring", "leaf", "grow", "spiral", "sun", "spinning", "vine"],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "petals", "TYPE": "float", "DEFAULT": 7.0, "MIN": 5.0, "MAX": 10.0},

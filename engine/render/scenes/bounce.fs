@@ -1,7 +1,10 @@
 /*{
   "DESCRIPTION": "Rubber balls leap over a floor, squash where they land, shadows under them",
   "CATEGORIES": ["Generator", "bounce"],
-  "KEYWORDS": ["bounce", "ball", "spring", "tom", "jump", "bubble", "rubber", "gallop", "drum", "dance"],
+  "KEYWORDS": [
+    "bounce", "ball", "spring", "tom", "jump", "bubble",
+    "rubber", "gallop", "drum", "dance", "horse", "leap"
+  ],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "pace", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.8, "MAX": 1.3},

@@ -1,7 +1,10 @@
 /*{
   "DESCRIPTION": "Beaten metal: hammered dents turn the light, a long gleam travels over it",
   "CATEGORIES": ["Generator", "brass"],
-  "KEYWORDS": ["brass", "gold", "metal", "trumpet", "silver", "bell", "gong", "shine", "crown", "copper"],
+  "KEYWORDS": [
+    "brass", "gold", "metal", "trumpet", "silver", "bell", "gong",
+    "shine", "crown", "copper", "anvil", "chain", "metallic"
+  ],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "dents", "TYPE": "float", "DEFAULT": 3.0, "MIN": 2.0, "MAX": 4.0},

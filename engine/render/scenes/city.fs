@@ -1,7 +1,10 @@
 /*{
   "DESCRIPTION": "Streets of towers pass by, window after window lit, cars below",
   "CATEGORIES": ["Generator", "city"],
-  "KEYWORDS": ["city", "street", "tower", "building", "night", "traffic", "skyline", "subway", "road"],
+  "KEYWORDS": [
+    "city", "street", "tower", "building", "night", "traffic",
+    "skyline", "subway", "road", "bridge", "march"
+  ],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "pace", "TYPE": "float", "DEFAULT": 0.45, "MIN": 0.3, "MAX": 0.6},

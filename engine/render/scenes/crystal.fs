@@ -1,7 +1,10 @@
 /*{
   "DESCRIPTION": "A wall of cut stone, its facets turning in the light",
   "CATEGORIES": ["Generator", "crystal"],
-  "KEYWORDS": ["crystal", "glass", "shatter", "ice", "diamond", "stone", "gem", "splinter", "ride", "hi-hat", "cymbal"],
+  "KEYWORDS": [
+    "crystal", "glass", "shatter", "ice", "diamond", "stone", "gem",
+    "splinter", "ride", "hi-hat", "cymbal", "frost", "prism", "snow", "marble"
+  ],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "cut", "TYPE": "float", "DEFAULT": 1.7, "MIN": 1.1, "MAX": 2.4},

@@ -1,7 +1,10 @@
 /*{
   "DESCRIPTION": "A shaft that one falls down: wall after wall, darker the deeper, a glow from the bottom",
   "CATEGORIES": ["Generator", "deep"],
-  "KEYWORDS": ["deep", "abyss", "tunnel", "cave", "depth", "bass", "shadow", "well", "dark", "hollow"],
+  "KEYWORDS": [
+    "deep", "abyss", "tunnel", "cave", "depth", "bass",
+    "shadow", "well", "dark", "hollow", "canyon", "endless"
+  ],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "sides", "TYPE": "float", "DEFAULT": 6.0, "MIN": 3.0, "MAX": 9.0},

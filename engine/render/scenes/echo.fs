@@ -1,7 +1,7 @@
 /*{
   "DESCRIPTION": "A figure and its canon: each outline enters later, paler and larger, until the picture is full of it",
   "CATEGORIES": ["Generator", "canon"],
-  "KEYWORDS": ["canon", "echo", "repeat", "round", "mirror", "kick", "boom", "choir", "memory", "organ"],
+  "KEYWORDS": ["canon", "echo", "repeat", "round", "mirror", "kick", "boom", "choir", "memory", "organ", "cathedral"],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "petals", "TYPE": "float", "DEFAULT": 5.0, "MIN": 3.0, "MAX": 8.0},

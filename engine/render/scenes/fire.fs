@@ -1,7 +1,10 @@
 /*{
   "DESCRIPTION": "Flames that lick upwards in hard-edged tongues, sparks above them",
   "CATEGORIES": ["Generator", "fire"],
-  "KEYWORDS": ["fire", "flame", "ember", "burn", "spark", "heat", "rage", "torch", "distortion", "inferno"],
+  "KEYWORDS": [
+    "fire", "flame", "ember", "burn", "spark", "heat",
+    "rage", "torch", "distortion", "inferno", "candle", "molten"
+  ],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "height", "TYPE": "float", "DEFAULT": 0.5, "MIN": 0.3, "MAX": 0.7},

@@ -1,7 +1,10 @@
 /*{
   "DESCRIPTION": "Paper lanterns rise through warm air, near ones large and soft, far ones small",
   "CATEGORIES": ["Generator", "floating"],
-  "KEYWORDS": ["floating", "feather", "lantern", "balloon", "drift", "dream", "breath", "light", "flute", "cello"],
+  "KEYWORDS": [
+    "floating", "feather", "lantern", "balloon", "drift", "dream", "breath",
+    "light", "flute", "cello", "bellows", "glow", "weightless"
+  ],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "lift", "TYPE": "float", "DEFAULT": 0.2, "MIN": 0.14, "MAX": 0.28},

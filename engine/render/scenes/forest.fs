@@ -1,7 +1,7 @@
 /*{
   "DESCRIPTION": "Trunks pass behind trunks, light falls between them, leaves drift down",
   "CATEGORIES": ["Generator", "forest"],
-  "KEYWORDS": ["forest", "tree", "wood", "leaf", "autumn", "root", "branch", "jungle", "marimba", "earth"],
+  "KEYWORDS": ["forest", "tree", "wood", "leaf", "autumn", "root", "branch", "jungle", "marimba", "earth", "wooden"],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "pace", "TYPE": "float", "DEFAULT": 0.4, "MIN": 0.28, "MAX": 0.55},

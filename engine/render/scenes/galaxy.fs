@@ -1,7 +1,10 @@
 /*{
   "DESCRIPTION": "A spiral of stars turns, its arms winding inwards; near stars fly past",
   "CATEGORIES": ["Generator", "spiral"],
-  "KEYWORDS": ["spiral", "star", "galaxy", "space", "gold", "orbit", "night", "cosmos", "planet", "moon"],
+  "KEYWORDS": [
+    "spiral", "star", "galaxy", "space", "gold", "orbit", "night",
+    "cosmos", "planet", "moon", "comet", "shimmer", "swarm", "whirlpool"
+  ],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "arms", "TYPE": "float", "DEFAULT": 3.0, "MIN": 2.0, "MAX": 4.9},

@@ -1,7 +1,7 @@
 /*{
   "DESCRIPTION": "A heart that beats, and the warmth that goes out from it in rings of hearts",
   "CATEGORIES": ["Generator", "pulse"],
-  "KEYWORDS": ["heart", "love", "pulse", "beat", "blood", "kiss", "life", "passion", "soul", "you"],
+  "KEYWORDS": ["heart", "love", "pulse", "beat", "blood", "kiss", "life", "passion", "soul", "you", "heartbeat"],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "rate", "TYPE": "float", "DEFAULT": 1.2, "MIN": 1.0, "MAX": 1.5},

@@ -1,7 +1,10 @@
 /*{
   "DESCRIPTION": "A blow: rings of pressure bend the rays behind them, splinters fly outwards",
   "CATEGORIES": ["Generator", "impact"],
-  "KEYWORDS": ["impact", "burst", "crash", "explosion", "hit", "strike", "blast", "slam", "snare", "rimshot", "clap", "break"],
+  "KEYWORDS": [
+    "impact", "burst", "crash", "explosion", "hit", "strike", "blast",
+    "slam", "snare", "rimshot", "clap", "break", "firework", "hammer"
+  ],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "rays", "TYPE": "float", "DEFAULT": 12.0, "MIN": 6.0, "MAX": 18.0},

@@ -1,7 +1,10 @@
 /*{
   "DESCRIPTION": "Bands of cloth blow across the picture, over and under one another",
   "CATEGORIES": ["Generator", "ribbon"],
-  "KEYWORDS": ["ribbon", "silk", "cloth", "flag", "swirl", "dance", "scarf", "melody", "clarinet", "lace"],
+  "KEYWORDS": [
+    "ribbon", "silk", "cloth", "flag", "swirl", "dance",
+    "scarf", "melody", "clarinet", "lace", "swing", "velvet"
+  ],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "slant", "TYPE": "float", "DEFAULT": 0.0, "MIN": -0.7, "MAX": 0.7},

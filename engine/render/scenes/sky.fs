@@ -1,7 +1,7 @@
 /*{
   "DESCRIPTION": "Piled clouds sail over a wide sky, a flock of birds before them",
   "CATEGORIES": ["Generator", "sky"],
-  "KEYWORDS": ["sky", "cloud", "wind", "horizon", "bird", "air", "dawn", "summer", "morning", "wing"],
+  "KEYWORDS": ["sky", "cloud", "wind", "horizon", "bird", "air", "dawn", "summer", "morning", "wing", "aurora"],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "cover", "TYPE": "float", "DEFAULT": 0.5, "MIN": 0.35, "MAX": 0.65},

@@ -1,7 +1,7 @@
 /*{
   "DESCRIPTION": "Ink in water, smoke in air: one current folds into another",
   "CATEGORIES": ["Generator", "smoke"],
-  "KEYWORDS": ["smoke", "mist", "fog", "steam", "ink", "haze", "sax", "ghost", "veil", "whisper"],
+  "KEYWORDS": ["smoke", "mist", "fog", "steam", "ink", "haze", "sax", "ghost", "ghostly", "veil", "whisper", "dust"],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "fold", "TYPE": "float", "DEFAULT": 1.7, "MIN": 1.2, "MAX": 2.3},

@@ -1,7 +1,10 @@
 /*{
   "DESCRIPTION": "Strings stretched over the picture, plucked one after another, each swinging in its own mode",
   "CATEGORIES": ["Generator", "strings"],
-  "KEYWORDS": ["pedal", "string", "thread", "guitar", "harp", "pluck", "violin", "chord", "tension", "fiddle"],
+  "KEYWORDS": [
+    "pedal", "string", "thread", "guitar", "harp", "pluck",
+    "violin", "chord", "tension", "fiddle", "rope", "web"
+  ],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "slant", "TYPE": "float", "DEFAULT": 0.0, "MIN": -0.6, "MAX": 0.6},

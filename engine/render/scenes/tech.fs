@@ -1,7 +1,10 @@
 /*{
   "DESCRIPTION": "A circuit board seen from above, current running along its traces",
   "CATEGORIES": ["Generator", "tech"],
-  "KEYWORDS": ["tech", "circuit", "neon", "digital", "machine", "robot", "electric", "wire", "synth", "laser"],
+  "KEYWORDS": [
+    "tech", "circuit", "neon", "digital", "machine", "robot", "electric",
+    "wire", "synth", "laser", "engine", "gear", "maze", "pixel"
+  ],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "density", "TYPE": "float", "DEFAULT": 3.6, "MIN": 2.6, "MAX": 4.8},

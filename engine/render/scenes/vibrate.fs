@@ -1,7 +1,10 @@
 /*{
   "DESCRIPTION": "Sand on a sounding plate: it gathers where the plate is still, the figure changes with the tone",
   "CATEGORIES": ["Generator", "vibrate"],
-  "KEYWORDS": ["vibrate", "resonance", "hum", "tremble", "vocal", "voice", "sand", "buzz", "shiver", "bell"],
+  "KEYWORDS": [
+    "vibrate", "resonance", "hum", "tremble", "vocal", "voice",
+    "sand", "buzz", "shiver", "bell", "pendulum"
+  ],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "order", "TYPE": "float", "DEFAULT": 3.5, "MIN": 2.0, "MAX": 5.0},

@@ -1,7 +1,10 @@
 /*{
   "DESCRIPTION": "Drops fall on still water, their rings cross; the light on the bottom bends with them",
   "CATEGORIES": ["Generator", "water"],
-  "KEYWORDS": ["water", "ripple", "rain", "drop", "ocean", "river", "sea", "pool", "piano", "tear"],
+  "KEYWORDS": [
+    "water", "ripple", "rain", "drop", "ocean", "river", "sea",
+    "pool", "piano", "tear", "foam", "shower", "waterfall", "liquid"
+  ],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "rate", "TYPE": "float", "DEFAULT": 0.7, "MIN": 0.4, "MAX": 1.0},

@@ -1,7 +1,7 @@
 /*{
   "DESCRIPTION": "Long swells one behind the other, lit along their crests",
   "CATEGORIES": ["Generator", "wave"],
-  "KEYWORDS": ["wave", "swell", "silk", "ribbon", "splash"],
+  "KEYWORDS": ["wave", "swell", "silk", "ribbon", "splash", "desert", "mountain", "tide"],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "swell", "TYPE": "float", "DEFAULT": 0.5, "MIN": 0.0, "MAX": 1.0},

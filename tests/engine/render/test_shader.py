@@ -204,11 +204,11 @@ def test_the_scene_that_the_documentation_teaches_draws(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_ones_own_joins_the_scenes_and_its_files_win(tmp_path: Path) -> None:
-    (tmp_path / "snow.fs").write_text('/*{"KEYWORDS": ["snow"]}*/ void main() { gl_FragColor = vec4(1.0); }')
+    (tmp_path / "snow.fs").write_text('/*{"KEYWORDS": ["confetti"]}*/ void main() { gl_FragColor = vec4(1.0); }')
     (tmp_path / "wave.fs").write_text('/*{"KEYWORDS": ["wave"]}*/ void main() { gl_FragColor = vec4(0.5); }')
     both = ShaderGenerator(SCENES, tmp_path)
     assert {scene.name for scene in both.scenes} == {*NAMES, "snow"}
-    assert draw(both, job("snow")).min() == 255
+    assert draw(both, job("confetti")).min() == 255
     assert set(draw(both, job("wave")).ravel()) <= {127, 128}
 
 
