@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from engine.listen.words_language import LanguageVote
 from engine.listen.words_seam import SAMPLE_RATE, Word
 
+BEAM_SIZE = 5
 _PADDING_S = 1.0
 _FRAMES_PER_S = 100
 _SPOKEN_TOKENS_PER_S = 8.0  # more than anybody sings; ends a loop early
@@ -26,7 +27,7 @@ _AFTER = "\"'.。,，!！?？:：”)]}、"
 
 
 class Decoder:
-    """Whisper, greedy, over stretches of up to 29 s; in one language, or in the one that it hears most."""
+    """Whisper over stretches of up to 29 s; in one language, or in the one that it hears most."""
 
     def __init__(self, model: faster_whisper.WhisperModel, language: str | None) -> None:
         self._model = model
@@ -51,7 +52,7 @@ class Decoder:
         result = self._model.model.generate(
             encoded,
             [prompt],
-            beam_size=1,
+            beam_size=BEAM_SIZE,
             max_length=len(prompt) + 8 + round(seconds * _SPOKEN_TOKENS_PER_S),
             suppress_tokens=get_suppressed_tokens(tokenizer, [-1]),
         )[0]

@@ -7,10 +7,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.listen.words_decoder import whole_words
+from engine.listen.words_decoder import Decoder, whole_words
 from engine.listen.words_gate import VocalGate
 from engine.listen.words_guards import without_inventions
 from engine.listen.words_language import LanguageVote
+from engine.listen.words_reconcile import reconcile
 from engine.listen.words_seam import SAMPLE_RATE, Word
 
 BEAM_SIZE = 5
@@ -19,6 +20,9 @@ _MARGIN_S = 1.0
 _BREAK_S = 4.0  # a rest shorter than this stays inside a stretch: Whisper reads better with context
 _LOOP_WORDS = 8  # so many words lost to the guards mean that the rest of the segment was not heard
 _SHORTEST_WORD_S = 0.02
+_SHORTEST_S, _LONGEST_S = 9.0, 14.0  # of a passage that is read twice
+_REST_S = 0.25
+_AROUND_S = 0.4
 _LANGUAGE_LOOKS = 3
 
 # (start s, end s) -> probability of a voice in that stretch
@@ -42,7 +46,8 @@ def transcribe_file(
         stretch = audio[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
         if vote.is_due():
             _detect(model, stretch, vote)
-        for word in _read(model, stretch, start_s, vote.language or "en", again=True):
+        first = _read(model, stretch, start_s, vote.language or "en", again=True)
+        for word in _read_twice(first, Decoder(model, vote.language), audio):
             last_s = max(last_s, word.start)
             yield msgspec.structs.replace(word, start=last_s, end=max(word.end, last_s))
 
@@ -87,6 +92,28 @@ def _read(
             end_s = max(start_s + segment.end, read[-1].end)
             hidden = audio[round((resume_s - start_s) * SAMPLE_RATE) : round((end_s - start_s) * SAMPLE_RATE)]
             yield from _read(model, hidden, resume_s, language, again=False)
+
+
+def _read_twice(first: Iterator[Word], decoder: Decoder, audio: NDArray[np.float32]) -> Iterator[Word]:
+    """Read every ten seconds or so once more by themselves: other context, other mistakes."""
+    for passage in _passages(first):
+        start_s = max(0.0, passage[0].start - _AROUND_S)
+        heard = audio[round(start_s * SAMPLE_RATE) : round((passage[-1].end + _AROUND_S) * SAMPLE_RATE)]
+        yield from reconcile(passage, _placed(without_inventions(decoder.look(heard, start_s))))
+
+
+def _passages(words: Iterator[Word]) -> Iterator[list[Word]]:
+    """Words in groups of 9 to 14 s, parted at a pause where there is one."""
+    passage: list[Word] = []
+    for word in words:
+        if passage:
+            pause, length = word.start - passage[-1].end, passage[-1].end - passage[0].start
+            if word.end - passage[0].start > _LONGEST_S or pause > (_REST_S if length > _SHORTEST_S else _BREAK_S):
+                yield passage
+                passage = []
+        passage.append(word)
+    if passage:
+        yield passage
 
 
 def _placed(words: Sequence[Word]) -> list[Word]:

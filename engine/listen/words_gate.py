@@ -3,8 +3,8 @@
 Speech detectors call singing silence; the instrument classifier knows a voice over a band.
 """
 
-OPEN_AT = 0.3
-CLOSE_AT = 0.1
+OPEN_AT = 0.7
+CLOSE_AT = 0.5
 HOLD_S = 2.0
 
 

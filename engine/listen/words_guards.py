@@ -29,10 +29,22 @@ _FASTEST_LOOP = 4.0  # words a second; a real refrain is sung slower, a loop squ
 
 def without_inventions(words: Sequence[Word]) -> list[Word]:
     """The words of one look without known phrases and without the runaway rounds of a loop."""
-    kept = without_loops(words)
+    kept = without_loops(_without_annotations(words))
     said = " ".join(part for word in kept for part in plain_parts(word.text))
     if said in _FILLERS or any(phrase in said for phrase in _CREDITS):
         return []
+    return kept
+
+
+def _without_annotations(words: Sequence[Word]) -> list[Word]:
+    """Drop what stands in brackets or beside notes: "[♪ OUTRO PLAYS]" tells of sound, nobody sings it."""
+    kept: list[Word] = []
+    depth = 0
+    for word in words:
+        depth += sum(word.text.count(bracket) for bracket in "[(")
+        if not depth and not set(word.text) & set("♪♫"):
+            kept.append(word)
+        depth = max(0, depth - sum(word.text.count(bracket) for bracket in "])"))
     return kept
 
 

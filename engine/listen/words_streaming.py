@@ -19,7 +19,7 @@ from engine.listen.words_guards import without_inventions
 from engine.listen.words_seam import SAMPLE_RATE, Word
 
 WINDOW_S = 15.0
-BEFORE_VOICE_S = 1.0
+BEFORE_VOICE_S = 2.0
 STEP_S = 1.0
 LONGEST_STEP_S = 4.0
 _LOAD = 0.8
