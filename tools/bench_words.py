@@ -1,0 +1,132 @@
+"""Measure the hearing of words: live and over whole songs, beside faster-whisper offline and plain LocalAgreement.
+
+    python -m tools.bench_words [--lyrics DIR] [--instrumentals DIR] [--systems NAME,NAME] [--model NAME]
+
+--lyrics holds songs as NAME/song.mp3 or .ogg, words.csv (start_s, end_s, word) and song.json (Language);
+--instrumentals holds songs as NAME/sourceNN.flac and sources.json (what each is); singers are left out.
+Speech over music is spoken by espeak-ng over the first instrumental. The last line is JSON.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import faster_whisper
+import numpy as np
+
+from engine.listen.instruments import OnnxClassifier
+from engine.listen.whisper_models import load
+from engine.listen.words import StreamingWhisper, Word, transcribe_file
+from tools.words.cases import RATE, Case, instrumentals, lyrics, silence_and_noise, speech_over
+from tools.words.peers import local_agreement, offline
+from tools.words.scores import Score
+
+BLOCK_S = 0.5
+SPEECH_DB = (0.0, 6.0, 12.0)
+
+
+class Voice:
+    """The classifier's vocal probability over a case, one window of 1 s ending at each block."""
+
+    def __init__(self, classifier: OnnxClassifier, case: Case) -> None:
+        vocal = classifier.labels.index("vocal")
+        rate, block = case.rate, round(BLOCK_S * case.rate)
+        ends = range(block, len(case.sound) + block, block)
+        self._at = [float(classifier(case.sound[max(0, end - rate) : end], rate)[vocal]) for end in ends]
+
+    def between(self, start_s: float, end_s: float) -> float:
+        """The highest probability in windows that touch this stretch."""
+        first, last = int(max(0.0, start_s) / BLOCK_S), int(np.ceil((end_s + 1.0) / BLOCK_S))
+        return max(self._at[first:last], default=0.0)
+
+    def at(self, block: int) -> float:
+        """The probability in the window that ends with this block."""
+        return self._at[min(block, len(self._at) - 1)]
+
+
+def streaming(model: faster_whisper.WhisperModel, case: Case, voice: Voice) -> list[Word]:
+    """Ours, live."""
+    transcriber = StreamingWhisper(model, case.language, clock=lambda: 0.0)
+    block = round(BLOCK_S * RATE)
+    audio, words = case.audio, list[Word]()
+    for index, at in enumerate(range(0, len(audio), block)):
+        words += transcriber.feed(audio[at : at + block], voice.at(index))
+    return words + transcriber.finish()
+
+
+SYSTEMS: dict[str, Callable[[faster_whisper.WhisperModel, Case, Voice], list[Word]]] = {
+    "streaming": streaming,
+    "file": lambda model, case, voice: list(transcribe_file(case.audio, model, case.language, voice.between)),
+    "faster-whisper": lambda model, case, voice: offline(model, case),
+    "local-agreement": lambda model, case, voice: local_agreement(model, case),
+}
+
+
+def cases(options: argparse.Namespace) -> Iterator[Case]:
+    """All that is measured, in order."""
+    if options.lyrics:
+        yield from lyrics(options.lyrics)
+    if options.instrumentals:
+        pieces = list(instrumentals(options.instrumentals))
+        yield from (speech_over(pieces[0], decibels) for decibels in SPEECH_DB)
+        yield from pieces
+    yield from silence_and_noise()
+
+
+def show(label: str, system: str, score: Score) -> None:
+    """One line of the table."""
+    figures = (score.word_error_rate, score.late(50), score.late(95), score.invented_per_minute)
+    written = "".join(f"{'-' if figure is None else format(figure, '.2f'):>9}" for figure in figures)
+    print(f"{label:28}{system:17}{written}{score.times_real_time:9.1f}", flush=True)
+
+
+def main() -> None:
+    """Print a line per case and system, then per kind, then the totals as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lyrics", type=Path)
+    parser.add_argument("--instrumentals", type=Path)
+    parser.add_argument("--systems", default=",".join(SYSTEMS), help=f"of {', '.join(SYSTEMS)}")
+    parser.add_argument("--model", default="base", help="as `aimv models` lists, a hub id or a folder")
+    options = parser.parse_args()
+
+    model, classifier = load(options.model), OnnxClassifier()
+    totals: dict[tuple[str, str], Score] = {}
+    print(f"{'':28}{'':17}{'WER':>9}{'delay s':>9}{'p95 s':>9}{'inv/min':>9}{'x real':>9}")
+    for case in cases(options):
+        voice = Voice(classifier, case)
+        for system in options.systems.split(","):
+            began = time.perf_counter()
+            words = SYSTEMS[system](model, case, voice)
+            took, alone = time.perf_counter() - began, Score()
+            for score in (alone, totals.setdefault((case.kind, system), Score())):
+                score.add(case, words, took)
+            show(f"{case.name}, {case.kind}", system, alone)
+    print()
+    for (kind, system), score in totals.items():
+        show(kind, system, score)
+    print(json.dumps(summary(totals)))
+
+
+def summary(totals: dict[tuple[str, str], Score]) -> dict[str, float | None]:
+    """The figures of the whole run under the names that reports use; None for what was not measured."""
+
+    def of(kind: str, system: str) -> Score:
+        return totals.get((kind, system), Score())
+
+    live = of("lyrics", "streaming")
+    return {
+        "wer_streaming": live.word_error_rate,
+        "wer_file": of("lyrics", "file").word_error_rate,
+        "wer_offline_peer": of("lyrics", "faster-whisper").word_error_rate,
+        "wer_local_agreement": of("lyrics", "local-agreement").word_error_rate,
+        "commit_delay_median_s": live.late(50),
+        "commit_delay_p95_s": live.late(95),
+        "hallucinated_per_minute": of("instrumental", "streaming").invented_per_minute,
+        "times_real_time": live.times_real_time if live.audio_s else None,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What measuring the hearing of words needs: cases with their truth, peers to compare with, and scores."""
