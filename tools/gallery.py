@@ -23,6 +23,7 @@ from aimv.colour import harmony, hex_of_name
 from aimv.scorefile import is_score
 from engine.audio.envelopes import Envelopes
 from engine.audio.song import load_song
+from engine.listen.hearing import song_envelopes
 from engine.messages import Job
 from engine.play.compositor import Compositor
 from engine.render.encode import encode
@@ -86,8 +87,7 @@ def colours(shot: aimv.Shot) -> tuple[str, ...]:
 
 def composed(score: aimv.Score, folder: Path) -> tuple[Compositor, Envelopes]:
     """A compositor with every shot's clip in `folder`."""
-    song = load_song(score.song)
-    envelopes = Envelopes.of(song.mono(song.rate), song.rate)
+    envelopes = song_envelopes(load_song(score.song))
     compositor = Compositor(WIDTH, HEIGHT, FPS, envelopes)
     generator = ShaderGenerator()
     for number, shot in enumerate(score.shots):

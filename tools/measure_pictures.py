@@ -33,6 +33,7 @@ from aimv.colour import hex_of_name
 from aimv.scorefile import is_score
 from engine.audio.envelopes import Envelopes
 from engine.audio.song import load_song
+from engine.listen.hearing import song_envelopes
 from engine.play.flashes import FlashMeter
 
 Frames = NDArray[np.uint8]
@@ -152,7 +153,7 @@ def measure(video: Path, song: Path) -> Iterator[tuple[str, float]]:
     """Each figure by its name."""
     score = aimv.read_score(song) if is_score(song) else aimv.score(song)
     sound = load_song(score.song)
-    envelopes = Envelopes.of(sound.mono(sound.rate), sound.rate)
+    envelopes = song_envelopes(sound)
     frames, fps, faults = read_video(video)
     luma = frames.astype(np.float32) @ np.array([0.2126, 0.7152, 0.0722], np.float32)
     motion = np.abs(np.diff(luma, axis=0, prepend=luma[:1])).mean(axis=(1, 2)).astype(np.float64)

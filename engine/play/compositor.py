@@ -21,7 +21,7 @@ Frame = NDArray[np.uint8]  # height x width x 3, RGB, top row first
 FADE_S = 0.3  # crossfade into a shot
 _HARD = 0.55  # a shot that begins on an onset or beat at least this strong is cut to, not faded
 _SLOW = 1.5  # clips with fewer frames than one per this many pictures get pictures in between
-_SHARP = 0.1  # share of the next frame that is not worth mixing in
+_SHARP = 0.02  # share of the next frame that is not worth mixing in
 _OPEN = 3  # clip files kept open: the present one, the one before, one to come
 
 
@@ -105,19 +105,16 @@ class Compositor:
         reader = self._reader(placed.path)
         pictures = (placed.end - placed.start) * self.fps
         number = min(max((t - placed.start) * self.fps, 0.0), pictures)  # of the picture in the shot
-        slow = reader.count * _SLOW < pictures
-        if slow:
-            position = min((number + ahead * self.fps) / (pictures - 1.0), 1.0) * (reader.count - 1)
-        else:  # frame k of n covers [k / n, (k + 1) / n) of the shot
-            position = math.floor(number * reader.count / pictures + 1e-6) + ahead * self.fps
+        if reader.count * _SLOW >= pictures:  # frame k of n covers [k / n, (k + 1) / n) of the shot
+            first = math.floor(number * reader.count / pictures + 1e-6)
+            return self._fill(reader.frame(first + round(ahead * self.fps)))
+        position = min((number + ahead * self.fps) / (pictures - 1.0), 1.0) * (reader.count - 1)
         first = math.floor(position)
         rest = position - first
-        if rest < _SHARP or first >= reader.count - 1:
+        if rest < _SHARP:
             return self._fill(reader.frame(first))
-        before, after = reader.frame(first), reader.frame(first + 1)
-        if slow:
-            return self._fill(self._tweens[placed.path].between(before, after, rest, (first, first + 1)))
-        return self._fill(np.asarray(cv2.addWeighted(before, 1.0 - rest, after, rest, 0.0), dtype=np.uint8))
+        tween = self._tweens[placed.path]
+        return self._fill(tween.between(reader.frame(first), reader.frame(first + 1), rest, (first, first + 1)))
 
     def _reader(self, path: Path) -> ClipReader:
         reader = self._readers.pop(path, None) or ClipReader(path)

@@ -189,7 +189,7 @@ def test_an_onset_jerks_the_clip_on_and_it_lingers_after(tmp_path: Path) -> None
         picture = stage._still(k / FPS).mean()
         shown.append((picture - 20) / 4)
     steps = np.diff(shown)
-    assert steps[:3] == pytest.approx(1.0, abs=0.6)
+    assert steps[:3] == pytest.approx(1.0, abs=0.3)
     assert steps[3] > 2.5, "from picture 23 to 24, where the stroke is"
-    assert steps[4:9].min() >= 0.0 and steps[4:9].max() < 0.9
+    assert steps[4:].min() > -0.3 and steps[4:].mean() < 0.85
     assert shown[-1] == pytest.approx(33, abs=1.6), "it does not get lost"
