@@ -19,7 +19,7 @@ demo: $(VENV)/.light ## set everything up and export examples/heart.wav to heart
 test: $(VENV)/.dev ## set up what tests need, then lint, type-check and run them all
 	@$(PYTHON) tools/system_packages.py test
 	$(MAKE) --no-print-directory lint types
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 lint: $(VENV)/.dev ## style and the direction of imports
 	$(BIN)/ruff check .
@@ -30,7 +30,7 @@ types: $(VENV)/.dev ## mypy, strict
 	$(BIN)/mypy
 
 gallery: $(VENV)/.dev ## contact sheets of every scene and of the example song, into build/gallery
-	$(BIN)/python tools/gallery.py build/gallery
+	$(BIN)/python tools/gallery.py build/gallery --song examples/heart.wav
 
 bench: $(VENV)/.dev ## speed beside a limit or a peer in the same run
 	$(BIN)/python tools/bench_export.py

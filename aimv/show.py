@@ -115,7 +115,7 @@ class Source:
 def cue_of(shot: Shot, style: str, choice: Choice, settings: Settings) -> Cue:
     """The shot as the engine sees it: a job to render and where its clip is shown."""
     thing = thing_sung(shot.words) if shot.words else None
-    words = (*shot.abstractions, *([thing] if thing else []), *shot.instruments)
+    words = (*([thing] if thing else []), *shot.abstractions, *shot.instruments)
     job = Job(
         generator=choice.generator,
         model=choice.model,

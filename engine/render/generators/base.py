@@ -36,5 +36,5 @@ class Generator(Protocol):
         ...
 
 
-class Cancelled(Exception):  # noqa: N818 - an outcome, not an error
+class Cancelled(Exception):
     """The job was withdrawn while it was being rendered."""

@@ -11,7 +11,7 @@ DEFAULT_COGVIDEOX = "zai-org/CogVideoX-2b"
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """A generator, the model that it is to load ("" without one), and why, in one sentence."""
+    """A generator, its model (a hub id or folder; for shader, which scenes there are), and why, in one sentence."""
 
     generator: str
     model: str
@@ -29,7 +29,7 @@ def choose(wanted: str, model: str = "") -> Choice:
         UsageError: there is no such generator.
     """
     if wanted == "shader":
-        return Choice("shader", "", "shader was asked for")
+        return Choice("shader", _scenes(), "shader was asked for")
     if wanted == "cogvideox":
         _check_cogvideox(model or DEFAULT_COGVIDEOX)
         return Choice("cogvideox", model or DEFAULT_COGVIDEOX, "cogvideox was asked for")
@@ -37,7 +37,7 @@ def choose(wanted: str, model: str = "") -> Choice:
         raise UsageError(f"no generator is called {wanted!r}; there are auto, shader, cogvideox")
     model = model or DEFAULT_COGVIDEOX
     if obstacle := _obstacle(model):
-        return Choice("shader", "", f"shader, because {obstacle}")
+        return Choice("shader", _scenes(), f"shader, because {obstacle}")
     return Choice("cogvideox", model, f"cogvideox, because a CUDA device and the model {model} are there")
 
 
@@ -62,6 +62,13 @@ def make(name: str, model: str = "") -> Generator:
 
         return FakeGenerator(float(model or 0))
     raise UsageError(f"no generator is called {name!r}; there are shader, cogvideox")
+
+
+def _scenes() -> str:
+    """Which scenes there are, so that clips of a scene that was changed since are not reused."""
+    from engine.render.generators.shader import scenes_digest  # noqa: PLC0415 - loads OpenGL's bindings
+
+    return scenes_digest()
 
 
 def _missing_packages() -> list[str]:
