@@ -34,6 +34,7 @@ from engine.render.store import ClipStore
 _T = TypeVar("_T")
 
 STORE_BYTES = 4 * 2**30  # clips kept for reuse
+HOP_S = 0.5  # from window to window; shots are seconds long
 LEAD_S = 4.0  # of clips before playing starts
 LARGEST = 7680
 
@@ -96,7 +97,7 @@ class Source:
             yield from self._score.shots
             return
         ears = Ears(self._settings.language, self._settings.whisper)
-        heard = self._watched(ears.hearing(self.song, self.envelopes))
+        heard = self._watched(ears.hearing(self.song, self.envelopes, HOP_S))
         spans = cut_shots(heard, self.envelopes.beats, self.envelopes.onsets, self.song.duration)
         run, before = 0, None
         for span in spans:

@@ -16,7 +16,6 @@ from engine.render.renderer import Renderer
 from engine.threads import to_thread
 
 _T = TypeVar("_T")
-_AT_ONCE = 12  # pictures drawn in one go
 
 
 class Cue(msgspec.Struct, frozen=True):
@@ -103,15 +102,17 @@ async def write(
             ready.put_nowait((cue, rendering.begin(group, cue)))
         ready.put_nowait(None)
 
-    def draw(first: int, last: int) -> None:
-        for number in range(first, last):
-            sink.write(compositor.frame(start + number / compositor.fps))
-
-    async def draw_until(first: int, until: float) -> int:
-        """Draw from picture `first` to the one before `until` s, a few at a time so that stopping is quick."""
+    async def draw_until(group: asyncio.TaskGroup, first: int, until: float) -> int:
+        """Draw from picture `first` to the one before `until` s, each while the one before is being written."""
         last = math.ceil((min(until, end) - start) * compositor.fps - 1e-6)
-        for number in range(first, last, _AT_ONCE):
-            await to_thread(draw, number, min(number + _AT_ONCE, last))
+        writing: asyncio.Task[None] | None = None
+        for number in range(first, last):
+            picture = (await to_thread(compositor.frame, start + number / compositor.fps)).copy()
+            if writing:
+                await writing
+            writing = group.create_task(to_thread(sink.write, picture), name="write")
+        if writing:
+            await writing
         return max(first, last)
 
     async with asyncio.TaskGroup() as group:
@@ -120,9 +121,9 @@ async def write(
         while (entry := await ready.get()) is not None:
             cue, task = entry
             compositor.place(cue.start, cue.end, (await task).path)
-            number = await draw_until(number, cue.end)
+            number = await draw_until(group, number, cue.end)
             progress.shown(min(cue.end, end) - start)
-        await draw_until(number, end)
+        await draw_until(group, number, end)
 
 
 async def perform(

@@ -8,7 +8,7 @@ import av
 
 from engine.render.generators.base import Rendering
 
-_OPTIONS = {"crf": "12", "preset": "veryfast"}
+_OPTIONS = {"crf": "12", "preset": "ultrafast"}
 
 
 def encode(rendering: Rendering, path: Path, on_frame: Callable[[int], None]) -> int:
