@@ -6,8 +6,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from engine.listen.whisper_models import load as load_whisper
-from engine.listen.words import StreamingWhisper, Word, transcribe_file
 from numpy.typing import NDArray
 
 from aimv.content import Chosen, content_of
@@ -17,6 +15,8 @@ from engine.audio.envelopes import Envelopes
 from engine.audio.song import Song, load_song
 from engine.listen.hearing import Heard, SongHearing, VocalBetween, hear_causally, song_envelopes
 from engine.listen.instruments import Classifier, Confusion, OnnxClassifier
+from engine.listen.whisper_models import load as load_whisper
+from engine.listen.words import StreamingWhisper, Word, transcribe_file
 
 WHISPER = "base"  # the default: multilingual, installs with AIMV
 
