@@ -10,6 +10,7 @@ from engine.errors import ModelError
 from engine.messages import Job
 from engine.render.generators.base import Cancelled
 from engine.render.generators.choose import DEFAULT_COGVIDEOX, choose, is_at_hand, make
+from engine.render.generators.shader import scenes_digest
 from engine.render.renderer import Renderer
 from engine.render.seal import is_sealed
 from engine.render.store import ClipStore
@@ -148,7 +149,7 @@ async def test_a_missing_model_fails_the_job_in_one_line(tmp_path):
 def test_auto_takes_the_shader_where_there_is_no_cuda_and_says_why(tiny_cogvideox):
     choice = choose("auto", str(tiny_cogvideox))
     if not torch.cuda.is_available():
-        assert (choice.generator, choice.model) == ("shader", "")
+        assert (choice.generator, choice.model) == ("shader", scenes_digest())
         assert "CUDA" in choice.reason
     missing = choose("auto")
     assert missing.generator == "shader"
