@@ -25,6 +25,8 @@ NEEDED = {
         "pulseaudio-utils": "pactl",
         "libasound2-plugins": "",
         "xvfb": "Xvfb",
+        "xauth": "xauth",  # xvfb-run calls it
+        "fonts-dejavu-core": "",  # has joined Arabic letters
         "xdotool": "xdotool",
     },
 }
