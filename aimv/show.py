@@ -21,13 +21,12 @@ from engine.errors import AimvError, UsageError
 from engine.files import cache_folder, check_writable
 from engine.listen.hearing import Heard, song_envelopes
 from engine.messages import Job
-from engine.pipeline import Cue, Progress, Rendering, in_thread, perform, write
+from engine.pipeline import Cue, Performance, Progress, Rendering, in_thread, perform, write
 from engine.play.clock import AudioClock, sound_library
 from engine.play.compositor import Compositor
 from engine.play.file_sink import FileSink
-from engine.play.player import Played
 from engine.play.window_sink import WindowSink
-from engine.render.generators.choose import Choice, choose
+from engine.render.generators.choose import Choice, board, choose
 from engine.render.renderer import Renderer, WorkerEvent
 from engine.render.store import ClipStore
 
@@ -35,7 +34,6 @@ _T = TypeVar("_T")
 
 STORE_BYTES = 4 * 2**30  # clips kept for reuse
 HOP_S = 0.5  # from window to window; shots are seconds long
-LEAD_S = 4.0  # of clips before playing starts
 LARGEST = 7680
 
 
@@ -201,11 +199,11 @@ def play(
     progress: Progress | None = None,
     on_choice: Callable[[Choice], None] = lambda choice: None,
     on_worker: Callable[[WorkerEvent], None] = lambda event: None,
-) -> Played:
+) -> Performance:
     """Play a song with its video in a window: sound by PortAudio, the picture on the sound's clock.
 
-    Playing starts once the first seconds have their clips; the others are made ahead of it. Ends with the song, or
-    when q or Esc is pressed. Raises an `AimvError` whose text is one line for a person.
+    Playing starts once the first clip is there; the others are made ahead of it. Ends with the song, or when q or Esc
+    is pressed. Raises an `AimvError` whose text is one line for a person.
     """
     settings = settings or Settings()
     settings.check()
@@ -220,23 +218,24 @@ def play(
     def pause() -> None:
         clock.paused = not clock.paused
 
-    async def run(store: ClipStore) -> Played:
+    async def run(store: ClipStore) -> Performance:
         compositor = Compositor(settings.width, settings.height, settings.fps, source.envelopes)
         cues = (cue_of(shot, source.head.style, choice, settings) for shot in source.shots())
+        renderer = Renderer(store, choice.generator, choice.model, on_worker=on_worker)
         with (
             WindowSink(f"AIMV: {Path(path).name}", settings.width, settings.height, pause) as window,
             contextlib.closing(compositor),
         ):
-            async with _rendering(store, choice, progress, on_worker) as rendering:
+            async with renderer:
                 return await perform(
                     in_thread(cues),
-                    rendering,
+                    renderer,
                     compositor,
                     clock,
                     window,
-                    LEAD_S,
-                    source.song.duration,
                     lambda: window.quit,
+                    board(choice.generator),
+                    progress,
                 )
 
     with _clip_store() as store:

@@ -12,6 +12,9 @@ from engine.play.clock import Clock
 from engine.play.compositor import Compositor
 from engine.play.player import Played, play
 from engine.play.sinks import Sink
+from engine.render.board import Board, Shot
+from engine.render.cut import Kind
+from engine.render.director import Director
 from engine.render.renderer import Renderer
 from engine.threads import to_thread
 
@@ -24,6 +27,7 @@ class Cue(msgspec.Struct, frozen=True):
     start: float
     end: float
     job: Job
+    section: str = ""  # of the song: clips of one section may stand in for each other; "" for one of its own
 
 
 class Progress:
@@ -126,40 +130,59 @@ async def write(
         await draw_until(group, number, end)
 
 
+class Performance(msgspec.Struct, frozen=True):
+    """What became of a show: its pictures, the seconds that stood on the screen in each way, the clips that failed."""
+
+    played: Played
+    seconds: dict[Kind, float]
+    failures: tuple[str, ...]  # one line each
+
+
 async def perform(
     cues: AsyncIterator[Cue],
-    rendering: Rendering,
+    renderer: Renderer,
     compositor: Compositor,
     clock: Clock,
     sink: Sink,
-    lead: float,
-    duration: float,
     stop: Callable[[], bool],
-) -> Played:
-    """Show pictures on `clock`, which is started once the first `lead` s have their clips.
+    board: Board,
+    progress: Progress,
+    *,
+    live: bool = False,
+    workers: int = 1,
+) -> Performance:
+    """Show pictures on `clock`; `board` says at which levels `workers` equal workers render, and how fast, if known.
 
-    Clips are placed as they come; where one is late the compositor holds the picture before.
+    A song that is played has its shots planned ahead; the clock is started once its first clip is there. Live, the
+    clock starts at once and the newest cue wins. What is late is stretched, held or stood in for, as
+    `engine.render.cut` says.
     """
-    placed_until = asyncio.Condition()
-    until = 0.0
-
-    async def place(cue: Cue, task: asyncio.Task[Clip]) -> None:
-        nonlocal until
-        compositor.place(cue.start, cue.end, (await task).path)
-        async with placed_until:
-            until = max(until, cue.end)
-            placed_until.notify_all()
+    known: list[Cue] = []
+    director = Director(
+        renderer,
+        board,
+        live=live,
+        workers=workers,
+        position=clock.time,
+        job_for=lambda shot, level, s: msgspec.structs.replace(known[shot].job, preset=level, seconds=round(s, 3)),
+        place=compositor.place,
+        on_clip=lambda: progress.rendering(len(board.clips)),
+    )
 
     async def plan() -> None:
-        async with asyncio.TaskGroup() as clips:
-            async for cue in cues:
-                clips.create_task(place(cue, rendering.begin(clips, cue)), name=f"place {cue.start:.1f} s")
+        async for cue in cues:
+            known.append(cue)
+            key = msgspec.structs.replace(cue.job, preset="", seconds=0.0).id
+            director.know(Shot(cue.start, cue.end, cue.section or key, key))
+            progress.planned(len(known))
 
     async with asyncio.TaskGroup() as group:
-        planning = group.create_task(plan(), name="plan shots")
-        async with placed_until:
-            await placed_until.wait_for(lambda: until >= min(lead, duration) - 0.01)
+        side = [group.create_task(plan(), name="plan shots"), group.create_task(director.run(), name="direct")]
+        if not live:
+            await director.opening()
         async with clock:
-            played = await play(compositor, clock, sink, stop)
-        planning.cancel()
-    return played
+            played = await play(compositor, clock, sink, stop, director.show)
+            seconds = director.account.until(clock.time())
+        for task in side:
+            task.cancel()
+    return Performance(played, seconds, tuple(director.failures))

@@ -1,5 +1,6 @@
 """`aimv score`, `aimv export` and `aimv play`: from a song to its shots and its video."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from aimv.scorefile import SUFFIX, is_score
 from aimv.show import Settings
 from engine.errors import UsageError
 from engine.files import check_writable
+from engine.pipeline import Performance
 from engine.render.generators.choose import Choice
 from engine.render.renderer import WorkerEvent
 
@@ -124,8 +126,17 @@ def play(
     """
     settings = _settings(generator, model, style, size, fps, language, whisper, seed)
     with VideoBars() as bars:
-        played = show.play(file, settings, progress=bars, on_choice=_say_choice, on_worker=_say_worker)
+        shown = show.play(file, settings, progress=bars, on_choice=_say_choice, on_worker=_say_worker)
+    _say_performance(shown)
+
+
+def _say_performance(shown: Performance) -> None:
+    """How the show went: its pictures, the account of its seconds, what failed."""
+    played = shown.played
     console.print(f"{played.drawn} pictures, {played.late} late, {played.skipped} skipped")
+    console.print(", ".join(f"{seconds:.1f} s {kind}" for kind, seconds in shown.seconds.items()))
+    for reason, times in Counter(shown.failures).items():
+        console.print(f"{times} clip{'s' * (times > 1)} failed: {reason}")
 
 
 def _settings(

@@ -27,11 +27,17 @@ class Played(msgspec.Struct, frozen=True):
     skipped: int  # never drawn, because their time was past
 
 
-async def play(drawing: Drawing, clock: Clock, sink: Sink, stop: Callable[[], bool] = lambda: False) -> Played:
+async def play(
+    drawing: Drawing,
+    clock: Clock,
+    sink: Sink,
+    stop: Callable[[], bool] = lambda: False,
+    before: Callable[[float], None] = lambda t: None,
+) -> Played:
     """Show `drawing` in `sink` until the clock has finished or `stop` says so; the clock runs already.
 
     Each picture is drawn in a thread just before its time, so that a live reaction is as fresh as can be, and
-    shown on it.
+    shown on it. `before` is told the time of each picture before it is drawn.
     """
     fps = drawing.fps
     drawn = late = skipped = 0
@@ -44,6 +50,7 @@ async def play(drawing: Drawing, clock: Clock, sink: Sink, stop: Callable[[], bo
         if clock.finished():
             break
         begun = clock.time()
+        before(number / fps)
         picture = await to_thread(drawing.frame, number / fps)
         effort += 0.1 * (min(clock.time() - begun, 1.0 / fps) - effort)
         await clock.sleep(number / fps - clock.time())

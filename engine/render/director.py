@@ -1,27 +1,29 @@
 """Runs a show: gives free workers what the plan wants rendered and the screen what should stand on it."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import RenderError
 from engine.messages import Job
+from engine.render.account import Account
 from engine.render.board import Board, Shot, Task
 from engine.render.cut import Cutter, Span
 from engine.render.plan import LONGEST_S, Plan
 from engine.render.renderer import Renderer
 
-AHEAD_S = 0.25  # by which a clip is placed before it is shown
 _TICK_S = 0.05
+_HOPELESS = 3  # failures before any clip
 
 
 class Director:
     """Plans `board` on `position`, the second of the song that is heard now.
 
     `job_for` makes the job of a task: for which shot (by index), at which level (by name), of which length in s.
-    `place` is told to show a clip from one second of the song to another, from its first picture to its last, early
-    enough; where it is told nothing, what it shows goes on or its last picture stands.
+    `place` is told to show a clip from one second of the song to another, from its first picture to its last; where it
+    is told nothing, what it shows goes on or its last picture stands. `on_clip` is called for each clip that comes.
     """
 
     def __init__(
@@ -34,8 +36,10 @@ class Director:
         position: Callable[[], float],
         job_for: Callable[[int, str, float], Job],
         place: Callable[[float, float, Path], None],
+        on_clip: Callable[[], None] = lambda: None,
     ) -> None:
         self.failures: list[str] = []  # one line for each clip that could not be made
+        self.account = Account()
         self._renderer = renderer
         self._board = board
         self._live = live
@@ -45,16 +49,19 @@ class Director:
         self._position = position
         self._job_for = job_for
         self._place = place
+        self._on_clip = on_clip
         self._paths: dict[int, Path] = {}
         self._busy = 0
         self._placed: Span | None = None
         self._opened = asyncio.Event()
+        self._woken = asyncio.Event()  # there may be something to do
 
     def know(self, shot: Shot) -> None:
         """The next shot is known; if its clip is in the store, in the best version there, it need not be rendered."""
         board = self._board
         board.know(shot)
         index = len(board.shots) - 1
+        self._woken.set()
         for twin in board.twins(index):
             if twin in self._paths:
                 self._paths[index] = self._paths[twin]
@@ -70,16 +77,19 @@ class Director:
         await self._opened.wait()
 
     async def run(self) -> None:
-        """Direct until cancelled.
+        """Keep the workers busy until cancelled.
 
         Raises:
             ModelError, OutputError, UsageError: no clip can be rendered at all.
+            RenderError: the first clips have failed, one after the other.
         """
         async with asyncio.TaskGroup() as group:
             while True:
                 self._employ(group)
-                self._show()
-                await asyncio.sleep(_TICK_S)
+                self._woken.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_TICK_S):
+                        await self._woken.wait()
 
     def _employ(self, group: asyncio.TaskGroup) -> None:
         """Give every free worker something to do."""
@@ -97,30 +107,34 @@ class Director:
         except RenderError as error:
             self.failures.append(str(error))
             self._board.fail(task)
+            if not self._board.clips and len(self.failures) >= _HOPELESS:
+                raise
             self._open()
         else:
             self._arrived(task, None if stored else time.monotonic() - begun, clip.path)
         finally:
             self._busy -= 1
+            self._woken.set()
 
     def _arrived(self, task: Task, elapsed: float | None, path: Path) -> None:
         self._board.finish(task, elapsed)
         for twin in self._board.twins(task.shot):
             self._paths[twin] = path
+        self._on_clip()
         self._open()
 
     def _open(self) -> None:
         first = self._board.index_at(self._position())
-        if first in self._board.clips or first in self._board.failed:
+        if first in self._board.clips or (first in self._board.failed and self._board.clips):
             self._opened.set()
 
-    def _show(self) -> None:
-        if not (self._live or self._opened.is_set()):
-            return
-        span = self._cutter.at(self._position() + AHEAD_S)
+    def show(self, t: float) -> None:
+        """Have what belongs on the screen at `t` s of the song placed; call it for each picture, just before."""
+        span = self._cutter.at(t)
         if span is None or span == self._placed:
             return
         self._placed = span
+        self.account.begin(span, t)
         if span.kind != "held":
             self._place(span.start, span.end, self._paths[span.shot])
 

@@ -60,6 +60,8 @@ class Plan:
             seconds = min(shot.seconds, LONGEST_S)
             if not board.speed.known:
                 return Task(index, cheapest, max(SHORTEST_S, min(seconds, LONGEST_S / 2)))
+            if not board.clips and not board.expected:  # the show waits for its first clip, however long it takes
+                return Task(index, self._level(shot.start - now), seconds)
             latest = shot.start + _LATE_SHARE * shot.seconds
             for level in range(self._level(shot.start - now), cheapest + 1):
                 finish = now + board.seconds_to_render(seconds, level)

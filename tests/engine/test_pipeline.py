@@ -1,7 +1,8 @@
 """The pipeline on the virtual clock and with real render processes: order, lead, holding, failure."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Self
 
@@ -11,10 +12,11 @@ import pytest
 from engine.audio.envelopes import Envelopes
 from engine.errors import RenderError
 from engine.messages import Job
-from engine.pipeline import Cue, Progress, Rendering, in_thread, perform, write
+from engine.pipeline import Cue, Performance, Progress, Rendering, in_thread, perform, write
 from engine.play.clock import VirtualClock
 from engine.play.compositor import Compositor
 from engine.play.sinks import Frame
+from engine.render.generators.choose import board
 from engine.render.renderer import Renderer
 from engine.render.store import ClipStore
 
@@ -91,36 +93,85 @@ async def test_what_cannot_be_rendered_ends_the_work_with_its_reason(tmp_path: P
             )
 
 
-async def test_playing_starts_with_its_lead_and_shows_the_whole_song(tmp_path: Path) -> None:
+class WallClock(VirtualClock):
+    """Song time that passes as real time does, for shows whose clips are rendered while they run."""
+
+    def __init__(self, length: float) -> None:
+        super().__init__(length)
+        self._begun: float | None = None
+
+    def time(self) -> float:
+        return 0.0 if self._begun is None else min(time.monotonic() - self._begun, self._length)
+
+    def finished(self) -> bool:
+        return self.time() >= self._length
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(max(0.0, seconds))
+
+    async def __aenter__(self) -> Self:
+        self._begun = time.monotonic()
+        return self
+
+
+async def show(
+    folder: Path,
+    items: Iterable[Cue],
+    clock: VirtualClock,
+    sink: Pictures,
+    stop: Callable[[], bool] = lambda: False,
+    live: bool = False,
+) -> Performance:
+    with ClipStore(folder, 2**30) as store:
+        async with Renderer(store, "fake", "0") as renderer:
+            return await perform(
+                coming(items), renderer, compositor(), clock, sink, stop, board("fake"), Progress(), live=live
+            )
+
+
+async def test_a_song_is_shown_to_its_end_and_every_second_of_it_accounted_for(tmp_path: Path) -> None:
     sink = Pictures()
-    async with Renderer(ClipStore(tmp_path, 2**30), "fake", "0") as renderer:
-        played = await perform(
-            coming(cues()),
-            Rendering(renderer, Progress()),
-            compositor(),
-            VirtualClock(6.0),
-            sink,
-            6.0,
-            6.0,
-            lambda: False,
-        )
-    assert (played.drawn, played.late, played.skipped) == (60, 0, 0)
-    assert [strongest(sink.colours[n]) for n in (10, 30, 50)] == [0, 1, 2]
+    shown = await show(tmp_path, cues(seconds=1.0), WallClock(3.0), sink)
+    assert shown.played.drawn + shown.played.skipped in (30, 31)
+    assert sum(shown.seconds.values()) == pytest.approx(3.0, abs=0.01)
+    assert strongest(sink.colours[0]) == 0
+    assert strongest(sink.colours[-1]) == 2
+
+
+async def test_with_its_clips_in_the_store_every_picture_is_of_its_own_shot(tmp_path: Path) -> None:
+    with ClipStore(tmp_path, 2**30) as store:
+        async with Renderer(store, "fake", "0") as renderer:
+            await asyncio.gather(*(renderer.render(cue.job) for cue in cues()))
+    sink = Pictures()
+    shown = await show(tmp_path, cues(), VirtualClock(6.0), sink)
+    assert (shown.played.drawn, shown.played.late, shown.played.skipped) == (60, 0, 0)
+    assert [strongest(sink.colours[n]) for n in (1, 10, 19, 24, 30, 39, 44, 50, 59)] == [0] * 3 + [1] * 3 + [2] * 3
+    assert shown.seconds["fresh"] == pytest.approx(6.0)
 
 
 async def test_stopping_while_clips_are_still_awaited_ends_at_once(tmp_path: Path) -> None:
     slow = [
         *cues()[:1],
-        *(Cue(c.start, c.end, Job("fake", "0", "slow", (), ("#ffffff",), 9, 32, 32, FPS, 600.0)) for c in cues()[1:]),
+        *(Cue(c.start, c.end, Job("fake", "", "slow", (), ("#ffffff",), 9, 640, 640, 120.0, 2.0)) for c in cues()[1:]),
     ]
-    shown = Pictures()
-    async with Renderer(ClipStore(tmp_path, 2**30), "fake", "0") as renderer:
-        await perform(
-            coming(slow), Rendering(renderer, Progress()), compositor(), VirtualClock(6.0), shown, 2.0, 6.0,
-            lambda: len(shown.colours) >= 25,
-        )  # fmt: skip
-    assert len(shown.colours) == 25
-    assert strongest(shown.colours[-1]) == 0  # the clip before is held
+    sink = Pictures()
+    shown = await show(tmp_path, slow, VirtualClock(6.0), sink, lambda: len(sink.colours) >= 25)
+    assert len(sink.colours) == 25
+    assert strongest(sink.colours[-1]) == 0  # the clip before goes on
+    assert sum(shown.seconds.values()) == pytest.approx(2.5, abs=0.2)
+    assert shown.seconds["fresh"] < 2.5
+
+
+async def test_live_a_show_begins_at_once_and_ends_on_its_newest_prompt(tmp_path: Path) -> None:
+    sink = Pictures()
+    shown = await show(tmp_path, cues(seconds=0.5), WallClock(4.0), sink, live=True)
+    assert strongest(sink.colours[-1]) == 2
+    assert sum(shown.seconds.values()) == pytest.approx(4.0, abs=0.01)
+
+
+async def test_a_show_of_which_nothing_can_be_rendered_ends_with_the_reason(tmp_path: Path) -> None:
+    with pytest.RaisesGroup(pytest.RaisesExc(RenderError, match="no such place"), flatten_subgroups=True):
+        await show(tmp_path, cues("fail: no such place"), WallClock(6.0), Pictures())
 
 
 async def test_items_of_a_blocking_iterator_come_in_order() -> None:

@@ -5,8 +5,11 @@ import importlib.util
 import msgspec
 
 from engine.errors import MissingExtra, ModelError, UsageError
+from engine.render.board import Board, Level
 from engine.render.generators.base import Generator
+from engine.render.generators.cogvideox_presets import LADDER
 
+_SHADER_FACTOR = 0.5  # seconds of drawing per second of clip, until it is measured
 DEFAULT_COGVIDEOX = "zai-org/CogVideoX-2b"
 
 
@@ -39,6 +42,15 @@ def choose(wanted: str, model: str = "") -> Choice:
     if obstacle := _obstacle(model):
         return Choice("shader", _scenes(), f"shader, because {obstacle}")
     return Choice("cogvideox", model, f"cogvideox, because a CUDA device and the model {model} are there")
+
+
+def board(generator: str) -> Board:
+    """An empty board with the levels at which that generator can render, the best first, and its speed as guessed."""
+    if generator == "cogvideox":
+        return Board(LADDER)
+    known = Board((Level("", 1.0),))
+    known.speed.measure(1.0, _SHADER_FACTOR)
+    return known
 
 
 def make(name: str, model: str = "") -> Generator:

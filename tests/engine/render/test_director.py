@@ -41,6 +41,13 @@ def job_for(prompts):
     return make
 
 
+async def watch(director, screen):
+    while True:
+        if screen.begun is not None:
+            director.show(screen.position())
+        await asyncio.sleep(0.02)
+
+
 async def show(folder, prompts, screen, generator="fake", live=False, pause="0.001"):
     rendered = []
     async with asyncio.timeout(PATIENCE):
@@ -60,10 +67,12 @@ async def show(folder, prompts, screen, generator="fake", live=False, pause="0.0
                 for shot in SHOTS[:1] if live else SHOTS:
                     director.know(shot)
                 directing = asyncio.create_task(director.run())
+                showing = asyncio.create_task(watch(director, screen))
                 opening = asyncio.create_task(director.opening())
                 await asyncio.wait([directing, opening], return_when=asyncio.FIRST_COMPLETED)
                 if directing.done():
                     opening.cancel()
+                    showing.cancel()
                     await directing
                 screen.begun = time.monotonic()
                 for shot in SHOTS[1:]:
@@ -71,6 +80,7 @@ async def show(folder, prompts, screen, generator="fake", live=False, pause="0.0
                     if live:
                         director.know(shot)
                 await asyncio.sleep(SHOTS[-1].seconds)
+                showing.cancel()
                 directing.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await directing

@@ -219,3 +219,8 @@ def test_whatever_comes_when_something_stands_at_every_moment(data):
             assert span.shot in board.clips
             assert span.end - span.start <= STRETCH * board.clips[span.shot] + 1e-6
         t += data.draw(st.floats(0.05, 2.0))
+
+
+def test_a_show_that_waits_for_its_first_clip_gets_it_however_slow_the_worker_is():
+    plan = Plan(board_of(*shots(1.0, 1.0), factor=15.0), live=False)
+    assert plan.next(0.0).shot == 0
