@@ -107,7 +107,7 @@ def hex_of_name(colour: str) -> str:
     plain = {name.replace(" ", ""): value for name, value in named.items()}
     found = plain.get(re.sub(r"[\s_-]", "", colour.lower()))
     if found is None:
-        raise UsageError(f"there is no colour named {colour!r}: use a CSS name such as crimson, or #rrggbb")
+        raise UsageError(f"there is no colour named {colour[:40]!r}: use a CSS name such as crimson, or #rrggbb")
     return found
 
 

@@ -93,9 +93,16 @@ def read_score(path: Path) -> Score:
     if not shots or shots[-1].end < head.duration - 0.05:
         raise _wrong(path, numbered[-1][0], f"the shots must reach the song's end at {head.duration:.3f} s")
     song = Path(head.song) if Path(head.song).is_absolute() else path.parent / head.song
-    if not song.is_file():
-        raise UsageError(f'{path}: its song {song} is not there: put it back, or correct "song" in line 1')
+    if not _is_there(song):
+        raise UsageError(f'{path}: its song {str(song)[:300]} is not there: put it back, or correct "song" in line 1')
     return Score(msgspec.structs.replace(head, song=str(song)), tuple(shots))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # too long a name
+        return False
 
 
 def head_of(song: Path, duration: float, style: str, seed: int) -> Head:

@@ -1,7 +1,9 @@
 """A sound file decoded whole and checked: wav, flac, mp3, ogg, m4a and whatever else libav reads."""
 
+import contextlib
 import errno
-import struct
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -11,9 +13,13 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from engine.audio.containers import cut_off
 from engine.errors import MediaError, UsageError
 
 LOWEST_RATE, HIGHEST_RATE, MOST_CHANNELS = 8_000, 192_000, 8
+LOUDEST = 1e6  # times full scale; the square of what is beyond may not be a number
+# A small file that decodes to very much is a trap; sound at its barest is 500 times its file.
+_ROOM_BYTES, _ROOM_FACTOR = 1 << 27, 1000
 
 
 class Song(msgspec.Struct, frozen=True):
@@ -43,15 +49,17 @@ class Song(msgspec.Struct, frozen=True):
 def load_song(path: Path) -> Song:
     """Decode `path` whole.
 
-    Raises UsageError when there is no such file, MediaError when it is not sound that can be used: empty, not
-    audio, truncated, not finite, sample rate not 8-192 kHz, more than 8 channels.
+    What its header declares is what is returned, to within 0.1 s (mp3 and streams that declare nothing: what is
+    there), or it is refused. Raises UsageError when there is no such file, MediaError when it is not sound that can
+    be used: empty, not audio, damaged, cut off, not finite, sample rate not 8-192 kHz, more than 8 channels, more
+    than 128 MiB of samples from a file of less than a thousandth of them.
     """
     try:
         if path.is_dir():
             raise UsageError(f"{path} is a folder: name a sound file in it")
         size = path.stat().st_size
-        with path.open("rb") as file:
-            head = file.read(64)
+        with path.open("rb"):
+            pass
     except FileNotFoundError as error:
         raise UsageError(f"there is no file {path}: check the name") from error
     except PermissionError as error:
@@ -64,8 +72,9 @@ def load_song(path: Path) -> Song:
         raise UsageError(f"{path} is not a regular file: name a sound file")
     if size == 0:
         raise MediaError(f"{path} is empty: choose a file with sound in it")
-    _refuse_truncated(path, head, size)
-    samples, rate = _decode(path)
+    if why := cut_off(path):
+        raise _truncated(path, why)
+    samples, rate = _decode(path, _ROOM_BYTES + _ROOM_FACTOR * size)
     return check_song(Song(samples, rate, path))
 
 
@@ -84,62 +93,73 @@ def check_song(song: Song) -> Song:
             f"{name} has samples that are not numbers (NaN or infinite), the first at {bad / song.rate:.3f} s: "
             "export it again from the program that made it"
         )
+    if (peak := max(float(song.samples.max()), -float(song.samples.min()))) > LOUDEST:
+        raise MediaError(f"{name} has samples of {peak:.1e} times full scale: export it again, normalised")
     return song
 
 
-def _decode(path: Path) -> tuple[NDArray[np.float32], int]:
+def _decode(path: Path, room: int) -> tuple[NDArray[np.float32], int]:
+    """Samples [n, channels] of at most `room` bytes, and their rate."""
     try:
-        with soundfile.SoundFile(path) as file:
+        with _quiet(), soundfile.SoundFile(path) as file:
             declared, rate = file.frames, file.samplerate
             if not LOWEST_RATE <= rate <= HIGHEST_RATE or file.channels > MOST_CHANNELS:
                 return np.zeros((1, min(file.channels, 99)), np.float32), rate  # the caller says what is wrong
+            if 4 * declared * file.channels > room:
+                raise _swollen(path, declared / rate)
             samples = file.read(dtype="float32", always_2d=True)
     except soundfile.LibsndfileError:
-        return _decode_with_libav(path)
+        return _decode_with_libav(path, room)
     if len(samples) < declared - rate // 10:  # a codec may pad its last block
         raise _truncated(path, f"{declared / rate:.1f} s are declared, {len(samples) / rate:.1f} s are there")
     return samples, rate
 
 
-def _decode_with_libav(path: Path) -> tuple[NDArray[np.float32], int]:
+def _decode_with_libav(path: Path, room: int) -> tuple[NDArray[np.float32], int]:
     try:
         with av.open(str(path), mode="r", metadata_errors="ignore") as container:
-            if not container.streams.audio:
-                raise MediaError(f"{path} has no sound in it: choose a file that has")
-            stream = container.streams.audio[0]
-            rate = int(stream.codec_context.sample_rate)
-            if not LOWEST_RATE <= rate <= HIGHEST_RATE or stream.codec_context.channels > MOST_CHANNELS:
-                return np.zeros((1, min(stream.codec_context.channels, 99)), np.float32), rate
+            streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
+            if not streams:
+                raise MediaError(f"{path} has no sound in it that can be decoded: choose a wav, flac, mp3, ogg or m4a")
+            stream = streams[0]
+            rate, channels = int(stream.codec_context.sample_rate), stream.codec_context.channels
+            if not LOWEST_RATE <= rate <= HIGHEST_RATE or channels > MOST_CHANNELS:
+                return np.zeros((1, min(channels, 99)), np.float32), rate
             to_float = av.AudioResampler(format="fltp")
-            parts = [
-                np.asarray(piece.to_ndarray(), dtype=np.float32)
-                for frame in container.decode(stream)
-                for piece in to_float.resample(frame)
-            ]
+            parts: list[NDArray[np.float32]] = []
+            taken = 0
+            for frame in container.decode(stream):
+                for piece in to_float.resample(frame):
+                    parts.append(np.asarray(piece.to_ndarray(), dtype=np.float32))
+                    taken += parts[-1].nbytes
+                if taken > room:
+                    raise _swollen(path, taken / (4 * rate * max(1, channels)))
             declared = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
-    except (av.FFmpegError, ValueError, MemoryError) as error:
+            samples = np.concatenate(parts, axis=1).T if parts else np.zeros((0, 1), np.float32)
+    except (av.FFmpegError, ValueError, MemoryError, OverflowError) as error:
         raise MediaError(
             f"{path} is not sound that can be read: choose a wav, flac, mp3, ogg or m4a file, or export it again"
         ) from error
-    samples = np.concatenate(parts, axis=1).T if parts else np.zeros((0, 1), np.float32)
-    if len(samples) < (declared - 0.2) * rate:
+    if len(samples) < (declared - 0.1) * rate:
         raise _truncated(path, f"{declared:.1f} s are declared, {len(samples) / rate:.1f} s are there")
     return np.ascontiguousarray(samples), rate
 
 
-def _refuse_truncated(path: Path, head: bytes, size: int) -> None:
-    """libsndfile reads a cut-off wav or ogg without a word; their own headers tell."""
-    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
-        declared = struct.unpack("<I", head[4:8])[0] + 8
-        if declared not in (8, 0xFFFFFFFF + 8) and declared > size + 1:  # those two mean "not known" (a pipe wrote it)
-            raise _truncated(path, f"{declared} bytes are declared, {size} are there")
-    elif head[:4] == b"OggS":
-        with path.open("rb") as file:
-            file.seek(max(0, size - 65536 - 512))
-            tail = file.read()
-        last = tail.rfind(b"OggS")
-        if last < 0 or last + 6 > len(tail) or not tail[last + 5] & 4:
-            raise _truncated(path, "its last page is missing")
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep libmpg123 in libsndfile from talking to the user: it prints what it skips, and there is no other switch."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a descriptor is wanted
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _swollen(path: Path, seconds: float) -> MediaError:
+    return MediaError(f"{path} claims to hold {seconds:.0f} s of sound, which its size belies: export it again")
 
 
 def _truncated(path: Path, why: str) -> MediaError:

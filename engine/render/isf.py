@@ -154,8 +154,16 @@ def load(path: Path) -> Scene:
     except (OSError, UnicodeDecodeError) as error:
         raise RenderError(f"{path.name}: cannot be read: {error}") from None
     beside = path.with_suffix(".vs")
-    vertex = beside.read_text(encoding="utf-8", errors="replace") if beside.is_file() else ""
+    vertex = _beside(beside, path.stem) if beside.is_file() else ""
     return parse(text, path.stem, path.parent, vertex)
+
+
+def _beside(path: Path, name: str) -> str:
+    """The text of a file that belongs to the scene `name`."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise RenderError(f"{name}: {path.name} cannot be read: {error.strerror}") from None
 
 
 def parse(text: str, name: str, folder: Path, vertex: str = "") -> Scene:
@@ -171,7 +179,7 @@ def parse(text: str, name: str, folder: Path, vertex: str = "") -> Scene:
         raise RenderError(f"{name}: no ISF header: the file must begin with a JSON comment, /*{{ ... }}*/")
     try:
         header = msgspec.json.decode(_TRAILING_COMMA.sub("", found[1]), type=_Header)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise RenderError(f"{name}: ISF header: {error}") from None
     for item in header.inputs:
         if item.type not in UNIFORMS:
@@ -182,8 +190,16 @@ def parse(text: str, name: str, folder: Path, vertex: str = "") -> Scene:
             raise RenderError(f"{name}: {each!r} is not a name that GLSL allows")
     images = {each: folder / picture.path for each, picture in header.imported.items()}
     for path in images.values():
-        if not path.is_file():
-            raise RenderError(f"{name}: imports {path.name!r}: no such file beside the scene")
+        try:
+            beside, there = path.resolve().is_relative_to(folder.resolve()), path.is_file()
+        except (OSError, ValueError):  # too long a name, or one with a zero byte
+            beside, there = True, False
+        if not beside:
+            raise RenderError(
+                f"{name}: imports {path.name!r} from elsewhere: it may only use pictures of its own folder"
+            )
+        if not there:
+            raise RenderError(f"{name}: imports {path.name[:80]!r}: no such file beside the scene")
     kept = [
         msgspec.structs.replace(step, persistent=step.persistent or step.target in header.persistent)
         for step in header.passes
@@ -233,7 +249,7 @@ def _fragment(header: _Header, body: str, first_line: int, name: str, folder: Pa
         if not path.is_file():
             raise RenderError(f"{name}: #include {found[1]!r}: no such file beside the scene")
         after = first_line + body[: found.end()].count("\n") + 1
-        return f"#line 1 1\n{path.read_text(encoding='utf-8')}\n#line {after} 0"
+        return f"#line 1 1\n{_beside(path, name)}\n#line {after} 0"
 
     source = _INCLUDE.sub(include, body)
     source = re.sub(r"\bgl_FragColor\b", "isf_FragColor", source)
@@ -252,10 +268,10 @@ def size(expression: str | float, width: int, height: int, values: Mapping[str, 
     try:
         tree = ast.parse(re.sub(r"\$(\w+)", r"\1", str(expression)), mode="eval")
         pixels = _value(tree.body, names)
-    except (SyntaxError, ValueError, TypeError, ArithmeticError, KeyError):
-        raise RenderError(f"{expression!r} is not a pass size") from None
+    except (SyntaxError, ValueError, TypeError, ArithmeticError, KeyError, RecursionError, MemoryError):
+        raise RenderError(f"{str(expression)[:80]!r} is not a pass size") from None
     if not math.isfinite(pixels):
-        raise RenderError(f"{expression!r} is not a pass size")
+        raise RenderError(f"{str(expression)[:80]!r} is not a pass size")
     return max(1, min(16384, int(pixels)))
 
 

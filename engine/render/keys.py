@@ -4,12 +4,16 @@ A key pair is two files, as pyzmq writes them: `NAME.key` with the public key, t
 `NAME.key_secret`, readable by its owner alone.
 """
 
+import struct
 from pathlib import Path
 
 import msgspec
 import zmq.auth
+from zmq.utils import z85
 
 from engine.errors import OutputError, UsageError
+
+_KEY_BYTES = 32
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -61,6 +65,11 @@ def read_public(path: Path) -> bytes:
 def _load(path: Path) -> tuple[bytes, bytes | None]:
     try:
         public, secret = zmq.auth.load_certificate(path)
+        whole = all(len(z85.decode(key)) == _KEY_BYTES for key in (public, secret) if key is not None)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read as a key: {error}") from error
+        raise UsageError(f"{path} cannot be read as a key: {str(error).splitlines()[0]}") from error
+    except (LookupError, struct.error) as error:  # what pyzmq raises for a line without a value and a broken one
+        raise UsageError(f"{path} cannot be read as a key: it is damaged") from error
+    if not whole:
+        raise UsageError(f"{path} cannot be read as a key: it is damaged")
     return public, secret

@@ -1,8 +1,11 @@
 """ISF files: header, passes, includes, line numbers, and what is refused."""
 
+import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.errors import RenderError
 from engine.render import isf
@@ -93,3 +96,32 @@ def test_pass_sizes_are_arithmetic_only(expression: str) -> None:
 )
 def test_the_compilers_line_is_found_in_logs_of_three_vendors(log: str) -> None:
     assert isf.compiler_reason(log).startswith("line 12: ")
+
+
+@given(st.text(max_size=200))
+def test_any_expression_is_a_size_or_refused(text: str) -> None:
+    try:
+        assert 1 <= isf.size(text, 640, 360, {"share": 0.5}) <= 16384
+    except RenderError as refused:
+        assert "\n" not in str(refused)
+
+
+fields = st.sampled_from(["NAME", "TYPE", "PATH", "TARGET", "WIDTH", "VALUES"])
+values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(fields, inner, max_size=4),
+)
+
+
+@given(values, st.sampled_from(["INPUTS", "PASSES", "IMPORTED", "KEYWORDS", "PERSISTENT_BUFFERS"]))
+def test_any_header_is_a_scene_or_refused(value: object, key: str) -> None:
+    try:
+        isf.parse(f"/*{json.dumps({key: value})}*/ void main() {{}}", "scene", HERE)
+    except RenderError as refused:
+        assert "\n" not in str(refused)
+
+
+@pytest.mark.parametrize("path", ["../../../etc/passwd", "/etc/passwd", "x" * 5000, "a\0b"])
+def test_a_picture_from_elsewhere_is_refused(path: str) -> None:
+    with pytest.raises(RenderError, match="imports"):
+        isf.parse(f'/*{{"IMPORTED": {{"a": {{"PATH": {json.dumps(path)}}}}}}}*/ void main() {{}}', "scene", HERE)
