@@ -17,12 +17,13 @@ from aimv.scorefile import SUFFIX, Head, Score, head_of, is_score, read_score
 from aimv.shots import Shot, cut_shots
 from engine.audio.envelopes import Envelopes
 from engine.audio.song import Song, load_song
+from engine.audio.sound_card import sound_library
 from engine.errors import AimvError, UsageError
 from engine.files import cache_folder, check_writable
 from engine.listen.hearing import Heard, song_envelopes
 from engine.messages import Job
 from engine.pipeline import Cue, Performance, Progress, Rendering, in_thread, perform, write
-from engine.play.clock import AudioClock, sound_library
+from engine.play.clock import AudioClock
 from engine.play.compositor import Compositor
 from engine.play.file_sink import FileSink
 from engine.play.window_sink import WindowSink
@@ -207,7 +208,7 @@ def play(
     """
     settings = settings or Settings()
     settings.check()
-    sound_library()
+    sound_library("playing sound")
     choice = choose(settings.generator, settings.model)
     on_choice(choice)
     progress = progress or Progress()
@@ -215,15 +216,16 @@ def play(
     progress.lasts(source.song.duration, source.song.duration)
     clock = AudioClock(source.song.stereo(), source.song.rate)
 
-    def pause() -> None:
-        clock.paused = not clock.paused
+    def pressed(key: str) -> None:
+        if key == " ":
+            clock.paused = not clock.paused
 
     async def run(store: ClipStore) -> Performance:
         compositor = Compositor(settings.width, settings.height, settings.fps, source.envelopes)
         cues = (cue_of(shot, source.head.style, choice, settings) for shot in source.shots())
         renderer = Renderer(store, choice.generator, choice.model, on_worker=on_worker)
         with (
-            WindowSink(f"AIMV: {Path(path).name}", settings.width, settings.height, pause) as window,
+            WindowSink(f"AIMV: {Path(path).name}", settings.width, settings.height, pressed) as window,
             contextlib.closing(compositor),
         ):
             async with renderer:

@@ -7,7 +7,8 @@
     ├── ModelError            a model is missing, damaged or not what it says it is
     ├── RenderError           clips could not be rendered
     │   └── ProtocolError     a message that breaks the render protocol
-    └── OutputError           the result could not be written: no room, no permission
+    ├── OutputError           the result could not be written: no room, no permission
+    └── DeviceError           a sound device, or the library it is reached by, is not there
 
 Anything else that reaches a user is a bug.
 """
@@ -51,3 +52,7 @@ class ProtocolError(RenderError):
 
 class OutputError(AimvError):
     """The result could not be written."""
+
+
+class DeviceError(AimvError):
+    """A sound device, or the library that it is reached by, is not there."""

@@ -28,6 +28,8 @@ NEEDED = {
         "xauth": "xauth",  # xvfb-run calls it
         "fonts-dejavu-core": "",  # has joined Arabic letters
         "xdotool": "xdotool",
+        "openbox": "openbox",  # without a window manager no window fills the screen
+        "mosquitto": "mosquitto",
     },
 }
 
@@ -47,7 +49,7 @@ def is_there(package: str, sign: str) -> bool:
     if not sign:
         return installed_by_dpkg(package)
     if ".so" not in sign:
-        return shutil.which(sign) is not None
+        return shutil.which(sign) is not None or shutil.which(sign, path="/usr/sbin") is not None
     try:
         ctypes.CDLL(sign)
     except OSError:

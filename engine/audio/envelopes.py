@@ -55,6 +55,7 @@ class Envelopes:
         self._held = np.zeros(self._size, np.float32)
         self._held_from = -self._size
         self._frames = 0
+        self._forgotten = 0  # frames
         self._peaks = np.full(4, 1e-4)
         self._previous: NDArray[np.float32] | None = None
         self._flux_peak = 1e-3
@@ -150,11 +151,21 @@ class Envelopes:
         rise = np.diff(envelope)
         return max(0.0, (max(0, first) + self._held_from + (int(rise.argmax()) + 1) * step) / self.rate)
 
+    def forget(self, keep: float) -> None:
+        """Drop what is older than the last `keep` seconds (and at most as much again), for sound without an end."""
+        spare = len(self._levels) - round(2 * keep * RATE)
+        if spare > 0:
+            drop = len(self._levels) - round(keep * RATE)
+            self._forgotten += drop
+            del self._levels[:drop], self.strength[:drop]
+            old = bisect.bisect_left(self._times, self._forgotten / RATE)
+            del self._times[:old], self.onsets[:old]
+
     def at(self, time: float) -> Reaction:
         """The reaction at `time` seconds; before the first and after the last sample, of that sample."""
         level, low, mid, high = (0.0, 0.0, 0.0, 0.0)
         if self._levels:
-            level, low, mid, high = self._levels[min(max(int(time * RATE), 0), len(self._levels) - 1)]
+            level, low, mid, high = self._levels[min(max(int(time * RATE) - self._forgotten, 0), len(self._levels) - 1)]
         onset = 0.0
         last = bisect.bisect_right(self._times, time)
         for past in self.onsets[max(0, last - 4) : last]:

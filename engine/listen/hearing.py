@@ -58,7 +58,7 @@ class SongHearing:
         self._song = song
         self._words = words
         self._cutter = RollingWindows(song.rate, hop_s)
-        self._listener = _Listener(classifier)
+        self._listener = WindowListener(classifier)
         self._beats = beats
 
     def __iter__(self) -> Iterator[Heard]:
@@ -110,7 +110,7 @@ def hear_causally(
     committed after the window in which it started.
     """
     cutter = RollingWindows(song.rate, hop_s)
-    listener = _Listener(classifier)
+    listener = WindowListener(classifier)
     envelopes, tracker = Envelopes(ANALYSIS_RATE), BeatTracker(ENVELOPE_RATE)
     to_speech = soxr.ResampleStream(song.rate, SPEECH_RATE, 1, dtype="float32")
     to_analysis = soxr.ResampleStream(song.rate, ANALYSIS_RATE, 1, dtype="float32")
@@ -148,7 +148,7 @@ def hear_causally(
     yield song.duration, complete
 
 
-class _Listener:
+class WindowListener:
     """What one window alone tells, and the running average that needs the windows before it."""
 
     def __init__(self, classifier: Classifier) -> None:

@@ -1,7 +1,6 @@
 """What time it is in the song: the audio device's count of samples, or a clock that tests move by hand."""
 
 import asyncio
-import importlib
 import time
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -9,7 +8,8 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import MissingExtra, OutputError
+from engine.audio.sound_card import sound_library
+from engine.errors import DeviceError
 
 
 class Clock(Protocol):
@@ -64,21 +64,6 @@ class VirtualClock:
         return None
 
 
-def sound_library() -> Any:
-    """The sounddevice module, on PortAudio.
-
-    Raises:
-        MissingExtra: sounddevice is not installed.
-        OutputError: PortAudio is missing.
-    """
-    try:
-        return importlib.import_module("sounddevice")
-    except ImportError:
-        raise MissingExtra("playing sound", "live") from None
-    except OSError:
-        raise OutputError("PortAudio is not installed: install Debian's libportaudio2") from None
-
-
 class AudioClock:
     """Plays a song by PortAudio; its time is what the device has played, so that the picture follows the sound.
 
@@ -114,16 +99,16 @@ class AudioClock:
 
         Raises:
             MissingExtra: sounddevice is not installed.
-            OutputError: PortAudio or a sound output is missing.
+            DeviceError: PortAudio or a sound output is missing.
         """
-        sounddevice = sound_library()
+        sounddevice = sound_library("playing sound")
         try:
             self._stream = sounddevice.OutputStream(
                 samplerate=self._rate, channels=self._sound.shape[1], dtype="float32", callback=self._hand_over
             )
             self._stream.start()
         except sounddevice.PortAudioError as error:
-            raise OutputError(f"no sound output ({error}): connect one, or use `aimv export`") from None
+            raise DeviceError(f"no sound output ({error}): connect one, or use `aimv export`") from None
         return self
 
     async def __aexit__(

@@ -22,6 +22,7 @@ FADE_S = 0.3  # crossfade into a shot
 _HARD = 0.55  # a shot that begins on an onset or beat at least this strong is cut to, not faded
 _SLOW = 1.5  # clips with fewer frames than one per this many pictures get pictures in between
 _SHARP = 0.02  # share of the next frame that is not worth mixing in
+_LIGHT_GAPS_S = (math.inf, 1.0, 1.0, 0.5)  # between two lights, by the flashes allowed in a second; a cut may be one
 _OPEN = 3  # clip files kept open: the present one, the one before, one to come
 
 
@@ -58,6 +59,22 @@ class Compositor:
             raise ValueError(f"a clip cannot be shown from {start_s} to {end_s} s")
         others = [each for each in self._placed if each.start != start_s]
         self._placed = tuple(sorted([*others, Placed(start_s, end_s, clip_path)], key=lambda each: each.start))
+
+    def react(self, amount: float) -> None:
+        """From now on the music moves the picture by so much; see `Reactor`."""
+        if amount != self._reactor.amount:
+            self._reactor.amount = amount
+
+    def allow_flashes(self, most: int) -> None:
+        """From now on show at most `most` flashes in any second; with 0 onsets make no light at all."""
+        self._guard.allow(max(1, most))
+        self._reactor.space_lights(_LIGHT_GAPS_S[most])
+
+    def forget(self, before: float) -> None:
+        """Let go of clips that ended before `before` s, all but the last, for a show without an end."""
+        past = [each for each in self._placed if each.end < before]
+        if len(past) > 1:
+            self._placed = self._placed[len(past) - 1 :]
 
     def say(self, text: str, start_s: float, end_s: float) -> None:
         """Set a sung word in type from `start_s` to `end_s`, over whatever is shown."""

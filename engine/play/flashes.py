@@ -45,8 +45,10 @@ class FlashMeter:
     three flashes in the second that it ends.
     """
 
-    def __init__(self, fps: float) -> None:
+    def __init__(self, fps: float, most: int = MOST) -> None:
+        """`most` flashes are allowed in any second."""
         second = max(1, round(fps))
+        self._most = most
         self._general, self._red = _Swings(_STEP, second), _Swings(_RED_STEP, second)
 
     def add(self, frame: Frame) -> bool:
@@ -64,7 +66,7 @@ class FlashMeter:
         redness = np.maximum(0.0, small[..., 0] - small[..., 1] - small[..., 2])
         saturated = small[..., 0] >= _RED * np.maximum(small.sum(axis=2), 1e-6)
         red = self._red.look(redness, saturated | (self._red.last(redness) > redness))
-        fault = max((general.changes > 2 * MOST).mean(), (red.changes > 2 * MOST).mean()) >= AREA
+        fault = max((general.changes > 2 * self._most).mean(), (red.changes > 2 * self._most).mean()) >= AREA
         return Look(general, red, bool(fault))
 
     def take(self, look: Look) -> None:
@@ -81,15 +83,21 @@ class FlashGuard:
 
     def __init__(self, fps: float) -> None:
         self._fps = fps
+        self._most = MOST
         self.held_back = 0  # pictures that were mixed
         self._meter = FlashMeter(fps)
         self._shown: Frame | None = None
         self._time = -np.inf
 
+    def allow(self, most: int) -> None:
+        """From now on at most `most` flashes in any second, 1 or more."""
+        if most != self._most:
+            self._most, self._meter = most, FlashMeter(self._fps, most)
+
     def limit(self, frame: Frame, time: float) -> Frame:
         """The picture that may be shown at `time` s; a jump in time begins anew."""
         if not 0.0 <= time - self._time <= 2.0 / self._fps:
-            self._meter, self._shown = FlashMeter(self._fps), None
+            self._meter, self._shown = FlashMeter(self._fps, self._most), None
         self._time = time
         look = self._meter.look(frame)
         if look.fault and self._shown is not None:

@@ -43,6 +43,7 @@ class Pulses:
     """
 
     def __init__(self, reactions: Reactions, fps: float) -> None:
+        self.gap = GAP_S  # s between two lights; infinite for none
         self._reactions = reactions
         self._fps = fps
         self._scanned = 0  # pictures already looked at
@@ -75,7 +76,7 @@ class Pulses:
         if peak > self._before * math.sqrt(decay) + _RISE:
             strength = min(1.0, 1.15 * peak)  # the peak has decayed a little by the end of its picture
             light = strength
-            if begins - self._last_flash >= GAP_S - 1e-6:
+            if begins - self._last_flash >= self.gap - 1e-6 and math.isfinite(self.gap):
                 self._last_flash = begins
             else:
                 light = min(strength, FAINT)

@@ -26,17 +26,31 @@ class Reactor:
 
     def __init__(self, width: int, height: int, fps: float, reactions: Reactions, amount: float = 1.0) -> None:
         """`amount` scales every movement: 0 leaves pictures as they are, 1 is the default, 2 is a lot."""
-        self._width, self._height, self._fps, self._amount = width, height, fps, amount
+        self._width, self._height, self._fps = width, height, fps
         self._reactions = reactions
         self._pulses = Pulses(reactions, fps)
-        y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-        radius2 = ((x / width - 0.5) ** 2 + (y / height - 0.5) ** 2) * 2.0  # 0 in the centre, 1 in the corners
-        shade = 255.0 * (1.0 - min(1.0, 0.28 * amount) * radius2**1.3)
-        self._vignette = np.repeat(shade.astype(np.uint8)[..., None], 3, axis=2)
+        self.amount = amount
         random = np.random.default_rng(1)
         size = (_GRAINS, height + _SHIFT, width + _SHIFT, 1)
         grain = np.clip(random.normal(128.0, 34.0, size), 0, 255).astype(np.uint8)
         self._grain = np.repeat(grain, 3, axis=3)
+
+    @property
+    def amount(self) -> float:
+        """How far the music moves the picture."""
+        return self._amount
+
+    @amount.setter
+    def amount(self, amount: float) -> None:
+        self._amount = amount
+        y, x = np.mgrid[0 : self._height, 0 : self._width].astype(np.float32)
+        radius2 = ((x / self._width - 0.5) ** 2 + (y / self._height - 0.5) ** 2) * 2.0  # 0 in the centre, 1 in corners
+        shade = 255.0 * (1.0 - min(1.0, 0.28 * amount) * radius2**1.3)
+        self._vignette = np.repeat(shade.astype(np.uint8)[..., None], 3, axis=2)
+
+    def space_lights(self, gap: float) -> None:
+        """Let onsets become light at most every `gap` s; infinite for never."""
+        self._pulses.gap = gap
 
     def move(self, frame: Frame, time: float) -> Frame:
         """`frame` as it is seen at `time` seconds of the song; same shape, a new array."""

@@ -1,4 +1,4 @@
-"""An OpenCV window that shows the pictures and takes keys: q or Esc ends, f fills the screen, space pauses."""
+"""An OpenCV window that shows the pictures and takes keys: q or Esc ends, f fills the screen, h shows the readout."""
 
 import os
 import sys
@@ -9,14 +9,24 @@ from typing import Self
 import cv2
 
 from engine.errors import OutputError
+from engine.play.hud import Hud, Readout
 from engine.play.sinks import Frame
+
+_KEYS_A_PICTURE = 8
 
 
 class WindowSink:
     """Shows pictures; `quit` is true once the person has closed the window or pressed q or Esc."""
 
-    def __init__(self, title: str, width: int, height: int, on_space: Callable[[], None] = lambda: None) -> None:
-        """`on_space` is called when space is pressed.
+    def __init__(
+        self,
+        title: str,
+        width: int,
+        height: int,
+        on_key: Callable[[str], None] = lambda key: None,
+        readout: Callable[[], Readout] | None = None,
+    ) -> None:
+        """`on_key` is called with each key that the window has no use for itself, `readout` gives what h shows.
 
         Raises:
             OutputError: there is no screen.
@@ -24,10 +34,12 @@ class WindowSink:
         if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
             raise OutputError("there is no screen to show a window on: use `aimv export` to write a video file")
         self.quit = False
-        self._title, self._on_space, self._full = title, on_space, False
+        self.readout_shown = False
+        self._title, self._on_key, self._full = title, on_key, False
+        self._readout, self._hud = readout, Hud(width, height)
         os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")  # Qt's own misses its fonts; none are drawn
         try:
-            cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+            cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
             cv2.resizeWindow(title, width, height)
         except cv2.error as error:
             raise OutputError(f"a window cannot be opened ({error.err}): use `aimv export`") from None
@@ -36,18 +48,29 @@ class WindowSink:
         """Show `frame` and look at the keys pressed since the last one."""
         if self.quit:
             return
+        if self.readout_shown and self._readout:
+            frame = self._hud.draw(frame, self._readout())
         cv2.imshow(self._title, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-        match cv2.pollKey() & 0xFF:
-            case 27 | 113:  # Esc, q
+        for _ in range(_KEYS_A_PICTURE):
+            code = cv2.pollKey()
+            if code < 0:
+                break
+            self._press(chr(code & 0xFF))
+        if cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1.0:
+            self.quit = True
+
+    def _press(self, key: str) -> None:
+        match key:
+            case "q" | "\x1b":
                 self.quit = True
-            case 102:  # f
+            case "f":
                 self._full = not self._full
                 flag = cv2.WINDOW_FULLSCREEN if self._full else cv2.WINDOW_NORMAL
                 cv2.setWindowProperty(self._title, cv2.WND_PROP_FULLSCREEN, flag)
-            case 32:
-                self._on_space()
-        if cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1.0:
-            self.quit = True
+            case "h":
+                self.readout_shown = not self.readout_shown
+            case _:
+                self._on_key(key)
 
     def close(self) -> None:
         """Close the window."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.errors import MissingExtra, OutputError
+from engine.errors import DeviceError, MissingExtra
 from engine.play.clock import AudioClock, VirtualClock
 
 RATE = 1000
@@ -121,7 +121,7 @@ async def test_underruns_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("problem", "kind", "said"),
-    [(ImportError(), MissingExtra, "live"), (OSError("PortAudio library not found"), OutputError, "libportaudio2")],
+    [(ImportError(), MissingExtra, "live"), (OSError("PortAudio library not found"), DeviceError, "libportaudio2")],
 )
 async def test_a_missing_part_is_named(
     monkeypatch: pytest.MonkeyPatch, problem: Exception, kind: type[Exception], said: str

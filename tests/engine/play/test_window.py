@@ -21,29 +21,41 @@ def test_without_a_screen_one_line_names_the_way_out(monkeypatch: pytest.MonkeyP
 
 SHOW = """
 import time, subprocess
+import cv2
 import numpy as np
+from engine.play.hud import Readout
 from engine.play.window_sink import WindowSink
-with WindowSink("AIMV", 160, 120) as window:
-    for k in range(200):
-        window.write(np.full((120, 160, 3), k, np.uint8))
-        if k == 20:
-            subprocess.run(["xdotool", "search", "--name", "AIMV", "windowfocus", "key", "q"], check=True)
+pressed, noted = [], []
+manager = subprocess.Popen(["openbox"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+time.sleep(1)
+def key(name):
+    subprocess.run(["xdotool", "search", "--name", "AIMV", "windowfocus", "key", name], check=True)
+plan = {20: "f", 60: "h", 80: "b", 100: "space", 120: "q"}
+with WindowSink("AIMV", 160, 120, pressed.append, lambda: Readout(title="hello")) as window:
+    for k in range(300):
+        window.write(np.full((120, 160, 3), k % 200, np.uint8))
+        if k in plan:
+            noted.append((cv2.getWindowImageRect("AIMV")[2:], window.readout_shown))
+            key(plan[k])
         if window.quit:
             break
         time.sleep(0.01)
-    print("quit" if window.quit else "still open")
+    print(noted[0][0], noted[1][0], noted[1][1], noted[2][1], pressed, "quit" if window.quit else "still open")
+manager.terminate()
 """
 
 
-@pytest.mark.skipif(not (shutil.which("xvfb-run") and shutil.which("xdotool")), reason="needs Xvfb and xdotool")
-def test_q_closes_it() -> None:
+@pytest.mark.skipif(
+    not all(map(shutil.which, ("xvfb-run", "xdotool", "openbox"))), reason="needs Xvfb, xdotool and openbox"
+)
+def test_keys_fill_the_screen_show_the_readout_go_to_the_show_and_close_the_window() -> None:
     environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
     said = subprocess.run(
-        ["xvfb-run", "-a", sys.executable, "-c", SHOW],
+        ["xvfb-run", "-a", "-s", "-screen 0 640x480x24", sys.executable, "-c", SHOW],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
         env=environment,
     )
-    assert said.stdout.strip() == "quit", said.stderr
+    assert said.stdout.strip() == "(160, 120) (640, 480) False True ['b', ' '] quit", said.stderr

@@ -1,0 +1,48 @@
+"""The capture clock as arithmetic: it follows a device that runs off, whatever the jitter of its callbacks."""
+
+import numpy as np
+import pytest
+
+from engine.audio.capture_clock import CaptureClock
+
+RATE, BLOCK = 48_000, 480
+
+
+def run(clock: CaptureClock, seconds: float, ppm: float, jitter: float = 0.0, begins: float = 100.0) -> float:
+    """Mark blocks of a device that runs `ppm` off; give the machine's time at the end."""
+    random = np.random.default_rng(1)
+    true = RATE * (1 + ppm * 1e-6)
+    first = clock.samples
+    for number in range(1, round(seconds * RATE / BLOCK) + 1):
+        clock.mark(BLOCK, begins + number * BLOCK / true + abs(random.normal(0, jitter)))
+    return begins + (clock.samples - first) / true
+
+
+@pytest.mark.parametrize("ppm", [0.0, 100.0, -100.0])
+def test_it_follows_a_device_that_runs_off(ppm: float) -> None:
+    clock = CaptureClock(RATE)
+    now = run(clock, 120.0, ppm, jitter=0.002)
+    assert clock.time(now) == pytest.approx(clock.samples / RATE, abs=0.004)
+    assert clock.ppm == pytest.approx(ppm, abs=60.0)
+
+
+def test_late_callbacks_hardly_move_it() -> None:
+    clock = CaptureClock(RATE)
+    now = run(clock, 30.0, 0.0)
+    clock.mark(BLOCK, now + BLOCK / RATE + 0.2)  # the thread was held up
+    assert clock.when(clock.samples) == pytest.approx(now + BLOCK / RATE, abs=0.001)
+
+
+def test_it_goes_on_between_blocks_but_not_for_long_and_never_back() -> None:
+    clock = CaptureClock(RATE)
+    now = run(clock, 10.0, 0.0)
+    assert clock.time(now + 0.005) == pytest.approx(10.005, abs=1e-4)
+    assert clock.time(now + 60.0) == pytest.approx(10.25, abs=1e-3)
+    assert clock.time(now) == pytest.approx(10.25, abs=1e-3)
+
+
+def test_a_jump_of_the_device_begins_anew() -> None:
+    clock = CaptureClock(RATE)
+    now = run(clock, 10.0, 0.0)
+    end = run(clock, 5.0, 0.0, begins=now + 30.0)
+    assert clock.time(end) == pytest.approx(15.0, abs=0.001)

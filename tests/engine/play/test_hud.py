@@ -1,0 +1,46 @@
+"""The readout over the picture: it is there, it moves, and it leaves the picture itself alone."""
+
+import numpy as np
+
+from engine.play.hud import Hud, Readout
+
+FRAME = np.full((180, 320, 3), 90, np.uint8)
+FULL = Readout(
+    title="live",
+    warning="the input is silent",
+    sentence="Kick hits and Bass plays in the background. " * 4,
+    words="heart",
+    bars=(("kick", 0.9), ("bass", 0.4)),
+    colour="crimson",
+    rgb=(220, 20, 60),
+    level_db=-12.0,
+    phase=0.5,
+    beat=1.0,
+    tempo="120 bpm",
+    rows=(("pictures", "30"), ("worker", "ready")),
+)
+
+
+def test_it_is_written_over_the_left_and_the_picture_is_not_changed() -> None:
+    kept = FRAME.copy()
+    shown = Hud(320, 180).draw(FRAME, FULL)
+    assert np.array_equal(FRAME, kept)
+    assert shown.shape == FRAME.shape
+    assert (shown[:, :160].max(axis=2) > 180).sum() > 300, "letters"
+    assert np.array_equal(shown[:, 300:], FRAME[:, 300:])
+
+
+def test_the_colour_heard_is_shown() -> None:
+    shown = Hud(320, 180).draw(FRAME, FULL)
+    assert (np.abs(shown.astype(int) - (220, 20, 60)).sum(axis=2) < 6).sum() > 20
+
+
+def test_beat_and_level_move_with_every_picture() -> None:
+    hud = Hud(320, 180)
+    pictures = [hud.draw(FRAME, Readout(beat=beat, level_db=level)) for beat, level in ((1.0, -6.0), (0.1, -50.0))]
+    assert (pictures[0] != pictures[1]).any()
+
+
+def test_an_empty_readout_and_a_tiny_picture_are_no_trouble() -> None:
+    assert Hud(16, 16).draw(np.zeros((16, 16, 3), np.uint8), FULL).shape == (16, 16, 3)
+    assert Hud(320, 180).draw(FRAME, Readout()).shape == FRAME.shape
