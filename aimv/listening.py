@@ -16,7 +16,7 @@ from engine.audio.song import Song, load_song
 from engine.listen.hearing import Heard, SongHearing, VocalBetween, hear_causally, song_envelopes
 from engine.listen.instruments import Classifier, Confusion, OnnxClassifier
 from engine.listen.whisper_models import load as load_whisper
-from engine.listen.words import StreamingWhisper, Word, transcribe_file
+from engine.listen.words import Passage, StreamingWhisper, transcribe_file
 
 WHISPER = "base"  # the default: multilingual, installs with AIMV
 
@@ -96,7 +96,7 @@ class Ears:
         transcriber = StreamingWhisper(self._whisper, language=self._language)
         return hear_causally(song, self.classifier, transcriber, hop_s)
 
-    def _words(self, audio: NDArray[np.float32], voice: VocalBetween) -> Iterator[Word]:
+    def _words(self, audio: NDArray[np.float32], voice: VocalBetween) -> Iterator[Passage]:
         return transcribe_file(audio, self._whisper, self._language, voice)
 
 

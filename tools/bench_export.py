@@ -18,6 +18,7 @@ from pathlib import Path
 import av
 
 from engine.audio.song import load_song
+from engine.play.file_sink import VIDEO_OPTIONS
 
 ROOT = Path(__file__).parent.parent
 
@@ -40,7 +41,7 @@ def encode_alone(video: Path, out: Path) -> float:
     spent = 0.0
     with av.open(str(video)) as source, av.open(str(out), "w", format="mp4") as target:
         shown = source.streams.video[0]
-        stream = target.add_stream("libx264", rate=shown.average_rate, options={"crf": "18", "preset": "veryfast"})
+        stream = target.add_stream("libx264", rate=shown.average_rate, options=VIDEO_OPTIONS)
         stream.width, stream.height, stream.pix_fmt = shown.width, shown.height, "yuv420p"
         for number, frame in enumerate(source.decode(shown)):
             frame.pts, frame.time_base = number, 1 / stream.codec_context.framerate

@@ -58,7 +58,9 @@ def streaming(model: faster_whisper.WhisperModel, case: Case, voice: Voice) -> l
 
 SYSTEMS: dict[str, Callable[[faster_whisper.WhisperModel, Case, Voice], list[Word]]] = {
     "streaming": streaming,
-    "file": lambda model, case, voice: list(transcribe_file(case.audio, model, case.language, voice.between)),
+    "file": lambda model, case, voice: [
+        word for passage in transcribe_file(case.audio, model, case.language, voice.between) for word in passage.words
+    ],
     "faster-whisper": lambda model, case, voice: offline(model, case),
     "local-agreement": lambda model, case, voice: local_agreement(model, case),
 }

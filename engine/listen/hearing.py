@@ -1,6 +1,7 @@
 """The slow clock's view of sound: per window, what a listener would say is playing; from a file or causally."""
 
 import bisect
+import math
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -16,7 +17,7 @@ from engine.audio.pitch import dominant_frequency
 from engine.audio.song import Song
 from engine.audio.windows import RollingWindows, Window
 from engine.listen.instruments import Classifier
-from engine.listen.words_seam import Transcriber, Word
+from engine.listen.words_seam import Passage, Transcriber, Word
 
 ANALYSIS_RATE = 22_050  # Hz, of the envelopes and beats
 SPEECH_RATE = 16_000  # Hz, of transcription
@@ -24,7 +25,7 @@ SPEECH_RATE = 16_000  # Hz, of transcription
 # (start s, end s) -> the highest probability of a voice in that stretch
 VocalBetween = Callable[[float, float], float]
 # 16 kHz mono and the voice's probability -> words in order of their start
-FileWords = Callable[[NDArray[np.float32], VocalBetween], Iterator[Word]]
+FileWords = Callable[[NDArray[np.float32], VocalBetween], Iterator[Passage]]
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -74,7 +75,7 @@ class SongHearing:
 
         coming = self._words(self._song.mono(SPEECH_RATE), voice_between)
         known: list[Word] = []
-        exhausted = False
+        complete_until = 0.0  # s; every word that starts before it is known
         given = 0
         while True:
             if given >= len(ready):
@@ -84,12 +85,10 @@ class SongHearing:
                 ready.append(heard)
             heard = ready[given]
             given += 1
-            while not exhausted and (not known or known[-1].start < heard.end):
-                word = next(coming, None)
-                if word is None:
-                    exhausted = True
-                else:
-                    known.append(word)
+            while complete_until < heard.end:
+                passage = next(coming, Passage((), math.inf))
+                known += passage.words
+                complete_until = passage.until
             yield _with_words(heard, known, self._beats)
 
     def _windows(self) -> Iterator[Heard]:

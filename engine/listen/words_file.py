@@ -12,7 +12,7 @@ from engine.listen.words_gate import VocalGate
 from engine.listen.words_guards import without_inventions
 from engine.listen.words_language import LanguageVote
 from engine.listen.words_reconcile import reconcile
-from engine.listen.words_seam import SAMPLE_RATE, Word
+from engine.listen.words_seam import SAMPLE_RATE, Passage, Word
 
 BEAM_SIZE = 5
 _GATE_STEP_S = 0.5
@@ -23,7 +23,9 @@ _SHORTEST_WORD_S = 0.02
 _SHORTEST_S, _LONGEST_S = 9.0, 14.0  # of a passage that is read twice
 _REST_S = 0.25
 _AROUND_S = 0.4
+_MOST_TOKENS = 112  # of 30 s: more than is sung; a longer reading goes on from its last whole phrase, a loop ends
 _LANGUAGE_LOOKS = 3
+_SURE_OF_LANGUAGE = 0.9  # then one look is enough
 
 # (start s, end s) -> probability of a voice in that stretch
 VocalBetween = Callable[[float, float], float]
@@ -34,26 +36,35 @@ def transcribe_file(
     model: faster_whisper.WhisperModel,
     language: str | None = None,
     vocal: VocalBetween | None = None,
-) -> Iterator[Word]:
-    """The words of a song whose future is known, in order, as soon as each segment of it is read.
+) -> Iterator[Passage]:
+    """The words of a song whose future is known, in order, as soon as each passage of it is read.
 
     `audio` is mono at 16 kHz; `language` an ISO 639-1 code, None to detect it in each stretch that is sung; `vocal`
     answers how likely a voice is between two times, None for a song that is sung throughout.
     """
     vote = LanguageVote(language if model.model.is_multilingual else "en")
-    last_s = 0.0
     for start_s, end_s in sung_stretches(vocal, len(audio) / SAMPLE_RATE):
+        yield Passage((), start_s)
+        if end_s <= start_s:
+            continue
         stretch = audio[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
         if vote.is_due():
             _detect(model, stretch, vote)
-        first = _read(model, stretch, start_s, vote.language or "en", again=True)
-        for word in _read_twice(first, Decoder(model, vote.language), audio):
-            last_s = max(last_s, word.start)
-            yield msgspec.structs.replace(word, start=last_s, end=max(word.end, last_s))
+        decoder = Decoder(model, vote.language)
+        last_s = start_s
+        for words in _read_twice(_read(model, decoder, stretch, start_s), decoder, audio):
+            placed = []
+            for word in words:
+                last_s = max(last_s, word.start)
+                placed.append(msgspec.structs.replace(word, start=last_s, end=max(word.end, last_s)))
+            yield Passage(tuple(placed), last_s)
 
 
 def sung_stretches(vocal: VocalBetween | None, duration_s: float) -> Iterator[tuple[float, float]]:
-    """(start, end) in seconds of each stretch in which somebody sings, short rests and a margin included."""
+    """(start, end) in seconds of each stretch in which somebody sings, short rests and a margin included.
+
+    An empty stretch tells that nobody sings up to there.
+    """
     if vocal is None:
         yield 0.0, duration_s
         return
@@ -66,14 +77,17 @@ def sung_stretches(vocal: VocalBetween | None, duration_s: float) -> Iterator[tu
         elif stretch is not None and at - stretch[1] >= _BREAK_S:
             yield stretch
             stretch = None
+        elif stretch is None and at > _MARGIN_S:
+            yield at - _MARGIN_S, at - _MARGIN_S
     if stretch is not None:
         yield stretch
 
 
 def _read(
-    model: faster_whisper.WhisperModel, audio: NDArray[np.float32], start_s: float, language: str, again: bool
+    model: faster_whisper.WhisperModel, decoder: Decoder, audio: NDArray[np.float32], start_s: float
 ) -> Iterator[Word]:
     """The words of one stretch; where the guards cut a loop, the audio that it hid is read once more."""
+    language = decoder.language or "en"
     segments, _ = model.transcribe(
         audio,
         language=language,
@@ -81,25 +95,26 @@ def _read(
         temperature=0.0,
         condition_on_previous_text=False,
         word_timestamps=True,
+        max_new_tokens=_MOST_TOKENS,
     )
     for segment in segments:
         pieces = [(w.word, start_s + w.start, start_s + w.end, w.probability) for w in segment.words]
         read = whole_words(pieces, language)
         words = _placed(without_inventions(read))
         yield from words
-        if again and len(read) - len(words) >= _LOOP_WORDS:
+        if len(read) - len(words) >= _LOOP_WORDS:
             resume_s = words[-1].end if words else start_s + segment.start
             end_s = max(start_s + segment.end, read[-1].end)
             hidden = audio[round((resume_s - start_s) * SAMPLE_RATE) : round((end_s - start_s) * SAMPLE_RATE)]
-            yield from _read(model, hidden, resume_s, language, again=False)
+            yield from _placed(without_inventions(decoder.look(hidden, resume_s)))
 
 
-def _read_twice(first: Iterator[Word], decoder: Decoder, audio: NDArray[np.float32]) -> Iterator[Word]:
+def _read_twice(first: Iterator[Word], decoder: Decoder, audio: NDArray[np.float32]) -> Iterator[list[Word]]:
     """Read every ten seconds or so once more by themselves: other context, other mistakes."""
     for passage in _passages(first):
         start_s = max(0.0, passage[0].start - _AROUND_S)
         heard = audio[round(start_s * SAMPLE_RATE) : round((passage[-1].end + _AROUND_S) * SAMPLE_RATE)]
-        yield from reconcile(passage, _placed(without_inventions(decoder.look(heard, start_s))))
+        yield reconcile(passage, _placed(without_inventions(decoder.look(heard, start_s))))
 
 
 def _passages(words: Iterator[Word]) -> Iterator[list[Word]]:
@@ -124,5 +139,7 @@ def _placed(words: Sequence[Word]) -> list[Word]:
 def _detect(model: faster_whisper.WhisperModel, audio: NDArray[np.float32], vote: LanguageVote) -> None:
     length = model.feature_extractor.n_samples
     for start in range(0, min(len(audio), _LANGUAGE_LOOKS * length), length):
-        _, _, heard = model.detect_language(audio[start : start + length])
+        _, sure, heard = model.detect_language(audio[start : start + length])
         vote.hear(dict(heard))
+        if sure > _SURE_OF_LANGUAGE:
+            return

@@ -23,6 +23,13 @@ class Word(msgspec.Struct, frozen=True):
     committed: float | None = None
 
 
+class Passage(msgspec.Struct, frozen=True):
+    """The next words of a song whose future is known, in order; no later one starts before `until` (s)."""
+
+    words: tuple[Word, ...]
+    until: float
+
+
 class Transcriber(Protocol):
     """Hears words while the audio comes; a word once given never changes."""
 
