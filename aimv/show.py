@@ -27,13 +27,16 @@ from engine.play.clock import AudioClock
 from engine.play.compositor import Compositor
 from engine.play.file_sink import FileSink
 from engine.play.window_sink import WindowSink
-from engine.render.generators.choose import Choice, board, choose
+from engine.render.crew import Crew
+from engine.render.generators.choose import Choice, board, choose, is_at_hand
+from engine.render.generators.cogvideox_presets import preset
 from engine.render.renderer import Renderer, WorkerEvent
 from engine.render.store import ClipStore
 
 _T = TypeVar("_T")
 
 STORE_BYTES = 4 * 2**30  # clips kept for reuse
+HERE = Crew()  # one process on this host
 HOP_S = 0.5  # from window to window; shots are seconds long
 LARGEST = 7680
 
@@ -43,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     generator: str = "auto"  # auto | shader | cogvideox
     model: str = ""  # hub id or folder, for cogvideox
+    preset: str = ""  # how much work cogvideox spends; "" for its default, or, when playing, for what speed allows
     style: str = ""  # added to every sentence
     width: int = 1280  # pixels, even
     height: int = 720
@@ -59,6 +63,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                     f"a size of {self.width}x{self.height} is not possible: width and height must be even numbers "
                     f"from 16 to {LARGEST}, for example 1280x720"
                 )
+        if self.preset:
+            preset(self.preset)
         if not 1 <= self.fps <= 120:
             raise UsageError(f"{self.fps:g} frames a second is not possible: choose from 1 to 120")
 
@@ -127,6 +133,7 @@ def cue_of(shot: Shot, style: str, choice: Choice, settings: Settings) -> Cue:
         height=settings.height,
         fps=settings.fps,
         seconds=round(shot.end - shot.start, 3),
+        preset=settings.preset if choice.generator == "cogvideox" else "",
     )
     return Cue(shot.start, shot.end, job)
 
@@ -139,6 +146,7 @@ def export(
     start: float = 0.0,
     duration: float | None = None,
     resume: bool = False,
+    crew: Crew = HERE,
     progress: Progress | None = None,
     on_choice: Callable[[Choice], None] = lambda choice: None,
     on_worker: Callable[[WorkerEvent], None] = lambda event: None,
@@ -156,7 +164,8 @@ def export(
     check_writable(out)
     if out.exists() and path.exists() and out.samefile(path):
         raise UsageError(f"{out} is the song itself: choose another name with -o")
-    choice = choose(settings.generator, settings.model)
+    choice = choose(settings.generator, settings.model, elsewhere=bool(crew.remotes))
+    crew = _able(crew, choice)
     on_choice(choice)
     progress = progress or Progress()
     source = Source(path, settings, progress)
@@ -184,10 +193,10 @@ def export(
             FileSink(out, settings.width, settings.height, settings.fps, sound=sound, rate=source.song.rate) as sink,
             contextlib.closing(compositor),
         ):
-            async with _rendering(store, choice, progress, on_worker) as rendering:
+            async with _rendering(store, choice, crew, progress, on_worker) as rendering:
                 await write(in_thread(cues), rendering, compositor, sink, start, end, progress)
 
-    with _clip_store() as store:
+    with clip_store() as store:
         _run(run(store))
     kept.forget()
     return out
@@ -197,6 +206,7 @@ def play(
     path: str | Path,
     settings: Settings | None = None,
     *,
+    crew: Crew = HERE,
     progress: Progress | None = None,
     on_choice: Callable[[Choice], None] = lambda choice: None,
     on_worker: Callable[[WorkerEvent], None] = lambda event: None,
@@ -209,7 +219,8 @@ def play(
     settings = settings or Settings()
     settings.check()
     sound_library("playing sound")
-    choice = choose(settings.generator, settings.model)
+    choice = choose(settings.generator, settings.model, elsewhere=bool(crew.remotes))
+    crew = _able(crew, choice)
     on_choice(choice)
     progress = progress or Progress()
     source = Source(Path(path), settings, progress)
@@ -223,7 +234,7 @@ def play(
     async def run(store: ClipStore) -> Performance:
         compositor = Compositor(settings.width, settings.height, settings.fps, source.envelopes)
         cues = (cue_of(shot, source.head.style, choice, settings) for shot in source.shots())
-        renderer = Renderer(store, choice.generator, choice.model, on_worker=on_worker)
+        renderer = Renderer(store, choice.generator, choice.model, crew.local, crew.remotes, on_worker=on_worker)
         with (
             WindowSink(f"AIMV: {Path(path).name}", settings.width, settings.height, pressed) as window,
             contextlib.closing(compositor),
@@ -236,11 +247,12 @@ def play(
                     clock,
                     window,
                     lambda: window.quit,
-                    board(choice.generator),
+                    board(choice.generator, settings.preset),
                     progress,
+                    workers=crew.size,
                 )
 
-    with _clip_store() as store:
+    with clip_store() as store:
         return _run(run(store))
 
 
@@ -279,19 +291,29 @@ class _KeptScore:
         self._path.unlink(missing_ok=True)
 
 
-def _clip_store() -> ClipStore:
+def _able(crew: Crew, choice: Choice) -> Crew:
+    """The crew without processes here, where other hosts have the model and this one has not."""
+    if crew.remotes and choice.generator == "cogvideox" and not is_at_hand(choice.model):
+        return msgspec.structs.replace(crew, local=0)
+    return crew
+
+
+def clip_store() -> ClipStore:
+    """The clips that all runs of this user share."""
     return ClipStore(cache_folder("clips"), STORE_BYTES)
 
 
 @contextlib.asynccontextmanager
 async def _rendering(
-    store: ClipStore, choice: Choice, progress: Progress, on_worker: Callable[[WorkerEvent], None]
+    store: ClipStore, choice: Choice, crew: Crew, progress: Progress, on_worker: Callable[[WorkerEvent], None]
 ) -> AsyncIterator[Rendering]:
     made: list[Rendering] = []
     renderer = Renderer(
         store,
         choice.generator,
         choice.model,
+        crew.local,
+        crew.remotes,
         on_progress=lambda job, share: made[0].share(share),
         on_worker=on_worker,
     )

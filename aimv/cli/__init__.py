@@ -10,6 +10,7 @@ from rich.console import Console
 
 from aimv.cli.hear import listen, sentence
 from aimv.cli.models import models
+from aimv.cli.render import keys, render
 from aimv.cli.video import export, play, score
 from engine.errors import AimvError
 
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (listen, sentence, score, export, play, models):
+for command in (listen, sentence, score, export, play, render, keys, models):
     app.command()(command)
 
 

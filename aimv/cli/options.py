@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
+import platformdirs
 import typer
 
 from engine.errors import UsageError
@@ -14,6 +15,11 @@ Language = Annotated[
 ]
 Whisper = Annotated[
     str, typer.Option(help="Whisper model: a name that `aimv models` lists, a hub id or a folder.", metavar="MODEL")
+]
+
+KEYS = Path(platformdirs.user_config_dir("aimv")) / "keys"
+KeysFolder = Annotated[
+    Path, typer.Option(help="The folder of keys that `aimv keys` makes.", metavar="FOLDER", show_default=False)
 ]
 
 

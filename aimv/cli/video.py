@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from aimv import show
-from aimv.cli.options import Language, Seed, SongFile, Whisper, size_of, spoken_language
+from aimv.cli.options import KEYS, KeysFolder, Language, Seed, SongFile, Whisper, size_of, spoken_language
 from aimv.cli.progress import VideoBars, console
 from aimv.listening import WHISPER
 from aimv.scorefile import SUFFIX, is_score
@@ -15,7 +15,9 @@ from aimv.show import Settings
 from engine.errors import UsageError
 from engine.files import check_writable
 from engine.pipeline import Performance
+from engine.render.crew import crew
 from engine.render.generators.choose import Choice
+from engine.render.generators.cogvideox_presets import PRESETS
 from engine.render.renderer import WorkerEvent
 
 SongOrScore = Annotated[
@@ -25,6 +27,14 @@ Style = Annotated[str, typer.Option(help='Words added to every sentence, such as
 Generator = Annotated[str, typer.Option(help="What makes the pictures: auto, shader or cogvideox.")]
 Model = Annotated[
     str, typer.Option(help="For cogvideox: a hub id or a folder of a CogVideoX pipeline.", metavar="ID_OR_FOLDER")
+]
+Preset = Annotated[str, typer.Option(help=f"For cogvideox: {', '.join(PRESETS)}.", metavar="NAME")]
+Workers = Annotated[int, typer.Option(help="Render processes on this host.", metavar="N")]
+Elsewhere = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--worker", help="A render process on another host (`aimv render`); may be repeated.", metavar="tcp://HOST:PORT"
+    ),
 ]
 Size = Annotated[str, typer.Option(help="Width and height in pixels.", metavar="WxH")]
 Fps = Annotated[float, typer.Option(help="Frames a second, 1 to 120.", metavar="N")]
@@ -63,6 +73,10 @@ def export(
     out: Annotated[Path | None, typer.Option("-o", help="The video; without it, FILE's name with .mp4.")] = None,
     generator: Generator = "auto",
     model: Model = "",
+    preset: Preset = "",
+    workers: Workers = 1,
+    worker: Elsewhere = None,
+    keys: KeysFolder = KEYS,
     style: Style = "",
     size: Size = "1280x720",
     fps: Fps = 24.0,
@@ -83,7 +97,7 @@ def export(
         aimv export song.wav --style "ink on paper" --size 640x360 --start 30 --duration 15
         aimv export song.score.jsonl --generator cogvideox --model zai-org/CogVideoX-2b
     """
-    settings = _settings(generator, model, style, size, fps, language, whisper, seed)
+    settings = _settings(generator, model, preset, style, size, fps, language, whisper, seed)
     if is_score(file) and style:
         raise UsageError('a score has a style of its own: edit "style" in its first line')
     out = out or Path(file.name.removesuffix(SUFFIX) if is_score(file) else file.stem).with_suffix(".mp4")
@@ -97,6 +111,7 @@ def export(
             start=start,
             duration=duration,
             resume=resume,
+            crew=crew(workers, tuple(worker or ()), keys),
             progress=bars,
             on_choice=_say_choice,
             on_worker=_say_worker,
@@ -108,6 +123,10 @@ def play(
     file: SongOrScore,
     generator: Generator = "auto",
     model: Model = "",
+    preset: Preset = "",
+    workers: Workers = 1,
+    worker: Elsewhere = None,
+    keys: KeysFolder = KEYS,
     style: Style = "",
     size: Size = "1280x720",
     fps: Fps = 30.0,
@@ -124,9 +143,16 @@ def play(
         aimv play song.wav
         aimv play song.mp3 --size 640x360 --style "stained glass"
     """
-    settings = _settings(generator, model, style, size, fps, language, whisper, seed)
+    settings = _settings(generator, model, preset, style, size, fps, language, whisper, seed)
     with VideoBars() as bars:
-        shown = show.play(file, settings, progress=bars, on_choice=_say_choice, on_worker=_say_worker)
+        shown = show.play(
+            file,
+            settings,
+            crew=crew(workers, tuple(worker or ()), keys),
+            progress=bars,
+            on_choice=_say_choice,
+            on_worker=_say_worker,
+        )
     _say_performance(shown)
 
 
@@ -140,12 +166,21 @@ def _say_performance(shown: Performance) -> None:
 
 
 def _settings(
-    generator: str, model: str, style: str, size: str, fps: float, language: str, whisper: str, seed: int
+    generator: str,
+    model: str,
+    preset: str,
+    style: str,
+    size: str,
+    fps: float,
+    language: str,
+    whisper: str,
+    seed: int,
 ) -> Settings:
     width, height = size_of(size)
     return Settings(
         generator=generator,
         model=model,
+        preset=preset,
         style=style,
         width=width,
         height=height,
@@ -161,5 +196,7 @@ def _say_choice(choice: Choice) -> None:
 
 
 def _say_worker(event: WorkerEvent) -> None:
+    if event.state == "refused":
+        console.print(f"a render process on another host is not used: {event.detail}")
     if event.state == "lost":
         console.print(f"the render process was lost ({event.detail}); another goes on with its shot")

@@ -1,7 +1,8 @@
 """Keys for rendering across hosts: CurveZMQ (RFC 26/ZMTP-CURVE), every side known to the other by its public key.
 
 A key pair is two files, as pyzmq writes them: `NAME.key` with the public key, to be given to the other side, and
-`NAME.key_secret`, readable by its owner alone.
+`NAME.key_secret`, readable by its owner alone. A folder of keys holds one's own pair, `own`, and in `others/` the
+public keys of the hosts that one renders for or has rendering for one.
 """
 
 import struct
@@ -14,6 +15,7 @@ from zmq.utils import z85
 from engine.errors import OutputError, UsageError
 
 _KEY_BYTES = 32
+OWN, OTHERS = "own", "others"
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -39,6 +41,46 @@ def make_keys(folder: Path, name: str) -> tuple[Path, Path]:
     except OSError as error:
         raise OutputError(f"cannot write keys to {folder}: {error.strerror or error}") from error
     return public, secret
+
+
+def own_keys(folder: Path) -> Keys:
+    """One's own pair in a folder of keys.
+
+    Raises:
+        UsageError: there is none.
+    """
+    path = folder / f"{OWN}.key_secret"
+    if not path.exists():
+        raise UsageError(f"there are no keys in {folder}: make them with `aimv keys`")
+    return read_keys(path)
+
+
+def allowed(folder: Path) -> Path:
+    """The folder of the public keys that may have this host render.
+
+    Raises:
+        UsageError: there are none.
+    """
+    others = folder / OTHERS
+    if not any(others.glob("*.key")):
+        raise UsageError(f"nobody may use this host yet: put the public keys of those who may into {others}")
+    return others
+
+
+def key_of_host(folder: Path, host: str) -> bytes:
+    """The public key of a host that renders for us: `others/HOST.key`, or the only one there.
+
+    Raises:
+        UsageError: there is none, or it cannot be told which.
+    """
+    others = folder / OTHERS
+    named = others / f"{host}.key"
+    if "/" not in host and named.exists():
+        return read_public(named)
+    found = list(others.glob("*.key"))
+    if len(found) != 1:
+        raise UsageError(f"there is no key for {host}: put the public key of that host (its own.key) there as {named}")
+    return read_public(found[0])
 
 
 def read_keys(path: Path) -> Keys:

@@ -51,6 +51,7 @@ MAX_DEATHS = 3  # workers that one job may cost
 FROZEN_SECONDS = 3.0  # silence after which a working process counts as frozen
 _LOADING_SECONDS = 120.0  # the same while its generator loads: imports may hold Python's lock for long
 _WATCH_SECONDS = 0.25
+_REACH_SECONDS = 20.0  # in which a worker on another host should answer, where there is none here
 _IDLE_BEATS = 3  # a worker that says so often that it is idle never got its job
 
 
@@ -88,6 +89,8 @@ class Renderer:
         self._serial = 0
         self._supervisors = 0
         self._failure: AimvError | None = None
+        self._reached = False  # whether any worker on another host was
+        self._refused: set[int] = set()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -214,7 +217,14 @@ class Renderer:
             index = self._count + sum(worker.process is None for worker in self._workers.values())
             worker = Worker(index, name, socket, hello.pid)
             self._workers[name] = worker
+            self._reached, self._failure = True, None
             self._enter(worker, "starting")
+        elif hello.pid not in self._refused:
+            self._refused.add(hello.pid)
+            what = f"it renders {hello.generator} {hello.model}, not {self._generator} {self._model}"
+            if hello.version != VERSION:
+                what = "it is another version of AIMV"
+            self._on_worker(WorkerEvent(self._count, "refused", hello.pid, what))
 
     def _hear(self, worker: Worker, message: Message) -> None:
         match message:
@@ -361,6 +371,7 @@ class Renderer:
 
     async def _watch(self) -> None:
         """End workers that have fallen silent; their supervisors notice and go on from there."""
+        patience = time.monotonic() + _REACH_SECONDS
         while True:
             before = time.monotonic()
             await asyncio.sleep(_WATCH_SECONDS)
@@ -373,6 +384,14 @@ class Renderer:
                     worker.process.kill()
                 elif now - worker.heard > allowed:
                     self._lose(worker, "fell silent")
+
+            if not (self._count or self._reached or self._failure) and now > patience:
+                where = ", ".join(remote.address for remote in self._remotes)
+                self._failure = RenderError(
+                    f"no render process that could be used has answered at {where}: "
+                    "is `aimv render` running there with the same --generator and --model, and are the keys right?"
+                )
+                self._fail_all(self._failure)
 
     async def _end_tasks(self) -> None:
         for task in self._tasks:

@@ -15,7 +15,7 @@ from engine.render.process import RenderProcess
 from engine.render.protocol import Piece
 from engine.render.store import ClipStore
 
-State = Literal["starting", "ready", "rendering", "lost"]
+State = Literal["starting", "ready", "rendering", "lost", "refused"]
 
 
 class WorkerEvent(msgspec.Struct, frozen=True):
@@ -24,7 +24,7 @@ class WorkerEvent(msgspec.Struct, frozen=True):
     index: int  # which of the renderer's workers, from 0, those on other hosts last
     state: State
     pid: int  # on its own host
-    detail: str = ""  # for "lost": how it ended
+    detail: str = ""  # for "lost": how it ended; for "refused": what it renders instead
     job_id: str = ""  # for "rendering" and "lost": what it was given
 
 

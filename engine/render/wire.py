@@ -13,7 +13,7 @@ import msgspec
 import zmq
 from zmq.auth.thread import ThreadAuthenticator
 
-from engine.errors import ProtocolError
+from engine.errors import ProtocolError, UsageError
 from engine.messages import Job
 from engine.render.protocol import (
     BEAT_SECONDS,
@@ -79,7 +79,11 @@ class Wire(threading.Thread):
             self._dealer.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
             self._dealer.connect(engine.endpoint)
         else:
-            self._dealer, self._guard = bind(self._context, engine)
+            try:
+                self._dealer, self._guard = bind(self._context, engine)
+            except UsageError:
+                self._context.destroy(0)
+                raise
         self._dealer.setsockopt(zmq.LINGER, 1000)
         self._receiver = self._context.socket(zmq.PULL)
         self._receiver.bind(_INNER)

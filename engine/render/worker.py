@@ -138,10 +138,13 @@ def main(arguments: list[str] | None = None) -> None:
         wire.close()
 
 
-def serve(offer: Offer, generator: str, model: str, store: ClipStore) -> None:
+def serve(
+    offer: Offer, generator: str, model: str, store: ClipStore, on_ready: Callable[[], None] = lambda: None
+) -> None:
     """Render for engines on other hosts, one at a time, until SIGINT or SIGTERM; call it in the main thread.
 
-    Clips are kept in `store`, within its size, so that one whose sending was cut off need not be rendered again.
+    `on_ready` is called once engines can connect. Clips are kept in `store`, within its size, so that one whose sending
+    was cut off need not be rendered again.
 
     Raises:
         UsageError, MissingExtra, ModelError: the generator cannot be loaded, or the address not be bound.
@@ -151,6 +154,7 @@ def serve(offer: Offer, generator: str, model: str, store: ClipStore) -> None:
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: wire.stop())
     wire.start()
+    on_ready()
     try:
         Worker(wire, made, store, send=True).run()
     finally:

@@ -21,10 +21,11 @@ class Choice(msgspec.Struct, frozen=True):
     reason: str
 
 
-def choose(wanted: str, model: str = "") -> Choice:
+def choose(wanted: str, model: str = "", elsewhere: bool = False) -> Choice:
     """Settle `wanted` ("auto", "shader" or "cogvideox") and `model` (hub id or folder, "" for the default).
 
-    `auto` takes cogvideox where it runs in reasonable time (torch with CUDA, diffusers, the model here), else shader.
+    `auto` takes cogvideox where it runs in reasonable time (torch with CUDA, diffusers, the model here), or where
+    rendering is done `elsewhere`, on other hosts; else shader.
 
     Raises:
         MissingExtra: cogvideox was asked for and its packages are not installed.
@@ -33,6 +34,8 @@ def choose(wanted: str, model: str = "") -> Choice:
     """
     if wanted == "shader":
         return Choice("shader", _scenes(), "shader was asked for")
+    if elsewhere and wanted in ("auto", "cogvideox"):
+        return Choice("cogvideox", model or DEFAULT_COGVIDEOX, "cogvideox, on another host")
     if wanted == "cogvideox":
         _check_cogvideox(model or DEFAULT_COGVIDEOX)
         return Choice("cogvideox", model or DEFAULT_COGVIDEOX, "cogvideox was asked for")
@@ -44,10 +47,13 @@ def choose(wanted: str, model: str = "") -> Choice:
     return Choice("cogvideox", model, f"cogvideox, because a CUDA device and the model {model} are there")
 
 
-def board(generator: str) -> Board:
-    """An empty board with the levels at which that generator can render, the best first, and its speed as guessed."""
+def board(generator: str, fixed: str = "") -> Board:
+    """An empty board with the levels at which that generator can render, the best first, and its speed as guessed.
+
+    `fixed` is the one preset to be used, if not all are to be.
+    """
     if generator == "cogvideox":
-        return Board(LADDER)
+        return Board((Level(fixed, 1.0),) if fixed else LADDER)
     known = Board((Level("", 1.0),))
     known.speed.measure(1.0, _SHADER_FACTOR)
     return known

@@ -1,0 +1,53 @@
+"""`aimv render` and `aimv keys`: rendering for other hosts, and the keys by which hosts know each other."""
+
+from typing import Annotated
+
+import typer
+
+from aimv.cli.options import KEYS, KeysFolder
+from aimv.cli.progress import console
+from aimv.show import clip_store
+from engine.render.generators.choose import choose
+from engine.render.keys import OTHERS, OWN, allowed, make_keys, own_keys
+from engine.render.remote import Offer
+from engine.render.worker import serve
+
+
+def render(
+    bind: Annotated[
+        str, typer.Option(help="Where to wait for work: an address of this host.", metavar="tcp://HOST:PORT")
+    ],
+    generator: Annotated[str, typer.Option(help="What makes the pictures: auto, shader or cogvideox.")] = "auto",
+    model: Annotated[str, typer.Option(help="For cogvideox: a hub id or a folder.", metavar="ID_OR_FOLDER")] = "",
+    keys: KeysFolder = KEYS,
+) -> None:
+    """Render for `aimv export` and `aimv play` on other hosts, one at a time, until Ctrl-C.
+
+    Both hosts make keys first (`aimv keys`) and put the other's public key into their folder of keys; what goes over
+    the network is encrypted, and nobody else is served.
+
+    [dim]Examples:[/dim]
+
+        aimv render --bind tcp://0.0.0.0:5599 --generator cogvideox
+        aimv export song.wav --worker tcp://gpu-host:5599
+    """
+    offer = Offer(bind, own_keys(keys), allowed(keys))
+    choice = choose(generator, model)
+    console.print(f"generator: {choice.reason}")
+    with clip_store() as store:
+        serve(offer, choice.generator, choice.model, store, lambda: console.print(f"waiting for work at {bind}"))
+
+
+def keys(keys: KeysFolder = KEYS) -> None:
+    """Make the keys by which this host is known to others, and say where they go.
+
+    [dim]Example:[/dim]
+
+        aimv keys
+    """
+    public = keys / f"{OWN}.key"
+    if not public.exists():
+        make_keys(keys, OWN)
+    (keys / OTHERS).mkdir(exist_ok=True, mode=0o700)
+    console.print(f"{public}: give this file to the other host, to be put there as {OTHERS}/NAME-OF-THIS-HOST.key")
+    console.print(f"{keys / OTHERS}: put the other host's own.key here, as NAME-OF-THAT-HOST.key")
