@@ -101,6 +101,7 @@ def simulate(
             board.know(shots[len(board.shots)])
         while trouble and playing and trouble[0][0] <= t:
             _trouble(trouble.pop(0)[1], rng.choice(crew), wall, board)
+        _supersede(crew, wall, t, board, plan)
         for worker in crew:
             _work(worker, wall, t, board, plan, rng)
         wall += 1 / FPS
@@ -126,6 +127,16 @@ def _work(worker: _Worker, wall: float, t: float, board: Board, plan: Plan, rng:
         worker.begun = wall
         work = worker.task.seconds * board.levels[worker.task.level].work
         worker.free_at = wall + work * worker.factor * rng.lognormvariate(0.0, 0.1)
+
+
+def _supersede(crew: list[_Worker], wall: float, t: float, board: Board, plan: Plan) -> None:
+    """Have one worker give up what it has hardly begun, if a newer prompt waits."""
+    underway = {worker.task: worker for worker in crew if worker.task and wall < worker.free_at}
+    if len(underway) == len(crew):
+        begun = [(task, t - (wall - worker.begun)) for task, worker in underway.items()]
+        if stale := plan.superseded(begun, t):
+            board.lose(stale)
+            underway[stale].task, underway[stale].free_at = None, wall
 
 
 def _trouble(kind: str, worker: _Worker, wall: float, board: Board) -> None:

@@ -51,7 +51,7 @@ class Director:
         self._place = place
         self._on_clip = on_clip
         self._paths: dict[int, Path] = {}
-        self._busy = 0
+        self._underway: dict[Task, tuple[float, asyncio.Task[None]]] = {}  # since when
         self._placed: Span | None = None
         self._opened = asyncio.Event()
         self._woken = asyncio.Event()  # there may be something to do
@@ -93,10 +93,15 @@ class Director:
 
     def _employ(self, group: asyncio.TaskGroup) -> None:
         """Give every free worker something to do."""
-        while self._busy < self._workers and (task := self._plan.next(self._position())):
-            self._board.begin(task, self._position())
-            self._busy += 1
-            group.create_task(self._render(task), name=f"render shot {task.shot}")
+        now = self._position()
+        while len(self._underway) < self._workers and (task := self._plan.next(now)):
+            self._board.begin(task, now)
+            rendering = group.create_task(self._render(task), name=f"render shot {task.shot}")
+            self._underway[task] = (now, rendering)
+        if len(self._underway) == self._workers:
+            begun = [(task, begun) for task, (begun, _) in self._underway.items()]
+            if stale := self._plan.superseded(begun, now):
+                self._underway[stale][1].cancel()
 
     async def _render(self, task: Task) -> None:
         job = self._job(task)
@@ -104,6 +109,9 @@ class Director:
         stored = self._renderer.stored(job)
         try:
             clip = stored or await self._renderer.render(job, deadline=self._board.shots[task.shot].start)
+        except asyncio.CancelledError:
+            self._board.lose(task)
+            raise
         except RenderError as error:
             self.failures.append(str(error))
             self._board.fail(task)
@@ -113,7 +121,7 @@ class Director:
         else:
             self._arrived(task, None if stored else time.monotonic() - begun, clip.path)
         finally:
-            self._busy -= 1
+            del self._underway[task]
             self._woken.set()
 
     def _arrived(self, task: Task, elapsed: float | None, path: Path) -> None:

@@ -6,10 +6,10 @@ Where speed does not suffice for every shot, shots are left out, and the clip be
 (`engine.render.cut`); where it does not suffice for that, each section still has its one clip.
 
 Live, the newest prompt wins: a free worker gets the shot that is heard now, as long and as good a clip as it can make
-within about one shot's time; what is older is never begun.
+within about one shot's time; what is older is never begun, and given up where it has hardly begun.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from engine.render.board import Board, Task
 
@@ -19,6 +19,7 @@ STRETCH = 2.0  # a clip may last so many times its length
 LEAD_S = 12.0  # kept between the end of rendering and the start of showing
 MARGIN_S = 8.0  # by which a section's first clip should be early, for stalls
 HORIZON_S = 180.0  # of the song to come that is planned
+_HARDLY = 0.25  # of a rendering: one that has come no further is given up for a newer prompt
 _LATE_SHARE = 0.25  # of a shot may have passed when its clip comes
 
 
@@ -35,6 +36,23 @@ class Plan:
         if not self._board.shots:
             return None
         return self._next_live(now) if self._live else self._next_ahead(now)
+
+    def superseded(self, underway: Iterable[tuple[Task, float]], now: float) -> Task | None:
+        """The task that a busy worker should give up for the newest shot, live; each comes with when it was begun.
+
+        Shots are longer than the part of a rendering that may be thrown away so, so every worker comes to its end.
+        """
+        board = self._board
+        newest = len(board.shots) - 1
+        if not self._live or newest < 0:
+            return None
+        if newest in board.clips or newest in board.expected or newest in board.failed:
+            return None
+        latest = max(underway, key=lambda each: each[1], default=None)
+        if latest is None:
+            return None
+        task, begun = latest
+        return task if now - begun < _HARDLY * board.seconds_to_render(task.seconds, task.level) else None
 
     def _next_live(self, now: float) -> Task | None:
         board = self._board

@@ -90,17 +90,19 @@ async def show(folder, prompts, screen, generator="fake", live=False, pause="0.0
 PROMPTS = {key: f"the colour {key}" for key in "abcd"}
 
 
-async def test_a_second_show_renders_nothing_and_places_each_clip_where_its_shot_begins(tmp_path):
-    _, rendered = await show(tmp_path, PROMPTS, Screen())
-    assert len(rendered) == len(set(rendered))
-    again = Screen()
-    director, rendered = await show(tmp_path, PROMPTS, again)
-    assert director.failures == []
-    assert len(rendered) <= 1  # the first show's first clip was a short probe
-    placed = {round(start, 6): path for start, _, path in again.placed}
+async def test_a_show_whose_clips_are_stored_renders_nothing_and_places_each_where_its_shot_begins(tmp_path):
+    with ClipStore(tmp_path, 10**9) as store:
+        async with Renderer(store, "fake", "0.001") as renderer:
+            make = job_for(PROMPTS)
+            jobs = [make(index, LEVELS[0].name, shot.seconds) for index, shot in enumerate(SHOTS)]
+            await asyncio.gather(*map(renderer.render, jobs))
+    screen = Screen()
+    director, rendered = await show(tmp_path, PROMPTS, screen)
+    assert (director.failures, rendered) == ([], [])
+    placed = {round(start, 6): path for start, _, path in screen.placed}
     for shot in SHOTS[1:]:
         assert round(shot.start, 6) in placed
-    assert placed[round(SHOTS[3].start, 6)] == again.placed[0][2]
+    assert placed[round(SHOTS[3].start, 6)] == screen.placed[0][2]
 
 
 async def test_a_clip_that_cannot_be_made_is_told_and_the_show_goes_on(tmp_path):
@@ -121,3 +123,42 @@ async def test_live_the_newest_shot_is_shown(tmp_path):
     _, rendered = await show(tmp_path, PROMPTS, screen, live=True)
     assert rendered == [PROMPTS[key] for key in "abcd"]  # and what returned was there
     assert len({path for *_, path in screen.placed}) == len(rendered)
+
+
+async def test_live_a_stale_clip_is_withdrawn_from_its_worker_and_the_newest_is_made(tmp_path):
+    states, prompts = [], []
+    begun, made = asyncio.Event(), asyncio.Event()
+
+    def on_worker(event):
+        states.append(event.state)
+        if event.state == "rendering":
+            begun.set()
+
+    def on_done(job, _):
+        prompts.append(job.prompt)
+        made.set()
+
+    async with asyncio.timeout(PATIENCE):
+        with ClipStore(tmp_path, 10**9) as store:
+            async with Renderer(store, "fake", "0.05", on_done=on_done, on_worker=on_worker) as renderer:
+                board = Board((Level("only", 1.0),))
+                board.speed.measure(1.0, 1000.0)
+                director = Director(
+                    renderer,
+                    board,
+                    live=True,
+                    workers=1,
+                    position=lambda: board.shots[-1].end,
+                    job_for=job_for(PROMPTS),
+                    place=lambda start, end, path: None,
+                )
+                directing = asyncio.create_task(director.run())
+                director.know(SHOTS[0])
+                await begun.wait()
+                director.know(SHOTS[1])
+                await made.wait()
+                directing.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await directing
+    assert prompts == [PROMPTS["b"]]
+    assert "lost" not in states

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from engine.render.generators.cogvideox_presets import PRESETS
-from tools import simulate_show, soak_render
+from tools import bench_workers, simulate_show, soak_render
 
 KEYS = {"fresh", "stretched", "reused", "held", "late", "blank", "own_section", "prompt_age_median_shots"}
 
@@ -44,3 +44,7 @@ def test_the_bench_counts_the_published_model_and_times_a_tiny_one():
     assert pass_flops("2b") / TERA == pytest.approx(120.0, abs=0.01)
     (live,) = measure("tiny", [PRESETS["live"]], False, "cpu")
     assert live["rtf"] > 0
+
+
+async def test_several_processes_share_the_clips_of_a_song():
+    assert await bench_workers.throughput(4, 2) > 0

@@ -224,3 +224,14 @@ def test_whatever_comes_when_something_stands_at_every_moment(data):
 def test_a_show_that_waits_for_its_first_clip_gets_it_however_slow_the_worker_is():
     plan = Plan(board_of(*shots(1.0, 1.0), factor=15.0), live=False)
     assert plan.next(0.0).shot == 0
+
+
+def test_live_a_rendering_that_has_hardly_begun_is_given_up_for_a_newer_prompt_and_no_other_is():
+    board = board_of(*shots(4.0, 4.0), factor=1.0)
+    plan = Plan(board, live=True)
+    old = Task(0, 0, 4.0)
+    assert plan.superseded([(old, 7.5)], 8.0) == old
+    assert plan.superseded([(old, 6.5)], 8.0) is None
+    assert Plan(board, live=False).superseded([(old, 7.5)], 8.0) is None
+    board.begin(Task(1, 0, 4.0), 8.0)
+    assert plan.superseded([(old, 7.5)], 8.0) is None
