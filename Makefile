@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint types gallery bench clean
+.PHONY: help demo test lint types gallery bench chaos clean
 .DEFAULT_GOAL := help
 
 help: ## list what there is
@@ -34,6 +34,10 @@ gallery: $(VENV)/.dev ## contact sheets of every scene and of the example song, 
 
 bench: $(VENV)/.dev ## speed beside a limit or a peer in the same run
 	$(BIN)/python tools/bench_export.py
+
+chaos: $(VENV)/.dev ## the fault matrix, long form, and the fuzzer; under 30 minutes
+	@$(PYTHON) tools/system_packages.py test
+	OMP_NUM_THREADS=1 $(BIN)/python tools/chaos.py
 
 clean: ## remove what was built here
 	rm -rf $(VENV) build dist heart.mp4

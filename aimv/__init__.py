@@ -10,12 +10,31 @@
 Each raises a subclass of `aimv.AimvError` whose text is one line for a person.
 """
 
-from aimv.grammar import Content, sentence
-from aimv.listening import Row, listen
-from aimv.scorefile import Score, read_score
-from aimv.shots import Shot
-from aimv.show import Settings, export, play, score
-from engine.errors import AimvError
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aimv.grammar import Content, sentence
+    from aimv.listening import Row, listen
+    from aimv.scorefile import Score, read_score
+    from aimv.shots import Shot
+    from aimv.show import Settings, export, play, score
+    from engine.errors import AimvError
+
+_HOMES = {
+    "AimvError": "engine.errors",
+    "Content": "aimv.grammar",
+    "Row": "aimv.listening",
+    "Score": "aimv.scorefile",
+    "Settings": "aimv.show",
+    "Shot": "aimv.shots",
+    "export": "aimv.show",
+    "listen": "aimv.listening",
+    "play": "aimv.show",
+    "read_score": "aimv.scorefile",
+    "score": "aimv.show",
+    "sentence": "aimv.grammar",
+}
 
 __all__ = [
     "AimvError",
@@ -32,3 +51,10 @@ __all__ = [
     "sentence",
 ]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for, so that the command hears a stop from its first moment."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'aimv' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

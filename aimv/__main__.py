@@ -1,5 +1,5 @@
 """`python -m aimv` is the `aimv` command."""
 
-from aimv.cli import main
+from aimv.entry import main
 
 main()

@@ -1,7 +1,6 @@
 """The `aimv` command: parses, calls, and turns every expected failure into one line and an exit status."""
 
 import os
-import signal
 import sys
 from typing import Any, NoReturn
 
@@ -12,6 +11,7 @@ from aimv.cli.hear import listen, sentence
 from aimv.cli.models import models
 from aimv.cli.render import keys, render
 from aimv.cli.video import export, play, score
+from aimv.entry import STOPPED, ignore_stops, stop_status, watch_for_stops
 from engine.errors import AimvError
 
 app = typer.Typer(
@@ -35,8 +35,8 @@ _INTERRUPTED = 130
 
 
 def main() -> NoReturn:
-    """Run the command line and exit: 0 done, 1 it failed, 2 it was asked for wrongly, 130 it was stopped."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # ends as cleanly as Ctrl-C does
+    """Run the command line and exit: 0 done, 1 it failed, 2 it was asked for wrongly, 130 or 143 it was stopped."""
+    watch_for_stops()
     try:
         status = app(standalone_mode=False)
         if status == _INTERRUPTED:  # how typer tells of Ctrl-C
@@ -45,7 +45,7 @@ def main() -> NoReturn:
         hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
         _fail(f"{error.format_message()}{hint}", 2)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("stopped; nothing half-written was left. `aimv export` goes on from here with --resume.", _INTERRUPTED)
+        _fail(STOPPED, stop_status())
     except _Failed as error:
         _fail(error.format_message(), 1)
     except AimvError as error:
@@ -55,9 +55,11 @@ def main() -> NoReturn:
         sys.exit(0)
     except MemoryError:
         _fail("there is not enough memory for this song: use a shorter or a mono file", 1)
+    ignore_stops()
     sys.exit(status if isinstance(status, int) else 0)
 
 
 def _fail(message: str, status: int) -> NoReturn:
+    ignore_stops()
     Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(f"aimv: {' '.join(message.split())}")
     sys.exit(status)

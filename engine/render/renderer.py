@@ -228,6 +228,11 @@ class Renderer:
 
     def _hear(self, worker: Worker, message: Message) -> None:
         match message:
+            case Hello(version) if version != VERSION and worker.process:
+                worker.unfit = RenderError(
+                    f"the render process speaks version {version} of the protocol, the engine {VERSION}: reinstall aimv"
+                )
+                worker.process.kill()
             case Ready() if worker.state == "starting":
                 self._enter(worker, "ready")
                 self._dispatch()
@@ -264,7 +269,7 @@ class Renderer:
             if clip := self._store.get(order.job):
                 self._settle(order.job_id, clip)
             else:
-                self._give_back(order)
+                self._blame(order, "does not do what it is given")
             self._idle(worker)
 
     def _receive(self, worker: Worker, order: Order, part: Piece | int) -> bool:

@@ -1,0 +1,69 @@
+"""The wall clock steps by hours while AIMV works: only the monotonic clock is asked, so nothing happens."""
+
+import ast
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import aimv
+import engine
+from engine.messages import Job
+from engine.render.encode import encode
+from engine.render.generators.fake import FakeGenerator
+from engine.render.store import ClipStore
+from tests.chaos.conftest import LONG, Command, Tally, rounds
+
+ROW = "clock steps"
+WALL = {"time.time", "datetime.now", "datetime.utcnow", "time.time_ns", "time.localtime", "time.gmtime"}
+
+
+def test_the_wall_clock_is_never_asked() -> None:
+    for package in (aimv, engine):
+        for path in Path(str(package.__file__)).parent.rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                    assert ast.unparse(node.func).removeprefix("datetime.") not in WALL, path
+
+
+FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
+
+
+@pytest.mark.skipif(FAKETIME is None, reason="needs Debian's libfaketime")
+@pytest.mark.parametrize("step", ["-2h", "+30d", "+0 x40"] if LONG else ["-2h"])
+def test_an_export_under_a_clock_that_steps(
+    tmp_path: Path, song: Path, cache: Path, tally: Tally, aimv_process: Callable[..., Command], step: str
+) -> None:
+    """A clock that is set while the command and its render process run, or that runs 40 times too fast."""
+    told = tmp_path / "now"
+    told.write_text("+0" if "x" not in step else step)
+    env = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(told), "FAKETIME_CACHE_DURATION": "0",
+           "FAKETIME_DONT_FAKE_MONOTONIC": "1"}  # fmt: skip
+    out = tmp_path / "a.mp4"
+    with tally.blow():
+        running = aimv_process("export", song, "-o", out, "--size", "64x64", env=env)
+        for share in range(rounds(4, 12)):
+            time.sleep(0.3)
+            told.write_text(step if share % 2 == 0 or "x" in step else "+0")
+        status, lines = running.end()
+        assert (status, lines) == (0, []), running.said
+        assert out.exists()
+
+
+def test_clips_from_the_future_and_the_past(tmp_path: Path, tally: Tally) -> None:
+    """Their times, which a clock that was set has spoilt, choose what goes first, and nothing else."""
+    with ClipStore(tmp_path, 10**9) as store:
+        jobs = [Job("fake", "", "a", (), (), seed, 32, 32, 8.0, 0.5) for seed in range(4)]
+        for job, when in zip(jobs, (0, 1, 2**31 - 1, 2**33), strict=True):
+            with store.writing(job.id) as part:
+                encode(FakeGenerator().render(job, lambda: False, lambda share: None), part, lambda count: None)
+            os.utime(store.path_for(job.id), (when, when))
+        for job in jobs:
+            with tally.blow():
+                assert store.get(job)
+    with ClipStore(tmp_path, 0) as store, tally.blow():
+        assert store.get(jobs[0])
+        store.trim()
+        assert store.get(jobs[0]) and not store.get(jobs[3])

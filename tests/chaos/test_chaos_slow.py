@@ -1,0 +1,72 @@
+"""A render process ten times slower than planned: it is not taken for dead, and the show goes on with what there is."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from engine.audio.envelopes import Envelopes
+from engine.messages import Job
+from engine.pipeline import Cue, Progress, perform
+from engine.play.clock import VirtualClock
+from engine.play.compositor import Compositor
+from engine.play.sinks import Frame
+from engine.render.generators.choose import board
+from engine.render.renderer import Renderer, WorkerEvent
+from engine.render.store import ClipStore
+from tests.chaos.conftest import Tally, rounds
+
+ROW = "render process slow by 10 times"
+PLANNED_S, SLOW_S = 0.02, 0.2  # a frame
+
+
+class Counted:
+    """A sink that counts its pictures."""
+
+    pictures = 0
+
+    def write(self, frame: Frame) -> None:
+        assert frame.shape == (32, 32, 3)
+        self.pictures += 1
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def job(seed: int) -> Job:
+    return Job("fake", str(SLOW_S), "a wall", (), ("#102030", "#ffeedd"), seed, 32, 32, 8.0, 1.0)
+
+
+async def test_slow_is_not_dead(tmp_path: Path, tally: Tally) -> None:
+    events: list[WorkerEvent] = []
+    with ClipStore(tmp_path, 10**9) as store:
+        async with Renderer(store, "fake", str(SLOW_S), on_worker=events.append) as renderer:
+            for seed in range(rounds(1, 10)):
+                with tally.blow():
+                    clip = await renderer.render(job(seed))
+                    assert clip.path.exists()
+    assert [event for event in events if event.state == "lost"] == []
+
+
+async def test_the_show_goes_on(tmp_path: Path, tally: Tally) -> None:
+    async def cues() -> AsyncIterator[Cue]:
+        for number in range(10):
+            yield Cue(number * 1.0, number + 1.0, job(number))
+
+    for number in range(rounds(1, 3)):
+        sink = Counted()
+        compositor = Compositor(32, 32, 10.0, Envelopes.of(np.zeros(22050 * 10, np.float32), 22050))
+        with tally.blow(), ClipStore(tmp_path / str(number), 10**9) as store:
+            async with Renderer(store, "fake", str(SLOW_S)) as renderer:
+                shown = await perform(
+                    cues(), renderer, compositor, VirtualClock(10.0), sink, lambda: False, board("fake"), Progress()
+                )
+            assert sink.pictures == shown.played.drawn > 0
+            assert shown.failures == ()
+            assert sum(shown.seconds.values()) > 9.5, "every second of the show is accounted for"
+        compositor.close()
