@@ -197,7 +197,7 @@ def export(
                 await write(in_thread(cues), rendering, compositor, sink, start, end, progress)
 
     with clip_store() as store:
-        _run(run(store))
+        run_to_end(run(store))
     kept.forget()
     return out
 
@@ -253,7 +253,7 @@ def play(
                 )
 
     with clip_store() as store:
-        return _run(run(store))
+        return run_to_end(run(store))
 
 
 def score(path: str | Path, settings: Settings | None = None, *, progress: Progress | None = None) -> Score:
@@ -322,7 +322,7 @@ async def _rendering(
         yield made[0]
 
 
-def _run(work: Coroutine[Any, Any, _T]) -> _T:
+def run_to_end(work: Coroutine[Any, Any, _T]) -> _T:
     """Run to the end; of several failures at once the first that is ours is raised, alone."""
     try:
         return asyncio.run(work)

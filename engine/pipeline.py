@@ -3,14 +3,15 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TypeVar
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from engine.messages import Clip, Job
 from engine.play.clock import Clock
 from engine.play.compositor import Compositor
-from engine.play.player import Played, play
+from engine.play.player import Drawing, Played, Tally, play
 from engine.play.sinks import Sink
 from engine.render.board import Board, Shot
 from engine.render.cut import Kind
@@ -130,6 +131,12 @@ async def write(
         await draw_until(group, number, end)
 
 
+class Canvas(Drawing, Protocol):
+    """A picture that clips can be placed in; `Compositor` and `Stage` are."""
+
+    def place(self, start_s: float, end_s: float, clip_path: Path) -> None: ...
+
+
 class Performance(msgspec.Struct, frozen=True):
     """What became of a show: its pictures, the seconds that stood on the screen in each way, the clips that failed."""
 
@@ -141,7 +148,7 @@ class Performance(msgspec.Struct, frozen=True):
 async def perform(
     cues: AsyncIterator[Cue],
     renderer: Renderer,
-    compositor: Compositor,
+    canvas: Canvas,
     clock: Clock,
     sink: Sink,
     stop: Callable[[], bool],
@@ -150,22 +157,31 @@ async def perform(
     *,
     live: bool = False,
     workers: int = 1,
+    tally: Tally | None = None,
+    on_job: Callable[[Cue, Job], None] = lambda cue, job: None,
 ) -> Performance:
     """Show pictures on `clock`; `board` says at which levels `workers` equal workers render, and how fast, if known.
 
     A song that is played has its shots planned ahead; the clock is started once its first clip is there. Live, the
     clock starts at once and the newest cue wins. What is late is stretched, held or stood in for, as
-    `engine.render.cut` says.
+    `engine.render.cut` says. `tally` counts the pictures while it goes on, and `on_job` is told for which cue each
+    job is that may be rendered.
     """
     known: list[Cue] = []
+
+    def job_for(shot: int, level: str, seconds: float) -> Job:
+        job = msgspec.structs.replace(known[shot].job, preset=level, seconds=round(seconds, 3))
+        on_job(known[shot], job)
+        return job
+
     director = Director(
         renderer,
         board,
         live=live,
         workers=workers,
         position=clock.time,
-        job_for=lambda shot, level, s: msgspec.structs.replace(known[shot].job, preset=level, seconds=round(s, 3)),
-        place=compositor.place,
+        job_for=job_for,
+        place=canvas.place,
         on_clip=lambda: progress.rendering(len(board.clips)),
     )
 
@@ -181,7 +197,7 @@ async def perform(
         if not live:
             await director.opening()
         async with clock:
-            played = await play(compositor, clock, sink, stop, director.show)
+            played = await play(canvas, clock, sink, stop, director.show, tally)
             seconds = director.account.until(clock.time())
         for task in side:
             task.cancel()

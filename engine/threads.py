@@ -1,6 +1,10 @@
 """Blocking work in a thread that is never abandoned: what it uses may be closed once the call has returned."""
 
 import asyncio
+import contextlib
+import os
+import sys
+import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -16,3 +20,10 @@ async def to_thread(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwa
     except asyncio.CancelledError:
         await asyncio.wait([working])
         raise
+
+
+def step_back(by: int = 10) -> None:
+    """Lower the priority of this thread, and of those that it starts, below the ones that must be in time (Linux)."""
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), by)

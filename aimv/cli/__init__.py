@@ -8,8 +8,10 @@ import typer
 from rich.console import Console
 
 from aimv.cli.hear import listen, sentence
+from aimv.cli.live import inputs, learn, live
 from aimv.cli.models import models
 from aimv.cli.render import keys, render
+from aimv.cli.settings import config, load_config
 from aimv.cli.video import export, play, score
 from aimv.entry import STOPPED, ignore_stops, stop_status, watch_for_stops
 from engine.errors import AimvError
@@ -24,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (listen, sentence, score, export, play, render, keys, models):
+for command in (listen, sentence, score, export, play, live, inputs, learn, config, render, keys, models):
     app.command()(command)
 
 
@@ -38,7 +40,7 @@ def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 it failed, 2 it was asked for wrongly, 130 or 143 it was stopped."""
     watch_for_stops()
     try:
-        status = app(standalone_mode=False)
+        status = app(standalone_mode=False, default_map=load_config(app))
         if status == _INTERRUPTED:  # how typer tells of Ctrl-C
             raise KeyboardInterrupt
     except _WrongUse as error:

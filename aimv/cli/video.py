@@ -153,10 +153,10 @@ def play(
             on_choice=_say_choice,
             on_worker=_say_worker,
         )
-    _say_performance(shown)
+    say_performance(shown)
 
 
-def _say_performance(shown: Performance) -> None:
+def say_performance(shown: Performance) -> None:
     """How the show went: its pictures, the account of its seconds, what failed."""
     played = shown.played
     console.print(f"{played.drawn} pictures, {played.late} late, {played.skipped} skipped")

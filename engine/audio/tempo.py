@@ -1,6 +1,7 @@
 """The beat of a live show: tracked from the sound, tapped by hand, or shared by a room over Ableton Link."""
 
 import bisect
+import itertools
 import math
 import statistics
 
@@ -36,7 +37,7 @@ class Tempo:
             self._taps = []
         self._taps = [*self._taps[-7:], time]
         if len(self._taps) >= 2:
-            gaps = [later - earlier for earlier, later in zip(self._taps, self._taps[1:], strict=False)]
+            gaps = [later - earlier for earlier, later in itertools.pairwise(self._taps)]
             self._grid = (time - self.shift, statistics.median(gaps))
 
     def nudge(self, seconds: float) -> None:
@@ -69,7 +70,8 @@ class Tempo:
             return 60.0 / rule[1]
         if len(self._tracked) < 4:
             return None
-        gaps = [later - earlier for earlier, later in zip(self._tracked[-8:], self._tracked[-7:], strict=False)]
+        recent = self._tracked[-8:]
+        gaps = [later - earlier for earlier, later in itertools.pairwise(recent)]
         return 60.0 / statistics.median(gaps)
 
     def beats(self, start: float, end: float) -> list[float]:

@@ -15,6 +15,7 @@ from engine.audio.windows import RollingWindows
 from engine.listen.hearing import SPEECH_RATE, Heard, WindowListener
 from engine.listen.instruments import Classifier
 from engine.listen.words_seam import Transcriber, Word
+from engine.threads import step_back
 
 HOP_S = 0.25
 _WAITING_S = 6.0  # of sound that may wait to be heard; beyond this the oldest is left out and counted
@@ -77,7 +78,9 @@ class LiveHearing:
 class _Worker:
     """A thread that is fed blocks of sound through a bounded queue."""
 
-    def __init__(self, rate: int, name: str) -> None:
+    def __init__(self, rate: int, name: str, back: int) -> None:
+        """`back`: by how much its priority is below that of the picture."""
+        self._back = back
         self.skipped_s = 0.0
         self._rate = rate
         self._queue: queue.Queue[tuple[NDArray[np.float32], float] | None] = queue.Queue(_BLOCKS)
@@ -109,6 +112,7 @@ class _Worker:
         self._queue.put_nowait((samples, came))
 
     def _run(self) -> None:
+        step_back(self._back)
         while (given := self._queue.get()) is not None and not self._ending:
             with self._lock:
                 self._waiting -= len(given[0])
@@ -122,7 +126,7 @@ class _Ears(_Worker):
     """Windows: loudness, instruments, colour."""
 
     def __init__(self, rate: int, classifier: Classifier, on_heard: Callable[[Lagged], None]) -> None:
-        super().__init__(rate, "live windows")
+        super().__init__(rate, "live windows", 3)
         self.voice: float | None = None
         self._cutter = RollingWindows(rate, HOP_S)
         self._listener = WindowListener(classifier)
@@ -150,7 +154,7 @@ class _Words(_Worker):
     def __init__(
         self, rate: int, transcriber: Transcriber, ears: _Ears, on_words: Callable[[list[Word]], None]
     ) -> None:
-        super().__init__(rate, "live words")
+        super().__init__(rate, "live words", 10)
         self._transcriber = transcriber
         self._ears = ears
         self._on_words = on_words

@@ -78,6 +78,11 @@ class AvDrain:
             picture.pts, picture.time_base = self._last, 1 / self._fps
             self._container.mux(self._video.encode(picture))
 
+    @property
+    def origin(self) -> float | None:
+        """The time in the show at which it begins, s; None before the first picture."""
+        return None if self._origin is None else float(self._origin / self._fps)
+
     def sound(self, samples: NDArray[np.float32], start: int) -> None:
         """Encode sound [n, channels] from sample `start` of the show on."""
         if self._origin is None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -19,6 +20,15 @@ class Drawing(Protocol):
     def frame(self, t: float) -> Frame: ...
 
 
+@dataclass
+class Tally:
+    """The pictures of a show so far."""
+
+    drawn: int = 0
+    late: int = 0
+    skipped: int = 0
+
+
 class Played(msgspec.Struct, frozen=True):
     """What became of the pictures of a song."""
 
@@ -33,15 +43,17 @@ async def play(
     sink: Sink,
     stop: Callable[[], bool] = lambda: False,
     before: Callable[[float], None] = lambda t: None,
+    tally: Tally | None = None,
 ) -> Played:
     """Show `drawing` in `sink` until the clock has finished or `stop` says so; the clock runs already.
 
     Each picture is drawn in a thread just before its time, so that a live reaction is as fresh as can be, and
-    shown on it. `before` is told the time of each picture before it is drawn.
+    shown on it. `before` is told the time of each picture before it is drawn;
+    `tally` counts what becomes of them while it goes on, and on from what it has.
     """
     fps = drawing.fps
-    drawn = late = skipped = 0
-    previous = -1
+    tally = tally or Tally()
+    previous = math.floor(clock.time() * fps + 1e-6) - 1
     effort = 0.0  # s that a picture takes to draw, smoothed
     while not clock.finished() and not stop():
         now = clock.time()
@@ -54,9 +66,9 @@ async def play(
         picture = await to_thread(drawing.frame, number / fps)
         effort += 0.1 * (min(clock.time() - begun, 1.0 / fps) - effort)
         await clock.sleep(number / fps - clock.time())
-        late += clock.time() > (number + 1) / fps + 1e-6
+        tally.late += clock.time() > (number + 1) / fps + 1e-6
         sink.write(picture)
-        skipped += number - previous - 1
+        tally.skipped += number - previous - 1
         previous = number
-        drawn += 1
-    return Played(drawn, late, skipped)
+        tally.drawn += 1
+    return Played(tally.drawn, tally.late, tally.skipped)

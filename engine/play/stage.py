@@ -1,5 +1,6 @@
 """The picture of a show as it leaves the house: the compositor's, steered, faded to black and back."""
 
+import time
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,7 @@ class Stage:
         self.flashes = 3  # allowed in any second
         self.black = False
         self.time = 0.0  # of the latest picture, s
+        self.begun = 0.0  # when it was begun to be drawn, s, time.perf_counter
         self.clip: Path | None = None  # the one placed last
         self._compositor = compositor
         self._light = 1.0
@@ -33,6 +35,7 @@ class Stage:
 
     def frame(self, t: float) -> Frame:
         """The picture at `t` s of the show, height x width x 3, RGB."""
+        self.begun = time.perf_counter()
         self._compositor.react(self.amount)
         self._compositor.allow_flashes(self.flashes)
         frame = self._compositor.frame(t)

@@ -59,14 +59,18 @@ class WindowSink:
         if cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1.0:
             self.quit = True
 
+    def fill_screen(self, full: bool = True) -> None:
+        """Fill the screen, or be a window again."""
+        self._full = full
+        flag = cv2.WINDOW_FULLSCREEN if full else cv2.WINDOW_NORMAL
+        cv2.setWindowProperty(self._title, cv2.WND_PROP_FULLSCREEN, flag)
+
     def _press(self, key: str) -> None:
         match key:
             case "q" | "\x1b":
                 self.quit = True
             case "f":
-                self._full = not self._full
-                flag = cv2.WINDOW_FULLSCREEN if self._full else cv2.WINDOW_NORMAL
-                cv2.setWindowProperty(self._title, cv2.WND_PROP_FULLSCREEN, flag)
+                self.fill_screen(not self._full)
             case "h":
                 self.readout_shown = not self.readout_shown
             case _:

@@ -20,7 +20,9 @@ class RenderProcess:
         self._log = log
 
     @classmethod
-    async def start(cls, endpoint: str, name: str, *, generator: str, model: str, store: Path, log: Path) -> Self:
+    async def start(
+        cls, endpoint: str, name: str, *, generator: str, model: str, store: Path, log: Path, back: int = 0
+    ) -> Self:
         """Start a process that connects to `endpoint` as `name`.
 
         It gets a session of its own, so that a Ctrl-C in the terminal reaches only the parent, and so that whatever
@@ -28,6 +30,7 @@ class RenderProcess:
         """
         command = [sys.executable, "-P", "-m", "engine.render.worker", endpoint, "--name", name]
         command += ["--generator", generator, "--model", model, "--store", str(store), "--parent", str(os.getpid())]
+        command += ["--back", str(back)]
         with log.open("wb") as stderr:
             process = await asyncio.create_subprocess_exec(
                 *command,

@@ -59,7 +59,8 @@ class Renderer:
     """Renders jobs of one generator and model into `store`, in `workers` processes here and those on `remotes`.
 
     Use as `async with`; at its end every process here has ended and nothing remains but the store. A remote process
-    is used whenever it can be reached. `on_progress` takes a job and its finished share, 0 to 1; `on_done` a rendered
+    is used whenever it can be reached. `back` lowers the priority of the processes here, below a show that must be in
+    time. `on_progress` takes a job and its finished share, 0 to 1; `on_done` a rendered
     job and the seconds that it took its worker; `on_worker` each change in a worker's life. They are called in the
     event loop and must return at once.
     """
@@ -72,6 +73,7 @@ class Renderer:
         workers: int = 1,
         remotes: Sequence[Remote] = (),
         *,
+        back: int = 0,
         on_progress: Callable[[Job, float], None] = lambda job, share: None,
         on_done: Callable[[Job, float], None] = lambda job, seconds: None,
         on_worker: Callable[[WorkerEvent], None] = lambda event: None,
@@ -81,6 +83,7 @@ class Renderer:
         self._model = model
         self._count = workers
         self._remotes = remotes
+        self._back = back
         self._on_progress = on_progress
         self._on_done = on_done
         self._on_worker = on_worker
@@ -342,6 +345,7 @@ class Renderer:
                 model=self._model,
                 store=self._store.folder,
                 log=self._folder / f"{name}.log",
+                back=self._back,
             )
             worker = Worker(index, name.encode(), self._local, process.pid, process)
             self._workers[worker.name] = worker

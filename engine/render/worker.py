@@ -23,6 +23,7 @@ from engine.render.remote import Offer
 from engine.render.seal import SEAL_BYTES, is_sealed
 from engine.render.store import ClipStore
 from engine.render.wire import Local, Wire
+from engine.threads import step_back
 
 _PROGRESS_SECONDS = 0.1  # between two reports
 _PRELUDE = 0.9  # share of a job that counts as done when a generator with work before its first frame has done it
@@ -116,9 +117,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--model", default="")
     parser.add_argument("--store", required=True, type=Path, help="folder of the clip store")
     parser.add_argument("--parent", required=True, type=int, help="process without which this one ends")
+    parser.add_argument("--back", type=int, default=0, help="by how much to lower its priority")
     options = parser.parse_args(arguments)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if options.back:
+        step_back(options.back)
     wire = Wire(Local(options.endpoint, options.name, options.parent), options.generator, options.model)
     signal.signal(signal.SIGTERM, lambda *_: wire.stop())
     wire.start()

@@ -1,0 +1,247 @@
+"""`aimv live`, `aimv inputs` and `aimv learn`: a show from a sound input, and what it may be steered by."""
+
+import asyncio
+import queue
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from aimv.cli.options import Language, Seed, Whisper, size_of, spoken_language
+from aimv.cli.progress import console
+from aimv.cli.settings import loaded
+from aimv.cli.video import Fps, Generator, Model, Size, Style, say_performance
+from aimv.config import config_path
+from aimv.config import learn as write_learnt
+from aimv.control_room import ControlRoom, Wires
+from aimv.listening import WHISPER
+from aimv.live import LiveShow
+from aimv.live_score import LiveScore
+from aimv.readout import readout_of, telemetry_of
+from aimv.show import Settings, run_to_end
+from aimv.taps import Taps, Wanted
+from engine.audio.sound_card import SoundCard, find_input
+from engine.audio.sound_card import inputs as sound_inputs
+from engine.control.commands import spec_of
+from engine.control.keys import command_of_key
+from engine.control.midi import control_of, find_port, open_input, ports
+from engine.errors import DeviceError, UsageError
+from engine.listen.instruments import OnnxClassifier
+from engine.listen.whisper_models import load as load_whisper
+from engine.listen.words import StreamingWhisper
+from engine.pipeline import Performance
+from engine.play.window_sink import WindowSink
+from engine.render.generators.choose import choose
+from engine.threads import step_back, to_thread
+
+_LEARNING_S = 30.0
+_MOVED = 0.1  # of its way: a knob that only trembles is not meant
+
+Record = Annotated[
+    Path | None,
+    typer.Option(help="Record pictures and sound into this .mp4, and the score beside it.", metavar="OUT.mp4"),
+]
+Stream = Annotated[
+    list[str],
+    typer.Option(help="Stream to rtmp://, srt://, udp:// or tcp://HOST:PORT; may be given again.", metavar="URL"),
+]
+Camera = Annotated[bool, typer.Option("--camera", help="Be a camera for other programs.")]
+NdiOut = Annotated[bool, typer.Option("--ndi", help="Be an NDI source on the network.")]
+Broker = Annotated[
+    str, typer.Option("--mqtt", help="Control by MQTT: mqtt://[USER@]HOST, mqtts:// for TLS.", metavar="URL")
+]
+BrokerPassword = Annotated[
+    str, typer.Option("--mqtt-password", help="Better in the config.", envvar="AIMV_MQTT_PASSWORD", metavar="WORD")
+]
+BrokerCa = Annotated[str, typer.Option("--mqtt-ca", help="File with the broker's certificate.", metavar="FILE")]
+OscPort = Annotated[str, typer.Option("--osc", help="Control by OSC at this port.", metavar="[HOST:]PORT")]
+MidiPort = Annotated[str, typer.Option("--midi", help="Control by this MIDI input, or a part of its name.")]
+LinkIn = Annotated[bool, typer.Option("--link", help="Take the beat from Ableton Link while others are in it.")]
+
+
+def live(
+    input: Annotated[
+        str | None, typer.Option("--input", help="A name, a part of one, or a number of `aimv inputs`.")
+    ] = None,
+    generator: Generator = "auto",
+    model: Model = "",
+    style: Style = "",
+    size: Size = "1280x720",
+    fps: Fps = 30.0,
+    words: Annotated[bool, typer.Option(help="Hear what is sung, too.")] = True,
+    language: Language = "auto",
+    whisper: Whisper = WHISPER,
+    seed: Seed = 0,
+    duration: Annotated[float | None, typer.Option(help="End after so many seconds.", metavar="S")] = None,
+    fullscreen: Annotated[bool, typer.Option("--fullscreen", help="Begin with the whole screen.")] = False,
+    hud: Annotated[bool, typer.Option("--hud", help="Begin with what it hears and does over the picture.")] = False,
+    record: Record = None,
+    stream: Stream = [],  # noqa: B006 - typer copies it
+    camera: Camera = False,
+    ndi: NdiOut = False,
+    mqtt: Broker = "",
+    mqtt_password: BrokerPassword = "",
+    mqtt_ca: BrokerCa = "",
+    osc: OscPort = "",
+    midi: MidiPort = "",
+    link: LinkIn = False,
+) -> None:
+    """Perform what a sound input plays: the picture moves with it at once, its scenes follow within seconds.
+
+    Keys: f fills the screen, h shows what it hears and does, n next shot, space hold, b blackout, t taps the beat,
+    [ and ] nudge it, - and + how far the music moves the picture, 0 to 3 flashes allowed, s another seed, q ends.
+
+    [dim]Examples:[/dim]
+
+        aimv live --input "USB Audio" --record show.mp4
+        aimv live --mqtt mqtts://vj@stage.local --osc 9000 --fullscreen
+    """
+    width, height = size_of(size)
+    settings = Settings(
+        generator=generator,
+        model=model,
+        style=style,
+        width=width,
+        height=height,
+        fps=fps,
+        seed=seed,
+        language=spoken_language(language),
+        whisper=whisper,
+    )
+    settings.check()
+    card = SoundCard(find_input(input))
+    wires = Wires(
+        mqtt=mqtt,
+        mqtt_password=mqtt_password,
+        mqtt_ca=mqtt_ca,
+        osc=osc,
+        midi=midi,
+        midi_map=loaded().midi,
+        link=link,
+    )
+    choice = choose(generator, model)
+    console.print(f"generator: {choice.reason}")
+    transcriber = _words(whisper, settings.language) if words else None
+    show = LiveShow(settings, card, OnnxClassifier(), transcriber, choice)
+    room = ControlRoom(wires, show.desk, show.tempo, show.input.time, lambda: telemetry_of(show))
+
+    def pressed(key: str) -> None:
+        if command := command_of_key(key, show.desk.react, show.desk.seed):
+            show.desk.take(command)
+
+    wanted = Wanted(record=record, streams=tuple(stream), camera=camera, ndi=ndi)
+    with WindowSink("AIMV live", width, height, pressed, lambda: readout_of(show)) as window:
+        window.readout_shown = hud
+        if fullscreen:
+            window.fill_screen()
+        taps = Taps(wanted, width, height, fps, card.rate)
+        if record:
+            show.score = LiveScore(record)
+        ends = duration and time.monotonic() + duration
+
+        async def run() -> Performance:
+            async with room.connected():
+                return await show.perform(
+                    window, taps.all, lambda: window.quit or bool(ends and time.monotonic() > ends)
+                )
+
+        shown = run_to_end(run())
+    _say(show, shown, taps)
+
+
+def inputs() -> None:
+    """List the sound inputs and MIDI inputs of this machine.
+
+    [dim]Example:[/dim]
+
+        aimv inputs
+    """
+    out = Console(highlight=False, markup=False, soft_wrap=True)
+    there = sound_inputs()
+    table = Table("", "sound input", "by", "channels", "rate", box=None)
+    for each in there:
+        name = f"{each.name} (default)" if each.default else each.name
+        table.add_row(str(each.index), name, each.host, str(each.channels), f"{each.rate} Hz")
+    out.print(table if there else "no sound input: connect one")
+    try:
+        names = ports()
+    except (DeviceError, UsageError) as error:
+        out.print(f"no MIDI: {error}")
+    else:
+        for name in names:
+            out.print(f"MIDI input: {name}")
+        if not names:
+            out.print("no MIDI input")
+
+
+def learn(
+    command: Annotated[str, typer.Argument(help='What a control shall do: react, next, "style oil painting", ...')],
+    midi: Annotated[str, typer.Option(help="The MIDI input, or a part of its name.", metavar="NAME")] = "",
+) -> None:
+    """Learn a MIDI control: move a knob or press a key, and it is written into the config.
+
+    [dim]Examples:[/dim]
+
+        aimv learn react --midi nanoKONTROL
+        aimv learn next --midi nanoKONTROL
+    """
+    spec_of(command.split(" ", 1)[0])
+    name = find_port(midi)
+    came: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    port = open_input(name)(came.put)
+    console.print(f"{name}: move the knob or press the key for {command!r} (Ctrl-C gives up)")
+    try:
+        control = _first_moved(came)
+    finally:
+        port.close()
+    write_learnt(config_path(), control, command)
+    console.print(f"{control} is now {command!r}, in {config_path()}")
+
+
+def _first_moved(came: "queue.SimpleQueue[Any]") -> str:
+    """The control that is pressed or moved first."""
+    rested: dict[str, float] = {}
+    ends = time.monotonic() + _LEARNING_S
+    while (left := ends - time.monotonic()) > 0:
+        try:
+            found = control_of(came.get(timeout=left))
+        except queue.Empty:
+            break
+        if found is None:
+            continue
+        control, share = found
+        if ("note" in control and share > 0) or abs(share - rested.setdefault(control, share)) > _MOVED:
+            return control
+    raise UsageError(f"no control was moved for {_LEARNING_S:g} s: is this the right MIDI input?")
+
+
+def _words(whisper: str, language: str | None) -> StreamingWhisper:
+    """Whisper on threads that step back behind the picture: they inherit the priority of the one that starts them."""
+
+    def load() -> StreamingWhisper:
+        step_back()
+        return StreamingWhisper(load_whisper(whisper), language)
+
+    return asyncio.run(to_thread(load))
+
+
+def _say(show: LiveShow, shown: Performance, taps: Taps) -> None:
+    """How the show went."""
+    say_performance(shown)
+    outputs = show.outputs
+    console.print(
+        f"input: {show.input.xruns} xruns, {show.input.overflows} overflows, {show.input.losses} losses, "
+        f"{show.hearing.skipped_s:.1f} s not heard"
+    )
+    if outputs and (late := outputs.latency(0.95)) is not None:
+        console.print(f"sound to picture: p95 {1000 * late:.0f} ms")
+    for tap in taps.all:
+        console.print(
+            f"{tap.name}: {tap.written} pictures, {tap.dropped} dropped" + (f": {tap.why}" if tap.why else "")
+        )
+    if show.score and taps.recording and taps.recording.origin is not None:
+        count = show.score.write(taps.recording.origin)
+        console.print(f"{show.score.path}: {count} shots")

@@ -1,0 +1,129 @@
+"""The config: one TOML file whose keys are the commands' own options, so that every setting has its place in it.
+
+style = "oil painting"       # for every command that has the option
+
+[live]                       # presets: for one command
+input = "USB"
+mqtt = "mqtts://vj@stage.local"
+
+[midi]                       # what `aimv learn` writes
+"ch1 cc7" = "react"
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import platformdirs
+
+from engine.errors import UsageError
+from engine.files import whole_file
+
+MIDI = "midi"
+SECRET = ("mqtt_password",)
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One value and where it stands."""
+
+    value: Any
+    source: str
+
+
+class Config(msgspec.Struct, frozen=True):
+    """What the file says: by command, then by option; and the MIDI map."""
+
+    path: Path
+    settings: dict[str, dict[str, Setting]]
+    midi: dict[str, str]
+
+    def defaults(self) -> dict[str, dict[str, Any]]:
+        """The values alone."""
+        return {command: {key: each.value for key, each in of.items()} for command, of in self.settings.items()}
+
+
+def config_path() -> Path:
+    """Where the config lies; `AIMV_CONFIG` overrides it."""
+    return Path(os.environ.get("AIMV_CONFIG") or platformdirs.user_config_path("aimv") / "config.toml")
+
+
+def read_config(path: Path, options: Mapping[str, Iterable[str]]) -> Config:
+    """Read the config; an empty one if there is no file. `options` are those of each command.
+
+    Raises:
+        UsageError: the file cannot be read, or has a key that no command has; the nearest one is named.
+    """
+    known = {command: frozenset(names) for command, names in options.items()}
+    settings: dict[str, dict[str, Setting]] = {command: {} for command in known}
+    midi: dict[str, str] = {}
+    tables: dict[str, dict[str, Any]] = {}
+    for key, value in _parse(path).items():
+        if key == MIDI and isinstance(value, dict):
+            midi = _midi(path, value)
+        elif isinstance(value, dict):
+            if key not in known:
+                raise _unknown(path, f"there is no command {key!r}", key, [*known, MIDI])
+            tables[key] = value
+        else:
+            name = key.replace("-", "_")
+            having = [command for command in known if name in known[command]]
+            if not having:
+                raise _unknown(path, f"there is no setting {key!r}", name, set().union(*known.values()))
+            for command in having:
+                settings[command][name] = Setting(value, str(path))
+    for command, table in tables.items():
+        for key, value in table.items():
+            name = key.replace("-", "_")
+            if name not in known[command]:
+                raise _unknown(path, f"there is no setting {key!r} in [{command}]", name, known[command])
+            settings[command][name] = Setting(value, f"{path} [{command}]")
+    return Config(path, settings, midi)
+
+
+def learn(path: Path, control: str, command: str) -> None:
+    """Write a MIDI control into the config, in place of what it or the command had; all else stays as it is.
+
+    Raises:
+        UsageError, OutputError: the file cannot be read or written.
+    """
+    import tomlkit  # noqa: PLC0415 - of the extra
+
+    _parse(path)
+    document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+    if MIDI not in document:
+        document[MIDI] = tomlkit.table()
+    table: Any = document[MIDI]
+    for other in [known for known, wanted in table.items() if wanted == command]:
+        del table[other]
+    table[control] = command
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as temporary:
+        temporary.write_text(tomlkit.dumps(document), encoding="utf-8")
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the config {path} cannot be read ({error}): mend it or move it away") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"the config {path} is not TOML: {error}") from None
+
+
+def _midi(path: Path, table: dict[str, Any]) -> dict[str, str]:
+    for control, command in table.items():
+        if not isinstance(command, str):
+            raise UsageError(f'the config {path}: [midi] has {control!r} = {command!r}: write a command, as "react"')
+    return dict(table)
+
+
+def _unknown(path: Path, what: str, key: str, known: Iterable[str]) -> UsageError:
+    near = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"
+    return UsageError(f"the config {path}: {what}: {hint}")

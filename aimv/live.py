@@ -1,0 +1,264 @@
+"""A live show: the sound of an input becomes pictures at once, and sentences and clips as soon as they can."""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from aimv.listening import Row, row_of, shot_of
+from aimv.live_score import LiveScore
+from aimv.live_shots import LiveShots
+from aimv.shots import Shot
+from aimv.show import Settings, clip_store, cue_of
+from engine.audio.live_input import Block, Device, LiveInput
+from engine.audio.live_reactions import LiveReactions
+from engine.audio.tempo import Tempo
+from engine.control.desk import Desk
+from engine.errors import AimvError
+from engine.listen.instruments import Classifier
+from engine.listen.live_hearing import Lagged, LiveHearing
+from engine.listen.words_seam import Transcriber
+from engine.messages import Job
+from engine.pipeline import Cue, Performance, Progress, perform
+from engine.play.compositor import Compositor
+from engine.play.outputs import Outputs
+from engine.play.player import Tally
+from engine.play.sinks import Frame, Sink
+from engine.play.stage import Stage
+from engine.play.tap import Tap
+from engine.render.cut import Kind
+from engine.render.generators.choose import Choice, board, choose
+from engine.render.renderer import Renderer, WorkerEvent
+from engine.render.store import ClipStore
+from engine.threads import to_thread
+
+_CUES = 8  # that may wait to be planned
+_SENTENCES = 64  # of clips, remembered
+_REMEMBERED = 256
+_WORDS = 12
+_BACK = 10  # by which rendering steps back behind the picture that is on screen
+
+
+class LiveClock:
+    """A clock for the player whose time is what the input has captured."""
+
+    def __init__(self, position: Callable[[], float]) -> None:
+        self._position = position
+
+    def finished(self) -> bool:
+        return False
+
+    def time(self) -> float:
+        return self._position()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(max(0.0, seconds))
+
+    async def __aenter__(self) -> "LiveClock":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+
+class LiveShow:
+    """Everything of a live show that lasts as long as it does; `perform` runs it.
+
+    The attributes are for whoever reads how it goes: the readout, telemetry, the summary at the end.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        device: Device,
+        classifier: Classifier,
+        transcriber: Transcriber | None,
+        choice: Choice,
+        on_worker: Callable[[WorkerEvent], None] = lambda event: None,
+    ) -> None:
+        settings.check()
+        self.settings, self.choice = settings, choice
+        self.fps = settings.fps
+        self.tempo = Tempo()
+        self._shots = LiveShots(self.tempo)
+        self.reactions = LiveReactions(device.rate, self.tempo)
+        self.compositor = Compositor(settings.width, settings.height, settings.fps, self.reactions)
+        self.stage = Stage(self.compositor)
+        self.input = LiveInput(device, self._on_block)
+        self.desk = Desk(
+            self.tempo,
+            self.input.time,
+            style=settings.style,
+            seed=settings.seed,
+            generator=choice.generator,
+            on_next=self._shots.ask,
+            on_generator=self._change_generator,
+        )
+        self.hearing = LiveHearing(device.rate, classifier, transcriber, self._on_heard)
+        self.tally = Tally()
+        self.row: Row | None = None  # what was heard last
+        self.words: deque[str] = deque(maxlen=_WORDS)  # the latest
+        self.shot: Shot | None = None  # the newest
+        self.worker: WorkerEvent | None = None
+        self.share = 0.0  # of the clip in work
+        self.lags: deque[float] = deque(maxlen=_REMEMBERED)  # s from a window's end to its sentence
+        self.outputs: Outputs | None = None
+        self.score: LiveScore | None = None
+        self._confusion = classifier.confusion
+        self._cues: asyncio.Queue[Cue] = asyncio.Queue(_CUES)
+        self._sentences: dict[str, tuple[float, str]] = {}  # of clips, by their ids: since when, and what they say
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wanted: Choice | None = None
+        self._changes: set[asyncio.Task[None]] = set()
+        self._run = 0  # shots in a row with the same words
+        self._before: tuple[str, ...] = ()
+        self._on_worker = on_worker
+
+    @property
+    def on_screen(self) -> tuple[float, str] | None:
+        """The second at which what the clip on screen says was heard, and its sentence."""
+        return self._sentences.get(self.stage.clip.stem) if self.stage.clip else None
+
+    async def perform(self, window: Sink | None, taps: Sequence[Tap], stop: Callable[[], bool]) -> Performance:
+        """Run until `stop` or a quit command; every output is finished when this returns.
+
+        Raises:
+            DeviceError: the input is not there when the show begins.
+            AimvError: nothing can be rendered.
+        """
+        self._loop = asyncio.get_running_loop()
+        with (
+            contextlib.closing(self.compositor),
+            clip_store() as store,
+            Outputs(self.stage, window, taps) as outputs,
+        ):
+            self.outputs = outputs
+            with self.hearing, self.input:
+                return await self._perform(store, outputs, lambda: self.desk.quit or stop())
+
+    async def _perform(self, store: ClipStore, outputs: Outputs, ended: Callable[[], bool]) -> Performance:
+        clock = LiveClock(self.input.time)
+        seconds: dict[Kind, float] = {}
+        failures: list[str] = []
+        while True:
+            renderer = Renderer(
+                store,
+                self.choice.generator,
+                self.choice.model,
+                back=_BACK,
+                on_progress=lambda job, share: self._progress(share),
+                on_worker=self._worked,
+            )
+            async with renderer:
+                shown = await perform(
+                    self._coming(),
+                    renderer,
+                    self,
+                    clock,
+                    outputs,
+                    lambda: ended() or self._wanted is not None,
+                    board(self.choice.generator),
+                    Progress(),
+                    live=True,
+                    tally=self.tally,
+                    on_job=self._remember,
+                )
+            failures += shown.failures
+            for kind, value in shown.seconds.items():
+                seconds[kind] = seconds.get(kind, 0.0) + value
+            if ended() or self._wanted is None:
+                return Performance(shown.played, seconds, tuple(failures))
+            self.choice, self._wanted = self._wanted, None
+            self.desk.generator = self.choice.generator
+
+    # What `perform` takes for its canvas: the stage, steered by the desk before each picture.
+
+    def place(self, start_s: float, end_s: float, clip_path: Path) -> None:
+        """Have a clip shown; see `Stage.place`."""
+        self.stage.place(start_s, end_s, clip_path)
+
+    def frame(self, t: float) -> Frame:
+        """The picture at `t` s; see `Stage.frame`."""
+        self.stage.amount, self.stage.flashes, self.stage.black = self.desk.react, self.desk.flashes, self.desk.blackout
+        return self.stage.frame(t)
+
+    def _on_block(self, block: Block) -> None:
+        """In the input's thread."""
+        found = self.reactions.push(block.samples.mean(axis=1))
+        if self.outputs:
+            self.outputs.heard(block.samples, block.start, block.came, bool(found))
+        self.hearing.feed(block.samples, block.came)
+
+    def _on_heard(self, lagged: Lagged) -> None:
+        """In the hearing's thread: a sentence for each window, and a shot where one begins."""
+        row = row_of(lagged.heard, self._confusion, self.desk.seed)
+        self.lags.append(time.perf_counter() - lagged.came)
+        self.row = row
+        self.words.extend(word.text for word in lagged.heard.words)
+        self._shots.held = self.desk.hold
+        heard = self._shots.hear(lagged.heard)
+        if heard and self._loop:
+            begun = row_of(heard, self._confusion, self.desk.seed)
+            with contextlib.suppress(RuntimeError):  # the show has ended
+                self._loop.call_soon_threadsafe(self._begin, begun)
+
+    def _begin(self, row: Row) -> None:
+        """A shot begins; it takes the desk's style and seed as they are now."""
+        self._run = self._run + 1 if row.content.abstractions == self._before else 0
+        self._before = row.content.abstractions
+        shot = shot_of(row, (self.desk.seed + self._run) % 2**31)
+        if self.desk.style:
+            shot = msgspec.structs.replace(shot, sentence=f"{shot.sentence} {self.desk.style}")
+        self.shot = shot
+        if self.score:
+            self.score.begin(shot)
+        if self._cues.full():
+            self._cues.get_nowait()  # the newest wins
+        self._cues.put_nowait(self._cue(shot))
+
+    def _cue(self, shot: Shot) -> Cue:
+        return msgspec.structs.replace(
+            cue_of(shot, "", self.choice, self.settings), section="|".join(shot.abstractions)
+        )
+
+    async def _coming(self) -> AsyncIterator[Cue]:
+        """The cues as they come; after a change of generator the present shot anew."""
+        while not self._cues.empty():
+            self._cues.get_nowait()
+        if self.shot:
+            yield self._cue(self.shot)
+        while True:
+            yield await self._cues.get()
+
+    def _change_generator(self, name: str) -> None:
+        if name not in ("auto", "shader", "cogvideox"):
+            raise self.desk.refuse(f"no generator is called {name!r}; there are auto, shader, cogvideox")
+        change = asyncio.get_running_loop().create_task(self._choose(name), name="change generator")
+        self._changes.add(change)
+        change.add_done_callback(self._changes.discard)
+
+    async def _choose(self, name: str) -> None:
+        """In the background, since looking for a CUDA device takes seconds."""
+        try:
+            choice = await to_thread(choose, name, self.settings.model)
+        except AimvError as error:
+            self.desk.refuse(str(error))
+        else:
+            if choice.generator != self.choice.generator:
+                self._wanted = choice
+
+    def _remember(self, cue: Cue, job: Job) -> None:
+        """Which sentence a clip shows."""
+        kept = list(self._sentences.items())[-_SENTENCES:]
+        self._sentences = {**dict(kept), job.id: (cue.start, cue.job.prompt)}
+
+    def _progress(self, share: float) -> None:
+        self.share = share
+
+    def _worked(self, event: WorkerEvent) -> None:
+        self.worker = event
+        self._on_worker(event)

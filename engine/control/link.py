@@ -1,0 +1,44 @@
+"""The beat of a room: Ableton Link, which keeps all programs on a network in one tempo and phase."""
+
+import asyncio
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from engine.audio.tempo import Tempo
+from engine.errors import MissingExtra
+
+_EVERY_S = 0.1
+
+
+class Link:
+    """Joins the session and has `tempo` follow it while somebody else is in it; `run` it.
+
+    `position` gives the time of the show in s.
+    """
+
+    def __init__(self, tempo: Tempo, position: Callable[[], float]) -> None:
+        """Raises MissingExtra if aalink is not installed."""
+        try:
+            self._library = importlib.import_module("aalink")
+        except ImportError:
+            raise MissingExtra("Ableton Link", "link") from None
+        self.peers = 0
+        self._tempo, self._position = tempo, position
+
+    async def run(self) -> None:
+        """Follow the room until cancelled."""
+        session: Any = self._library.Link(120.0)
+        session.enabled = True
+        try:
+            while True:
+                self.peers = session.num_peers
+                if self.peers:
+                    period = 60.0 / session.tempo
+                    self._tempo.follow((self._position() - (session.beat % 1.0) * period, period))
+                else:
+                    self._tempo.follow(None)
+                await asyncio.sleep(_EVERY_S)
+        finally:
+            session.enabled = False
+            self._tempo.follow(None)
