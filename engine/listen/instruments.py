@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 import engine
 from engine.errors import ModelError
 
+_ELSEWHERE = b"\n\x08location"  # the key of TensorProto.external_data that names a file, as protobuf writes it
+
 Confusion = Mapping[str, Mapping[str, float]]
 
 
@@ -50,13 +52,15 @@ def shipped_model() -> Path:
 class OnnxClassifier:
     """The shipped model on onnxruntime: CUDA where onnxruntime-gpu finds it, else one CPU thread.
 
-    The file's SHA-256 must be the one beside it, and it is given to the runtime as bytes, so that no tensor can be
-    read from another file. Raises ModelError if it is missing, damaged or lacks its metadata.
+    The file's SHA-256 must be the one beside it, and no tensor may lie in another file: the runtime would read it from
+    wherever the model says, unpinned. Raises ModelError if it is missing, damaged, split or lacks its metadata.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         path = path or shipped_model()
         data = read_pinned(path)
+        if _ELSEWHERE in data:
+            raise ModelError(f"the model {path} keeps tensors in other files, which is refused: reinstall aimv")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
