@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
+from engine.render.generators.cogvideox import CogVideoXGenerator
 from engine.render.generators.cogvideox_presets import PRESETS, Preset
 from engine.render.generators.denoise import Denoiser
 from tools.make_tiny_cogvideox import build
@@ -95,39 +96,42 @@ def count() -> list[dict[str, Any]]:
 
 
 def measure(name: str, presets: list[Preset], stock: bool, device: str) -> list[dict[str, Any]]:
-    """Times per preset of a clip of 49 frames, the second of two runs of each."""
-    pipeline = _pipeline(name, device)
-    denoiser = Denoiser(pipeline)
-    config = pipeline.transformer.config
-    width, height = 8 * config.sample_width, 8 * config.sample_height
-    rate = matrix_rate(pipeline.dtype, device)
-    once = pass_flops(name) if name in TRANSFORMERS else _counted_pass(denoiser, width, height)
+    """Times per preset of a clip of 49 frames, the second of two runs of each; decoding is with the copying."""
+    generator = _generator(name, device)
     rows = []
+    rate = matrix_rate(generator.denoiser.dtype, device)
     for preset in presets:
+        once = _counted_pass(generator, preset)
+        size = generator.size_for(preset)
         for _ in range(2):
             _reset_memory(device)
-            encode, _ = _timed(device, lambda: pipeline.encode_prompt(PROMPT, do_classifier_free_guidance=False))
-            work = partial(denoiser.latents, PROMPT, FRAMES, width, height, preset, 0, _ignore)
+            generator.denoiser.forget_prompts()
+            encode, _ = _timed(device, partial(generator.denoiser.encode, PROMPT))
+            work = partial(generator.denoiser.latents, PROMPT, FRAMES, *size, preset, 0, _ignore)
             denoise, latents = _timed(device, work)
-            decode, video = _timed(device, partial(denoiser.decode, latents, FRAMES))
-            copy, _ = _timed(device, partial(_to_pictures, video))
-        total = encode + denoise + decode + copy
+            decode, _ = _timed(device, partial(_pictures, generator.denoiser, latents, preset.tiled))
+        total = encode + denoise + decode
         rows.append(
             {
                 "model": name,
                 "preset": preset.name,
                 "encode_s": encode,
                 "denoise_s": denoise,
-                "decode_s": decode,
-                "copy_s": copy,
+                "decode_copy_s": decode,
                 "rtf": total / (FRAMES / FPS),
                 "matrix_share": preset.passes * once / denoise / rate,
                 "peak_gb": torch.cuda.max_memory_allocated() / 1e9 if device == "cuda" else 0.0,
             }
         )
     if stock:
-        rows.append({"model": name, "preset": "stock diffusers", "rtf": _stock(pipeline, device) / (FRAMES / FPS)})
+        rows.append(
+            {"model": name, "preset": "stock diffusers", "rtf": _stock(generator.pipeline, device) / (FRAMES / FPS)}
+        )
     return rows
+
+
+def _pictures(denoiser: Denoiser, latents: torch.Tensor, tiled: bool) -> int:
+    return sum(len(lot) for lot in denoiser.decode(latents, FRAMES, tiled))
 
 
 def matrix_rate(dtype: torch.dtype, device: str) -> float:
@@ -137,11 +141,13 @@ def matrix_rate(dtype: torch.dtype, device: str) -> float:
     return max(2 * side**3 / _timed(device, lambda: a @ b)[0] for _ in range(5))
 
 
-def _counted_pass(denoiser: Denoiser, width: int, height: int) -> int:
+def _counted_pass(generator: CogVideoXGenerator, preset: Preset) -> int:
+    """Operations of one pass at the preset's size, nothing saved by a cache."""
     one = Preset("one", steps=1, guided=0.0)
-    denoiser.latents(PROMPT, FRAMES, width, height, one, 0, _ignore)
+    denoiser, size = generator.denoiser, generator.size_for(preset)
+    denoiser.latents(PROMPT, FRAMES, *size, one, 0, _ignore)
     with FlopCounterMode(display=False) as counter:
-        denoiser.latents(PROMPT, FRAMES, width, height, one, 0, _ignore)
+        denoiser.latents(PROMPT, FRAMES, *size, one, 0, _ignore)
     return int(counter.get_total_flops())
 
 
@@ -152,8 +158,8 @@ def _stock(pipeline: Any, device: str) -> float:
     return _timed(device, lambda: pipeline(num_inference_steps=STOCK_STEPS, output_type="np", **text))[0]
 
 
-def _pipeline(name: str, device: str) -> Any:
-    """A pipeline of random weights on `device`."""
+def _generator(name: str, device: str) -> CogVideoXGenerator:
+    """A generator of random weights on `device`."""
     with tempfile.TemporaryDirectory() as folder:
         build(Path(folder))
         pipeline = diffusers.CogVideoXPipeline.from_pretrained(folder, local_files_only=True)
@@ -179,7 +185,7 @@ def _pipeline(name: str, device: str) -> Any:
     pipeline.set_progress_bar_config(disable=True)
     for part in (pipeline.transformer, pipeline.vae, pipeline.text_encoder):
         part.requires_grad_(False).eval()
-    return pipeline.to(device)
+    return CogVideoXGenerator(pipeline.to(device))
 
 
 def _vae() -> Any:
@@ -195,10 +201,6 @@ def _timed(device: str, work: Callable[[], Any]) -> tuple[float, Any]:
     result = work()
     _wait(device)
     return time.perf_counter() - begun, result
-
-
-def _to_pictures(video: torch.Tensor) -> Any:
-    return (255 * video.float()).round().byte().cpu().numpy()
 
 
 def _ignore(step: int) -> None:

@@ -1,11 +1,11 @@
 """Write a tiny CogVideoX pipeline with random weights to a folder, in diffusers' own format, tokenizer included.
 
-    python tools/make_tiny_cogvideox.py FOLDER [--like 2b|5b|1.5]
+    python tools/make_tiny_cogvideox.py FOLDER [--like 2b|5b|1.5|5b-i2v|1.5-i2v]
 
 It loads by `CogVideoXPipeline.from_pretrained` like the real ones and renders in about a second on a CPU: noise in
 the model's own colours, 48x32 pixels, up to 49 frames at 8 fps. Nothing is downloaded, and the same call writes the
 same weights. `--like` chooses whose shape it has: the 2B's, the 5B's (rotary positions, DPM scheduler) or version
-1.5's (frames in pairs, 81 of them at 16 fps).
+1.5's (frames in pairs, 81 of them at 16 fps), or that of their image-to-video models.
 """
 
 import argparse
@@ -19,6 +19,7 @@ WORDS = (
     "A close view of a bright room where light moves slowly over the walls and colours drift like water and smoke "
     "while the camera glides forward; a heart made of crimson glass turns, breaks, burns and blooms in the dark."
 )
+LIKE = ("2b", "5b", "1.5", "5b-i2v", "1.5-i2v")
 TEXT_TOKENS = 64
 TEXT_WIDTH = 32
 
@@ -30,13 +31,14 @@ def build(folder: Path, like: str = "2b", seed: int = 0) -> None:
         AutoencoderKLCogVideoX,
         CogVideoXDDIMScheduler,
         CogVideoXDPMScheduler,
+        CogVideoXImageToVideoPipeline,
         CogVideoXPipeline,
         CogVideoXTransformer3DModel,
     )
     from transformers import T5Config, T5EncoderModel  # noqa: PLC0415
 
     torch.manual_seed(seed)
-    rotary, pairs = like != "2b", like == "1.5"
+    rotary, pairs, pictures = like != "2b", like.startswith("1.5"), like.endswith("i2v")
     tokenizer = _tokenizer(folder / "tokenizer")
     text_encoder = T5EncoderModel(
         T5Config(
@@ -47,7 +49,7 @@ def build(folder: Path, like: str = "2b", seed: int = 0) -> None:
     transformer = CogVideoXTransformer3DModel(
         num_attention_heads=4,
         attention_head_dim=16,
-        in_channels=4,
+        in_channels=8 if pictures else 4,
         out_channels=4,
         num_layers=2,
         time_embed_dim=2,
@@ -59,6 +61,8 @@ def build(folder: Path, like: str = "2b", seed: int = 0) -> None:
         patch_size_t=2 if pairs else None,
         patch_bias=not pairs,
         use_rotary_positional_embeddings=rotary,
+        use_learned_positional_embeddings=pictures and not pairs,
+        ofs_embed_dim=2 if pictures and pairs else None,
     )
     vae = AutoencoderKLCogVideoX(
         block_out_channels=(8, 8, 8, 8),
@@ -78,7 +82,8 @@ def build(folder: Path, like: str = "2b", seed: int = 0) -> None:
         "snr_shift_scale": 1.0 if rotary else 3.0,
         "timestep_spacing": "trailing",
     }
-    pipeline = CogVideoXPipeline(tokenizer, text_encoder.eval(), vae, transformer, scheduler(**schedule))
+    kind = CogVideoXImageToVideoPipeline if pictures else CogVideoXPipeline
+    pipeline = kind(tokenizer, text_encoder.eval(), vae, transformer, scheduler(**schedule))
     pipeline.save_pretrained(folder, safe_serialization=True)
     (folder / "tokenizer" / "tokenizer.json").unlink(missing_ok=True)  # the real ones come with spiece.model alone
 
@@ -113,7 +118,7 @@ def main() -> None:
     """Read the arguments and write the pipeline."""
     parser = argparse.ArgumentParser(description="Write a tiny random CogVideoX pipeline for tests.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--like", choices=("2b", "5b", "1.5"), default="2b", help="the model whose shape it has")
+    parser.add_argument("--like", choices=LIKE, default="2b", help="the model whose shape it has")
     options = parser.parse_args()
     with contextlib.redirect_stdout(sys.stderr):
         build(options.folder, options.like)

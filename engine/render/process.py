@@ -21,16 +21,16 @@ class RenderProcess:
 
     @classmethod
     async def start(
-        cls, endpoint: str, name: str, *, generator: str, model: str, store: Path, log: Path, back: int = 0
+        cls, endpoint: str, name: str, *, index: int, generator: str, model: str, store: Path, log: Path, back: int = 0
     ) -> Self:
-        """Start a process that connects to `endpoint` as `name`.
+        """Start a process, the one numbered `index` of its engine, that connects to `endpoint` as `name`.
 
         It gets a session of its own, so that a Ctrl-C in the terminal reaches only the parent, and so that whatever
         it starts can be ended with it.
         """
         command = [sys.executable, "-P", "-m", "engine.render.worker", endpoint, "--name", name]
         command += ["--generator", generator, "--model", model, "--store", str(store), "--parent", str(os.getpid())]
-        command += ["--back", str(back)]
+        command += ["--index", str(index), "--back", str(back)]
         with log.open("wb") as stderr:
             process = await asyncio.create_subprocess_exec(
                 *command,

@@ -25,7 +25,7 @@ import msgspec
 from engine.errors import AimvError, ModelError, OutputError, ProtocolError, RenderError, UsageError
 from engine.messages import Job
 
-VERSION = 1
+VERSION = 2
 MAX_MESSAGE_BYTES = 1 << 20
 PIECE_BYTES = MAX_MESSAGE_BYTES // 2
 MAX_CLIP_BYTES = 1 << 28

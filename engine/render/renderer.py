@@ -341,6 +341,7 @@ class Renderer:
             process = await RenderProcess.start(
                 self._endpoint,
                 name,
+                index=index,
                 generator=self._generator,
                 model=self._model,
                 store=self._store.folder,

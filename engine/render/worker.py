@@ -115,6 +115,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--name", required=True, help="what the engine calls this process")
     parser.add_argument("--generator", required=True)
     parser.add_argument("--model", default="")
+    parser.add_argument("--index", type=int, default=0, help="which of the engine's processes on this host it is")
     parser.add_argument("--store", required=True, type=Path, help="folder of the clip store")
     parser.add_argument("--parent", required=True, type=int, help="process without which this one ends")
     parser.add_argument("--back", type=int, default=0, help="by how much to lower its priority")
@@ -127,7 +128,7 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, lambda *_: wire.stop())
     wire.start()
     try:
-        generator = make(options.generator, options.model)
+        generator = make(options.generator, options.model, options.index)
         store = ClipStore(options.store, 0)
     except AimvError as error:
         wire.send(Failed("", kind_of(error), _line(error)))

@@ -20,8 +20,9 @@ def install(transformer: Any, wanted: tuple[str, ...]) -> str:
 
     Returns its name; "" if none is installed and diffusers' own processor does the work.
     """
+    gpu = transformer.device.type == "cuda"
     for kernel in wanted:
-        if kernel not in _PACKAGES or find_spec(_PACKAGES[kernel]) is not None:
+        if kernel not in _PACKAGES or (gpu and find_spec(_PACKAGES[kernel]) is not None):
             transformer.set_attn_processor(DispatchedAttention(kernel))
             return kernel
     transformer.set_attn_processor(CogVideoXAttnProcessor2_0())

@@ -59,8 +59,8 @@ def board(generator: str, fixed: str = "") -> Board:
     return known
 
 
-def make(name: str, model: str = "") -> Generator:
-    """The generator called `name`, with `model` loaded; run in the render process.
+def make(name: str, model: str = "", index: int = 0) -> Generator:
+    """The generator called `name`, with `model` loaded; run in the render process, the one of that index on its host.
 
     Raises:
         UsageError, MissingExtra: no such generator, or not installed.
@@ -74,7 +74,7 @@ def make(name: str, model: str = "") -> Generator:
         _check_cogvideox(model or DEFAULT_COGVIDEOX)
         from engine.render.generators.cogvideox import CogVideoXGenerator  # noqa: PLC0415 - imports torch
 
-        return CogVideoXGenerator(model or DEFAULT_COGVIDEOX)
+        return CogVideoXGenerator.of_model(model or DEFAULT_COGVIDEOX, index)
     if name == "fake":
         from engine.render.generators.fake import FakeGenerator  # noqa: PLC0415 - for tests
 

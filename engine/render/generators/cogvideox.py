@@ -1,21 +1,23 @@
-"""Clips by CogVideoX (Yang et al. 2024, arXiv:2408.06072), with the parts of diffusers' own pipeline.
+"""Clips by CogVideoX (Yang et al. 2024, arXiv:2408.06072), with the parts of diffusers' own pipelines.
 
 The model's size, frame rate and frame counts are its own: 720x480 at 8 fps for the 2B and 5B models, 1360x768 at
-16 fps for version 1.5, always 8 N + 1 frames.
+16 fps for version 1.5, always 8 N + 1 frames. An image-to-video model begins with the job's picture, or, where it has
+none, with clouds in the colours of its palette.
 """
 
 import math
 import os
 from collections.abc import Callable, Iterator
+from typing import Any, Self
 
 import torch
 
 from engine.messages import Job
-from engine.render.generators.attention import install
 from engine.render.generators.base import Cancelled, Frame
-from engine.render.generators.cogvideox_model import Device, load
-from engine.render.generators.cogvideox_presets import preset
+from engine.render.generators.cogvideox_model import load
+from engine.render.generators.cogvideox_presets import Preset, preset
 from engine.render.generators.denoise import Denoiser
+from engine.render.generators.opening import opening
 from engine.render.paragraph import grow
 
 _FPS, _FPS_15 = 8.0, 16.0
@@ -23,26 +25,42 @@ _SIZE_15 = (1360, 768)  # version 1.5 states the largest grid that it knows, not
 
 
 class CogVideoXGenerator:
-    """A CogVideoX text-to-video model, on the GPU if there is one.
+    """Renders with a loaded CogVideoX pipeline, on the device where its transformer is."""
 
-    Raises:
-        ModelError: the model is not on this machine, not a CogVideoX pipeline, or damaged.
-    """
-
-    def __init__(self, model: str) -> None:
-        self._device: Device = "cuda" if torch.cuda.is_available() else "cpu"
-        if self._device == "cpu":
-            torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))  # the engine listens and draws meanwhile
-        self._pipeline = load(model, self._device)
-        self._denoiser = Denoiser(self._pipeline)
-        config = self._pipeline.transformer.config
-        scale = self._pipeline.vae_scale_factor_spatial
+    def __init__(self, pipeline: Any) -> None:
+        self.pipeline = pipeline
+        self.denoiser = Denoiser(pipeline)
+        config = pipeline.transformer.config
+        scale = pipeline.vae_scale_factor_spatial
         self.width, self.height = config.sample_width * scale, config.sample_height * scale
         self.fps = _FPS
         self.max_frames = int(config.sample_frames)
         if config.patch_size_t is not None:
             self.width, self.height = min(self.width, _SIZE_15[0]), min(self.height, _SIZE_15[1])
             self.fps = _FPS_15
+        self._patch = scale * int(config.patch_size)
+        self._one_size = bool(config.use_learned_positional_embeddings)
+
+    @classmethod
+    def of_model(cls, model: str, index: int = 0) -> Self:
+        """Load `model`, a hub id or folder; the render process number `index` of this host takes the GPU of its number.
+
+        Raises:
+            ModelError: the model is not on this machine, not a CogVideoX pipeline, or damaged.
+        """
+        if torch.cuda.is_available():
+            return cls(load(model, f"cuda:{index % torch.cuda.device_count()}"))
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))  # the engine listens and draws meanwhile
+        return cls(load(model, "cpu"))
+
+    def size_for(self, chosen: Preset) -> tuple[int, int]:
+        """Width and height at a preset's scale, in whole patches; the model's own where it knows no other."""
+        if self._one_size:
+            return self.width, self.height
+        width, height = (
+            self._patch * max(1, round(side * chosen.scale / self._patch)) for side in (self.width, self.height)
+        )
+        return width, height
 
     def frames_for(self, seconds: float) -> int:
         """The least 8 N + 1 frames that last `seconds`, within what the model makes."""
@@ -55,16 +73,15 @@ class CogVideoXGenerator:
         """Begin `job`; all its frames come after the last denoising step."""
         return CogVideoXRendering(self, job, cancelled, progress)
 
-    def frames(self, job: Job, cancelled: Callable[[], bool], progress: Callable[[float], None]) -> list[Frame]:
-        """Denoise and decode `job` as its preset says.
+    def frames(self, job: Job, cancelled: Callable[[], bool], progress: Callable[[float], None]) -> Iterator[Frame]:
+        """Denoise `job` as its preset says, then decode it frame by frame.
 
         Raises:
             Cancelled: it was withdrawn between two steps.
             UsageError: there is no such preset.
+            RenderError: its first picture cannot be read.
         """
         chosen = preset(job.preset)
-        if self._device == "cuda":
-            install(self._pipeline.transformer, chosen.attention)
 
         def on_step(step: int) -> None:
             if cancelled():
@@ -72,15 +89,16 @@ class CogVideoXGenerator:
             progress(step / chosen.steps)
 
         count = self.frames_for(job.seconds)
-        seed = job.seed % 2**63
-        prompt = grow(job, self._denoiser.count_tokens, self._denoiser.max_tokens)
-        latents = self._denoiser.latents(prompt, count, self.width, self.height, chosen, seed, on_step)
-        video = self._denoiser.decode(latents, count)
-        return list((255 * video.float()).round().byte().permute(0, 2, 3, 1).cpu().numpy())
+        width, height = self.size_for(chosen)
+        first = opening(job, width, height) if self.denoiser.begins_with_picture else None
+        prompt = grow(job, self.denoiser.count_tokens, self.denoiser.max_tokens)
+        latents = self.denoiser.latents(prompt, count, width, height, chosen, job.seed % 2**63, on_step, first)
+        for pictures in self.denoiser.decode(latents, count, chosen.tiled):
+            yield from pictures
 
     def close(self) -> None:
         """Let go of the weights, and of the GPU's memory with them."""
-        del self._pipeline, self._denoiser
+        del self.pipeline, self.denoiser
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 

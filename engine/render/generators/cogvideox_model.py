@@ -1,6 +1,6 @@
 """Load a CogVideoX pipeline: from this machine only, from safetensors files only, in the precision it was made for."""
 
-from typing import Any, Literal
+from typing import Any
 
 import diffusers
 import torch
@@ -9,21 +9,19 @@ import transformers
 from engine.errors import ModelError
 from engine.render.generators.pipeline_folder import check, read
 
-Device = Literal["cuda", "cpu"]
 
-
-def load(model: str, device: Device) -> Any:
-    """The `CogVideoXPipeline` of `model`, a folder or a hub id, on `device`, for inference only.
+def load(model: str, device: str) -> Any:
+    """The pipeline of `model`, a folder or a hub id, on `device` but for its text encoder, for inference only.
 
     Raises:
         ModelError: it is not on this machine, not such a pipeline, or damaged.
     """
-    check(model)
+    kind = check(model)
     for library in (diffusers, transformers):
         library.logging.set_verbosity_error()
         library.logging.disable_progress_bar()
     try:
-        pipeline = diffusers.CogVideoXPipeline.from_pretrained(
+        pipeline = getattr(diffusers, kind).from_pretrained(
             model, torch_dtype=_dtype(model, device), use_safetensors=True, local_files_only=True
         )
     except Exception as error:
@@ -33,10 +31,12 @@ def load(model: str, device: Device) -> Any:
     for part in pipeline.components.values():
         if isinstance(part, torch.nn.Module):
             part.requires_grad_(False)
-    return pipeline.to(device)
+    pipeline.transformer.to(device)
+    pipeline.vae.to(device)
+    return pipeline
 
 
-def _dtype(model: str, device: Device) -> torch.dtype:
+def _dtype(model: str, device: str) -> torch.dtype:
     """float32 on a CPU; on CUDA bf16 for the models with rotary positions (5B, 1.5), fp16 for the 2B."""
     if device == "cpu":
         return torch.float32

@@ -11,12 +11,12 @@ from huggingface_hub import try_to_load_from_cache
 
 from engine.errors import ModelError
 
-PIPELINE = "CogVideoXPipeline"
+TEXT_TO_VIDEO, IMAGE_TO_VIDEO = "CogVideoXPipeline", "CogVideoXImageToVideoPipeline"
 _LIBRARIES = {"diffusers", "transformers"}
 
 
-def check(model: str) -> None:
-    """Make sure that `model`, a folder or a hub id, is a CogVideoX pipeline on this machine.
+def check(model: str) -> str:
+    """Make sure that `model`, a folder or a hub id, is a CogVideoX pipeline on this machine; returns its class.
 
     Raises:
         ModelError: it is not there, not such a pipeline, or damaged.
@@ -27,10 +27,13 @@ def check(model: str) -> None:
         libraries = {part[0] for key, part in config.items() if not key.startswith("_") and isinstance(part, list)}
     except (KeyError, TypeError, IndexError) as error:
         raise ModelError(f"the model {model} is damaged: its model_index.json is not a pipeline's") from error
-    if name != PIPELINE:
-        raise ModelError(f"the model {model} is a {name}, not a {PIPELINE}; choose a CogVideoX text-to-video model")
+    if name not in (TEXT_TO_VIDEO, IMAGE_TO_VIDEO):
+        raise ModelError(
+            f"the model {model} is a {name}, not a {TEXT_TO_VIDEO} or {IMAGE_TO_VIDEO}; choose such a model"
+        )
     if strange := libraries - _LIBRARIES - {None}:
         raise ModelError(f"the model {model} wants to run code of its own ({', '.join(map(str, strange))}); refused")
+    return str(name)
 
 
 def read(model: str, file: str) -> dict[str, Any]:

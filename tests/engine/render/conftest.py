@@ -27,3 +27,15 @@ def tiny_cogvideox_5b(tmp_path_factory):
 def tiny_cogvideox_15(tmp_path_factory):
     """The folder of a pipeline like version 1.5's."""
     return _made(tmp_path_factory, "1.5")
+
+
+@pytest.fixture(scope="session")
+def tiny_cogvideox_5b_i2v(tmp_path_factory):
+    """The folder of a pipeline like the 5B image-to-video model's."""
+    return _made(tmp_path_factory, "5b-i2v")
+
+
+@pytest.fixture(scope="session")
+def tiny_cogvideox_15_i2v(tmp_path_factory):
+    """The folder of a pipeline like version 1.5's image-to-video model's."""
+    return _made(tmp_path_factory, "1.5-i2v")

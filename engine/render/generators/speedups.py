@@ -1,0 +1,116 @@
+"""What a preset turns on in CogVideoX's transformer for one clip: kernel, precision, compilation, a cache across steps.
+
+Everything is off again after the clip, so that presets can change from one clip to the next. What a machine does not
+have (a kernel, torchao, a GPU with fp8) is left out, and the model's own way is taken.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from diffusers import FasterCacheConfig, PyramidAttentionBroadcastConfig
+
+from engine.render.generators.attention import install
+from engine.render.generators.cogvideox_presets import Cache, Precision, Preset
+
+_SKIP = 2  # of so many steps one computes its attention
+_PYRAMID_RANGE = (100, 800)  # of the timestep, in which attention changes little (diffusers' own values)
+_FASTER_ATTENTION_RANGE, _FASTER_UNGUIDED_RANGE, _FASTER_UNGUIDED_SKIP = (-1, 681), (-1, 641), 5
+_BLOCKS = "transformer_blocks"  # without this identifier of CogVideoX's own a cache may hook nothing, silently
+_FP8_CAPABILITY = (8, 9)
+
+
+class Speedups:
+    """The transformer as presets want it."""
+
+    def __init__(self, transformer: Any) -> None:
+        self._plain = transformer
+        self.backend: str | Callable[..., Any] = "inductor"  # torch.compile's
+        self._rounded: dict[Precision, Any] = {}
+        self._calls: dict[torch.nn.Module, Callable[..., Any]] = {}
+        self._cuda = transformer.device.type == "cuda"
+        self.compiles = self._cuda  # on a CPU it takes longer than it saves
+
+    @contextmanager
+    def turned_on(self, preset: Preset, timestep: Callable[[], int]) -> Iterator[Any]:
+        """The transformer for one clip; `timestep` tells caches where in the schedule the clip is."""
+        transformer = self._in_precision(preset.precision)
+        install(transformer, preset.attention)
+        with ExitStack() as stack:
+            if preset.cache:
+                transformer.enable_cache(_cache_config(preset.cache, timestep))
+                stack.callback(transformer.disable_cache)
+            if preset.compiled and self.compiles:
+                stack.enter_context(self._compiled(transformer, bool(preset.cache)))
+            yield transformer
+
+    def _in_precision(self, precision: Precision) -> Any:
+        """The transformer with its blocks' matrices in that precision; a copy, made once."""
+        if not precision or find_spec("torchao") is None:
+            return self._plain
+        if precision == "fp8" and not (self._cuda and torch.cuda.get_device_capability() >= _FP8_CAPABILITY):
+            return self._plain
+        if precision not in self._rounded:
+            self._rounded[precision] = quantized(self._plain, precision)
+        return self._rounded[precision]
+
+    @contextmanager
+    def _compiled(self, transformer: Any, cached: bool) -> Iterator[None]:
+        """Have the blocks run compiled; with a cache, which hooks their attention, all but that.
+
+        diffusers' own way, `compile_repeated_blocks`, raises for this model.
+        """
+        blocks = transformer.transformer_blocks
+        parts = [part for block in blocks for part in ((block.norm1, block.norm2, block.ff) if cached else (block,))]
+        for part in parts:
+            if part not in self._calls:
+                part.compile(backend=self.backend)
+                self._calls[part] = part._compiled_call_impl
+            part._compiled_call_impl = self._calls[part]
+        try:
+            yield
+        finally:
+            for part in parts:
+                part._compiled_call_impl = None
+
+
+def quantized(transformer: Any, precision: Precision) -> Any:
+    """A copy of the transformer whose blocks multiply in fp8, or whose weights are kept in int8."""
+    from torchao.quantization import (  # noqa: PLC0415 - an extra
+        Float8DynamicActivationFloat8WeightConfig,
+        Int8WeightOnlyConfig,
+        PerRow,
+        quantize_,
+    )
+
+    rounded = copy.deepcopy(transformer)
+    if precision == "fp8":
+        rounded.to(torch.bfloat16)  # rows are scaled one by one in this precision only
+        config = Float8DynamicActivationFloat8WeightConfig(granularity=PerRow())
+    else:
+        config = Int8WeightOnlyConfig()
+    quantize_(rounded, config, lambda module, name: isinstance(module, torch.nn.Linear) and name.startswith(_BLOCKS))
+    return rounded
+
+
+def _cache_config(cache: Cache, timestep: Callable[[], int]) -> Any:
+    if cache == "pyramid":
+        return PyramidAttentionBroadcastConfig(
+            spatial_attention_block_skip_range=_SKIP,
+            spatial_attention_timestep_skip_range=_PYRAMID_RANGE,
+            spatial_attention_block_identifiers=(_BLOCKS,),
+            current_timestep_callback=timestep,
+        )
+    return FasterCacheConfig(
+        spatial_attention_block_skip_range=_SKIP,
+        spatial_attention_timestep_skip_range=_FASTER_ATTENTION_RANGE,
+        unconditional_batch_skip_range=_FASTER_UNGUIDED_SKIP,
+        unconditional_batch_timestep_skip_range=_FASTER_UNGUIDED_RANGE,
+        spatial_attention_block_identifiers=(_BLOCKS,),
+        attention_weight_callback=lambda _: 0.3,
+        tensor_format="BFCHW",
+        current_timestep_callback=timestep,
+    )
