@@ -8,6 +8,7 @@ aimv/available      online or offline, retained; offline is the last will
 
 import asyncio
 import importlib
+import logging
 import random
 import ssl
 from collections.abc import Callable
@@ -27,6 +28,10 @@ _KEEPALIVE_S = 5
 _TELEMETRY_S = 1.0
 _WAITING = 256  # messages
 _CALM = 4  # connections that end sooner than this many seconds after they began count as failed
+
+_QUIET = logging.getLogger("aimv.mqtt")  # what matters is said in `why`
+_QUIET.addHandler(logging.NullHandler())
+_QUIET.propagate = False
 
 
 class Broker(msgspec.Struct, frozen=True):
@@ -112,6 +117,7 @@ class Mqtt:
             will=self._library.Will(topic, "offline", qos=1, retain=True),
             keepalive=_KEEPALIVE_S,
             timeout=5.0,
+            logger=_QUIET,
             max_queued_incoming_messages=_WAITING,
         )
         async with client:
@@ -142,7 +148,7 @@ class Mqtt:
             reason = self._receiver.refuse(str(refused))
         if reason:
             told = as_json({"command": name[:40], "reason": reason})
-            await client.publish(f"{self._broker.prefix}/refused", told, qos=1)
+            await client.publish(f"{self._broker.prefix}/refused", told)
 
     async def _tell(self, client: Any) -> None:
         while True:

@@ -1,0 +1,156 @@
+"""MIDI: real messages over mido's ports, every command a controller can ask for, and what is said without any."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import mido
+import mido.sockets
+import pytest
+
+from engine.control import midi
+from engine.control.desk import Desk
+from engine.control.midi import Map, Midi, control_of
+from engine.errors import DeviceError, MissingExtra, UsageError
+from tests.engine.control.conftest import until
+
+MAP = {
+    "ch1 cc7": "react",
+    "ch1 cc8": "flashes",
+    "ch1 cc9": "nudge",
+    "ch1 cc10": "seed",
+    "ch1 cc11": "hold",
+    "ch10 note36": "next",
+    "ch10 note37": "blackout",
+    "ch10 note38": "style oil painting",
+    "ch10 note39": "generator shader",
+    "ch10 note40": "tap",
+    "ch10 note41": "quit",
+    "ch1 pitch": "nudge",
+}
+SENT: list[tuple[mido.Message, Callable[[Desk], bool]]] = [
+    (mido.Message("control_change", control=7, value=127), lambda desk: desk.react == 2.0),
+    (mido.Message("control_change", control=7, value=0), lambda desk: desk.react == 0.0),
+    (mido.Message("control_change", control=8, value=42), lambda desk: desk.flashes == 1),
+    (mido.Message("control_change", control=10, value=127), lambda desk: desk.seed == 2**31 - 1),
+    (mido.Message("control_change", control=11, value=100), lambda desk: desk.hold),
+    (mido.Message("control_change", control=11, value=5), lambda desk: not desk.hold),
+    (mido.Message("note_on", channel=9, note=36, velocity=90), lambda desk: desk.cuts == ["cut"]),
+    (mido.Message("note_on", channel=9, note=37, velocity=1), lambda desk: desk.blackout),
+    (mido.Message("note_on", channel=9, note=38, velocity=90), lambda desk: desk.style == "oil painting"),
+    (mido.Message("note_on", channel=9, note=39, velocity=90), lambda desk: desk.cuts == ["cut", "shader"]),
+    (mido.Message("note_on", channel=9, note=40, velocity=90), lambda desk: desk._tempo._taps == [12.0]),
+    (mido.Message("pitchwheel", pitch=8191), lambda desk: desk._tempo.shift == pytest.approx(0.2)),
+    (mido.Message("note_on", channel=9, note=41, velocity=90), lambda desk: desk.quit),
+]
+
+
+def over_a_socket() -> tuple[Any, Callable[[Callable[[Any], None]], Any]]:
+    """A mido output, and what opens the input that it feeds: bytes on a wire, parsed by mido."""
+    server = mido.sockets.PortServer("127.0.0.1", 0)
+    number = server._socket.getsockname()[1]
+    output = mido.sockets.connect("127.0.0.1", number)
+    source = server.accept()
+
+    class Port:
+        def __init__(self, came: Callable[[Any], None]) -> None:
+            self.thread = threading.Thread(target=lambda: [came(message) for message in source], daemon=True)
+            self.thread.start()
+
+        def close(self) -> None:
+            output.close()
+            server.close()
+
+    return output, Port
+
+
+async def test_every_command_that_a_controller_can_ask_for(desk: Desk) -> None:
+    output, opened = over_a_socket()
+    async with Midi(opened, Map(MAP), desk):
+        for message, done in SENT:
+            output.send(message)
+            await until(lambda done=done: done(desk))
+
+
+async def test_what_is_not_learnt_and_keys_let_go_do_nothing(desk: Desk) -> None:
+    door = Midi(lambda came: None, Map(MAP), desk)
+    for message in (
+        mido.Message("note_off", channel=9, note=36),
+        mido.Message("note_on", channel=9, note=36, velocity=0),
+        mido.Message("note_on", channel=0, note=36, velocity=90),
+        mido.Message("control_change", control=99, value=127),
+        mido.Message("clock"),
+        mido.Message("sysex", data=[1, 2, 3]),
+        mido.Message("program_change", program=3),
+    ):
+        door.hear(message)
+    assert (desk.followed, desk.refused) == (0, 0)
+
+
+async def test_a_pad_is_pressed_once_and_a_button_on_a_controller_acts_on_its_way_down(desk: Desk) -> None:
+    door = Midi(lambda came: None, Map({"ch1 cc20": "next"}), desk)
+    for value in (0, 127, 127, 0, 127):
+        door.hear(mido.Message("control_change", control=20, value=value))
+    assert desk.cuts == ["cut", "cut"]
+
+
+async def test_any_bytes_at_all_leave_the_show_alone(desk: Desk) -> None:
+    parser, door = mido.Parser(), Midi(lambda came: None, Map(MAP), desk)
+    parser.feed(bytes(range(256)) * 20)
+    for message in parser:
+        door.hear(message)
+    assert 0.0 <= desk.react <= 2.0
+
+
+@pytest.mark.parametrize(
+    ("mapping", "why"),
+    [
+        ({"cc7": "react"}, "ch1 cc7"),
+        ({"ch17 cc7": "react"}, "ch1 cc7"),
+        ({"ch1 cc128": "react"}, "ch1 cc7"),
+        ({"ch1 cc7": "reakt"}, "did you mean react?"),
+        ({"ch1 note3": "style"}, "style"),
+        ({"ch1 note3": "react 7"}, "from 0 to 2"),
+    ],
+)
+def test_a_map_that_cannot_be_says_why(mapping: dict[str, str], why: str) -> None:
+    if mapping == {"ch1 note3": "style"}:
+        Map(mapping)  # no style at all is a style
+        return
+    with pytest.raises(UsageError, match=why.replace("?", r"\?")):
+        Map(mapping)
+
+
+def test_names_of_controls() -> None:
+    assert control_of(mido.Message("control_change", channel=1, control=7, value=127)) == ("ch2 cc7", 1.0)
+    assert control_of(mido.Message("pitchwheel", pitch=-8192)) == ("ch1 pitch", 0.0)
+    assert control_of(mido.Message("clock")) is None
+
+
+def test_without_any_midi_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        @staticmethod
+        def get_input_names() -> list[str]:
+            raise SystemError("MidiInAlsa::initialize: error creating ALSA sequencer client object.")
+
+    monkeypatch.setattr(midi, "library", lambda: Broken)
+    with pytest.raises(DeviceError, match=r"no MIDI.*snd-seq"):
+        midi.ports()
+
+
+def test_which_port_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(midi, "ports", lambda: ["nanoKONTROL2 MIDI 1", "Launchpad A", "Launchpad B"])
+    assert midi.find_port("nano") == "nanoKONTROL2 MIDI 1"
+    with pytest.raises(UsageError, match=r"several.*Launchpad A"):
+        midi.find_port("launch")
+    with pytest.raises(UsageError, match=r"no MIDI input is.*there are 'nano"):
+        midi.find_port("Oxygen")
+
+
+def test_without_rtmidi_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> Any:
+        raise ImportError
+
+    monkeypatch.setattr(midi.importlib, "import_module", missing)
+    with pytest.raises(MissingExtra, match="'control'"):
+        midi.ports()

@@ -1,0 +1,226 @@
+"""MQTT with a real mosquitto, a password and TLS: every command, refusals, last will, a broker that goes and comes."""
+
+import asyncio
+import contextlib
+import json
+import os
+import ssl
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aiomqtt
+import numpy as np
+import pytest
+
+from engine.control.commands import SPECS
+from engine.control.desk import Desk
+from engine.control.mqtt import Broker, Mqtt, broker_of
+from engine.control.receive import Receiver
+from engine.errors import UsageError
+from tests.engine.control.conftest import PASSWORD, USER, Mosquitto, until
+
+DOWN_S = float(os.environ.get("AIMV_TEST_BROKER_DOWN_S", "2"))
+
+
+def broker(server: Mosquitto) -> Broker:
+    return broker_of(f"mqtts://{USER}@localhost:{server.port}", PASSWORD, str(server.ca))
+
+
+def telemetry() -> dict[str, Any]:
+    return {"sentence": "Silence", "bpm": 120}
+
+
+@contextlib.asynccontextmanager
+async def running(client: Mqtt) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(client.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@contextlib.asynccontextmanager
+async def second(server: Mosquitto) -> AsyncIterator[aiomqtt.Client]:
+    """Another program on the broker."""
+    async with aiomqtt.Client(
+        "localhost",
+        server.port,
+        username=USER,
+        password=PASSWORD,
+        tls_context=ssl.create_default_context(cafile=str(server.ca)),
+    ) as client:
+        yield client
+
+
+async def heard(client: aiomqtt.Client, topic: str, payload: str | None = None) -> str:
+    """The first message on `topic`, or the first that is `payload`."""
+    async with asyncio.timeout(20.0):
+        async for message in client.messages:
+            text = bytes(message.payload).decode()
+            if str(message.topic) == topic and payload in (None, text):
+                return text
+    raise AssertionError("unreachable")
+
+
+COMMANDS = {
+    "style": ("oil painting", lambda desk: desk.style == "oil painting"),
+    "next": ("", lambda desk: desk.cuts == ["cut"]),
+    "hold": ("on", lambda desk: desk.hold),
+    "blackout": ("", lambda desk: desk.blackout),
+    "flashes": ("1", lambda desk: desk.flashes == 1),
+    "react": ("0.5", lambda desk: desk.react == 0.5),
+    "generator": ("shader", lambda desk: desk.cuts == ["cut", "shader"]),
+    "tap": ("", lambda desk: desk._tempo._taps == [12.0]),
+    "nudge": ("-20", lambda desk: desk._tempo.shift == -0.02),
+    "seed": ("77", lambda desk: desk.seed == 77),
+    "quit": ("", lambda desk: desk.quit),
+}
+
+
+async def test_every_command_works(mosquitto: Callable[[], Mosquitto], desk: Desk) -> None:
+    server = mosquitto()
+    assert list(COMMANDS) == list(SPECS)
+    client = Mqtt(broker(server), Receiver(desk), telemetry)
+    async with running(client), second(server) as other:
+        await until(lambda: client.connected)
+        for name, (payload, done) in COMMANDS.items():
+            await other.publish(f"aimv/command/{name}", payload)
+            await until(lambda done=done: done(desk))
+
+
+async def test_telemetry_and_availability_are_told_and_the_end_is_announced(
+    mosquitto: Callable[[], Mosquitto], desk: Desk
+) -> None:
+    server = mosquitto()
+    async with second(server) as other:
+        await other.subscribe("aimv/#")
+        async with running(Mqtt(broker(server), Receiver(desk), telemetry)):
+            assert await heard(other, "aimv/available", "online")
+            assert json.loads(await heard(other, "aimv/telemetry")) == telemetry()
+        assert await heard(other, "aimv/available", "offline")
+
+
+SHOW = """
+import asyncio, sys
+from engine.audio.tempo import Tempo
+from engine.control.desk import Desk
+from engine.control.mqtt import Mqtt, broker_of
+from engine.control.receive import Receiver
+desk = Desk(Tempo(), lambda: 0.0)
+asyncio.run(Mqtt(broker_of(*sys.argv[1:]), Receiver(desk), dict).run())
+"""
+
+
+async def test_the_last_will_is_seen_when_a_show_is_killed(mosquitto: Callable[[], Mosquitto]) -> None:
+    server = mosquitto()
+    url = f"mqtts://{USER}@localhost:{server.port}"
+    async with second(server) as other:
+        await other.subscribe("aimv/available")
+        show = await asyncio.create_subprocess_exec(sys.executable, "-c", SHOW, url, PASSWORD, str(server.ca))
+        try:
+            await heard(other, "aimv/available", "online")
+        finally:
+            show.kill()
+            await show.wait()
+        assert await heard(other, "aimv/available", "offline")
+
+
+async def test_a_thousand_bad_payloads_are_refused_each_with_a_reason(
+    mosquitto: Callable[[], Mosquitto], desk: Desk
+) -> None:
+    server, random = mosquitto(), np.random.default_rng(6)
+    takes_no_bytes = [name for name in SPECS if name not in ("style", "generator")]
+    client = Mqtt(broker(server), Receiver(desk), telemetry)
+    reasons: list[str] = []
+
+    async def read(other: aiomqtt.Client) -> None:
+        async for message in other.messages:
+            reasons.append(json.loads(bytes(message.payload))["reason"])
+
+    async with running(client), second(server) as other:
+        await until(lambda: client.connected)
+        await other.subscribe("aimv/refused")
+        reading = asyncio.create_task(read(other))
+        for number in range(1000):
+            junk = b"\xff" + random.bytes(int(random.integers(0, 60)))
+            if number % 3 == 0:
+                junk = f"{random.normal() * 1e9:g}x".encode()
+            if number % 50 == 0:
+                junk = b"9" * 5000
+            name = str(random.choice(takes_no_bytes)) if number % 5 else f"no{number}"
+            await other.publish(f"aimv/command/{name}", junk)
+            if number % 100 == 99:  # more at once than the show will hold would be dropped
+                await until(lambda number=number: len(reasons) == number + 1)
+        reading.cancel()
+        assert all(reasons)
+        assert (desk.refused, desk.followed) == (1000, 0)
+        await other.publish("aimv/command/seed", "5")
+        await until(lambda: desk.seed == 5)
+
+
+async def test_a_broker_that_is_killed_disturbs_nothing_and_all_comes_back(
+    mosquitto: Callable[[], Mosquitto], desk: Desk
+) -> None:
+    server = mosquitto()
+    client = Mqtt(broker(server), Receiver(desk), telemetry)
+    late: list[float] = []
+
+    async def frames() -> None:
+        """The show: a picture every 30 ms; how late each was."""
+        due = time.perf_counter()
+        while True:
+            due += 0.03
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            late.append(time.perf_counter() - due)
+
+    async with running(client):
+        await until(lambda: client.connected)
+        show = asyncio.create_task(frames())
+        server.kill()
+        await until(lambda: not client.connected)
+        await asyncio.sleep(DOWN_S)
+        assert "broker" in client.why
+        server.start()
+        await until(lambda: client.connected)
+        show.cancel()
+        assert (client.connections, client.why) == (2, "")
+        assert len(late) >= DOWN_S / 0.06, "the show went on"
+        async with second(server) as other:
+            await other.publish("aimv/command/seed", "8")
+            await until(lambda: desk.seed == 8)
+    print(f"down {DOWN_S:g} s: {len(late)} pictures, the latest {1000 * max(late):.1f} ms late")
+
+
+async def test_a_wrong_password_is_said_and_does_not_end_the_show(
+    mosquitto: Callable[[], Mosquitto], desk: Desk
+) -> None:
+    server = mosquitto()
+    wrong = broker_of(f"mqtts://{USER}:nonsense@localhost:{server.port}", None, str(server.ca))
+    client = Mqtt(wrong, Receiver(desk), telemetry)
+    async with running(client) as task:
+        await until(lambda: bool(client.why))
+        assert "uthorized" in client.why or "uthorised" in client.why or "refused" in client.why.lower(), client.why
+        assert not task.done()
+
+
+async def test_a_broker_whose_certificate_is_not_trusted_is_not_spoken_to(
+    mosquitto: Callable[[], Mosquitto], desk: Desk
+) -> None:
+    server = mosquitto()
+    client = Mqtt(broker_of(f"mqtts://{USER}@localhost:{server.port}", PASSWORD), Receiver(desk), telemetry)
+    async with running(client):
+        await until(lambda: bool(client.why))
+        assert "certificate" in client.why.lower()
+
+
+def test_addresses() -> None:
+    assert broker_of("stage.local") == Broker("stage.local", 1883)
+    assert broker_of("mqtts://a%20b@h/left") == Broker("h", 8883, "a b", None, True, None, "left")
+    for wrong in ("http://h", "mqtt://", "mqtt://h:99999", "mqtt://h:x"):
+        with pytest.raises(UsageError, match="mqtts://"):
+            broker_of(wrong)
+    with pytest.raises(UsageError, match="certificate"):
+        broker_of("h", ca="/nowhere/ca.crt")
