@@ -1,6 +1,7 @@
 """From a song or a score to its music video: exported to a file, or played in a window."""
 
 import asyncio
+import bisect
 import contextlib
 import hashlib
 import itertools
@@ -16,11 +17,12 @@ from aimv.lyrics import thing_sung
 from aimv.scorefile import SUFFIX, Head, Score, head_of, is_score, read_score
 from aimv.shots import Shot, cut_shots
 from engine.audio.envelopes import Envelopes
+from engine.audio.sections import sections
 from engine.audio.song import Song, load_song
 from engine.audio.sound_card import sound_library
 from engine.errors import AimvError, UsageError
 from engine.files import cache_folder, check_writable
-from engine.listen.hearing import Heard, song_envelopes
+from engine.listen.hearing import ANALYSIS_RATE, Heard, song_envelopes
 from engine.messages import Job
 from engine.pipeline import Cue, Performance, Progress, Rendering, in_thread, perform, write
 from engine.play.clock import AudioClock
@@ -233,7 +235,7 @@ def play(
 
     async def run(store: ClipStore) -> Performance:
         compositor = Compositor(settings.width, settings.height, settings.fps, source.envelopes)
-        cues = (cue_of(shot, source.head.style, choice, settings) for shot in source.shots())
+        cues = _cues_in_sections(source, choice, settings)
         renderer = Renderer(store, choice.generator, choice.model, crew.local, crew.remotes, on_worker=on_worker)
         with (
             WindowSink(f"AIMV: {Path(path).name}", settings.width, settings.height, pressed) as window,
@@ -254,6 +256,15 @@ def play(
 
     with clip_store() as store:
         return run_to_end(run(store))
+
+
+def _cues_in_sections(source: Source, choice: Choice, settings: Settings) -> Iterator[Cue]:
+    """The cues of a song that is played, each with the section of the song that its middle lies in."""
+    found = sections(source.song.mono(ANALYSIS_RATE), ANALYSIS_RATE)
+    starts = [section.start for section in found]
+    for shot in source.shots():
+        section = found[bisect.bisect_right(starts, (shot.start + shot.end) / 2) - 1]
+        yield msgspec.structs.replace(cue_of(shot, source.head.style, choice, settings), section=section.label)
 
 
 def score(path: str | Path, settings: Settings | None = None, *, progress: Progress | None = None) -> Score:
