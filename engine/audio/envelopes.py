@@ -14,6 +14,11 @@ _LEVEL_MEMORY_S = 8.0  # levels are relative to the loudest of about this many s
 _ONSET_GAP_S = 0.06
 _ONSET_DECAY_S = 0.15
 _BEAT_DECAY_S = 0.12
+_RISE_WINDOW_S = 0.046
+_RISE_BANDS, _RISE_HZ = 40, (30.0, 11000.0)
+_RISE_FLOOR_DB = 60.0  # below the loudest of the last minute nothing rises
+_RISE_MEMORY_S = 120.0
+_RISE_FRAMES = 4  # a rise is about that long
 
 
 class Reaction(msgspec.Struct, frozen=True):
@@ -26,6 +31,7 @@ class Reaction(msgspec.Struct, frozen=True):
     onset: float  # the last onset's strength, decaying
     beat_phase: float  # 0 on the beat, rising to 1 before the next
     beat: float  # 1 on the beat, decaying
+    risen: float = 0.0  # all rises of the sound so far, summed; a usual onset of the last minute adds 1
 
 
 class Onset(msgspec.Struct, frozen=True):
@@ -51,9 +57,11 @@ class Envelopes:
         self._taper = np.hanning(self._size).astype(np.float32)
         hz = np.fft.rfftfreq(self._size, 1 / rate)
         self._bins = [np.flatnonzero((hz >= a) & (hz < b)) for a, b in BANDS_HZ]
+        self._rises = _Rises(rate)
         # The first window ends at sample 0, so that frame k knows the sound up to k / RATE and no further.
-        self._held = np.zeros(self._size, np.float32)
-        self._held_from = -self._size
+        self._longest = max(self._size, self._rises.size)
+        self._held = np.zeros(self._longest, np.float32)
+        self._held_from = -self._longest
         self._frames = 0
         self._forgotten = 0  # frames
         self._peaks = np.full(4, 1e-4)
@@ -63,6 +71,7 @@ class Envelopes:
         self._recent_bands: list[int] = []
         self._recent_loud: list[float] = []
         self._times: list[float] = []
+        self._risen: list[float] = []
         self._levels: list[tuple[float, float, float, float]] = []
         self.strength: list[float] = []  # onset strength (flux, not normalised), RATE a second
 
@@ -100,7 +109,9 @@ class Envelopes:
         first = self._frames - len(ends)
         for k in range(len(ends)):
             self._step(first + k, float(loud[k]), band_level[k], band_rise[k])
-        keep = min(len(self._held), self._size + self.rate)
+        long = np.lib.stride_tricks.sliding_window_view(self._held, self._rises.size)
+        self._risen += self._rises.push(long[np.array(ends) - self._held_from - self._rises.size])
+        keep = min(len(self._held), self._longest + self.rate)
         self._held_from += len(self._held) - keep
         self._held = self._held[len(self._held) - keep :]
 
@@ -157,21 +168,23 @@ class Envelopes:
         if spare > 0:
             drop = len(self._levels) - round(keep * RATE)
             self._forgotten += drop
-            del self._levels[:drop], self.strength[:drop]
+            del self._levels[:drop], self.strength[:drop], self._risen[:drop]
             old = bisect.bisect_left(self._times, self._forgotten / RATE)
             del self._times[:old], self.onsets[:old]
 
     def at(self, time: float) -> Reaction:
         """The reaction at `time` seconds; before the first and after the last sample, of that sample."""
-        level, low, mid, high = (0.0, 0.0, 0.0, 0.0)
+        level, low, mid, high, risen = (0.0, 0.0, 0.0, 0.0, 0.0)
         if self._levels:
-            level, low, mid, high = self._levels[min(max(int(time * RATE) - self._forgotten, 0), len(self._levels) - 1)]
+            index = min(max(int(time * RATE) - self._forgotten, 0), len(self._levels) - 1)
+            level, low, mid, high = self._levels[index]
+            risen = self._risen[index]
         onset = 0.0
         last = bisect.bisect_right(self._times, time)
         for past in self.onsets[max(0, last - 4) : last]:
             onset = max(onset, past.strength * math.exp(-(time - past.time) / _ONSET_DECAY_S))
         phase, beat = self._beat_at(time)
-        return Reaction(level, low, mid, high, onset, phase, beat)
+        return Reaction(level, low, mid, high, onset, phase, beat, risen)
 
     def _beat_at(self, time: float) -> tuple[float, float]:
         beats = self.beats
@@ -180,3 +193,42 @@ class Envelopes:
             return 0.0, 0.0
         since, period = time - beats[next_ - 1], beats[next_] - beats[next_ - 1]
         return min(1.0, since / period), math.exp(-since / _BEAT_DECAY_S)
+
+
+class _Rises:
+    """How much sound rises, summed: the flux that motion follows, on a scale of decibels as loudness is felt.
+
+    Half-wave rectified rise of log-spaced bands in dB (as in Böck & Widmer 2013, without the maximum filter). Onsets
+    tell when something is struck; this tells how much changes, the small as well as the large.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self.size = int(2 ** round(math.log2(_RISE_WINDOW_S * rate)))  # samples
+        self._taper = np.hanning(self.size).astype(np.float32)
+        hz = np.fft.rfftfreq(self.size, 1 / rate)
+        edges = np.geomspace(*_RISE_HZ, _RISE_BANDS + 2)
+        bands = zip(edges[:-2], edges[2:], strict=True)
+        self._bands = np.array([(hz >= a) & (hz < max(b, a + hz[1])) for a, b in bands], np.float32)
+        self._loudest = -100.0  # dB
+        self._before: NDArray[np.float32] | None = None
+        self._recent = [0.0] * _RISE_FRAMES
+        self._mass, self._weight = 0.0, 1e-9  # of rises, each weighed by itself
+        self._sum = 0.0
+
+    def push(self, frames: NDArray[np.float32]) -> list[float]:
+        """The sum of rises after each of `frames` [n, size]."""
+        power = np.square(np.abs(np.fft.rfft(frames * self._taper, axis=1)) / self.size).astype(np.float32)
+        levels = 10.0 * np.log10(power @ self._bands.T + 1e-10)
+        sums = []
+        for level in levels:
+            self._loudest = max(float(level.max()), self._loudest - _RISE_FLOOR_DB / (RATE * _RISE_MEMORY_S))
+            heard = np.maximum(level, self._loudest - _RISE_FLOOR_DB)
+            if self._before is not None:
+                self._recent = [*self._recent[1:], float(np.maximum(0.0, heard - self._before).mean())]
+            self._before = heard
+            rise = sum(self._recent)
+            fading = math.exp(-1 / (RATE * _RISE_MEMORY_S))
+            self._mass, self._weight = self._mass * fading + rise**2, self._weight * fading + rise
+            self._sum += self._recent[-1] / max(self._mass / self._weight, 1.0)
+            sums.append(self._sum)
+        return sums

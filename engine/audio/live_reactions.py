@@ -57,4 +57,4 @@ class LiveReactions:
                 if past.time <= time:
                     onset = max(onset, past.strength * math.exp(-(time - past.time) / _DECAY_S))
             phase, beat = self.tempo.at(time)
-        return Reaction(now.level, now.low, now.mid, now.high, onset, phase, beat)
+        return Reaction(now.level, now.low, now.mid, now.high, onset, phase, beat, now.risen)

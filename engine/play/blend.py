@@ -34,6 +34,10 @@ class Tween:
         )
         return np.asarray(cv2.addWeighted(forward, 1.0 - share, backward, share, 0.0), dtype=np.uint8)
 
+    def mixed(self, first: Frame, second: Frame, share: float, key: tuple[int, int]) -> Frame:
+        """The same without looking for motion: for frames so near in time that none would be seen."""
+        return np.asarray(cv2.addWeighted(first, 1.0 - share, second, share, 0.0), dtype=np.uint8)
+
     def _measure(self, first: Frame, second: Frame) -> NDArray[np.float32] | None:
         """Flow from `first` to `second` in pixels, height x width x 2; None where it explains too little."""
         height, width = first.shape[:2]

@@ -18,9 +18,10 @@ from engine.play.reaction import Reactor
 
 Frame = NDArray[np.uint8]  # height x width x 3, RGB, top row first
 
-FADE_S = 0.3  # crossfade into a shot
-_HARD = 0.55  # a shot that begins on an onset or beat at least this strong is cut to, not faded
+FADE_S = 0.3  # crossfade into a shot where nothing is struck
+_DROP = 1.0  # a usual onset within two pictures is cut to, not faded
 _SLOW = 1.5  # clips with fewer frames than one per this many pictures get pictures in between
+_LOOSE = 0.8  # share of the time since a shot's start, or to its end, by which its clip may stray
 _SHARP = 0.02  # share of the next frame that is not worth mixing in
 _LIGHT_GAPS_S = (math.inf, 1.0, 1.0, 0.5)  # between two lights, by the flashes allowed in a second; a cut may be one
 _OPEN = 3  # clip files kept open: the present one, the one before, one to come
@@ -104,34 +105,40 @@ class Compositor:
         now = placed[index]
         if t > now.end + 0.5 / self.fps:
             self.held += 1
-        picture = self._picture(now, t, self._reactor.ahead(t))
-        share = (t - now.start) / FADE_S
-        if share >= 1.0 or index == 0 or self._hard(now.start):
+        picture = self._picture(now, t)
+        fade = self._fade(now.start)
+        if index == 0 or t - now.start >= fade:
             return picture
+        share = (t - now.start) / fade
         share = share * share * (3.0 - 2.0 * share)
         before = self._picture(placed[index - 1], now.start)  # its last frame, held while it fades
         return np.asarray(cv2.addWeighted(before, 1.0 - share, picture, share, 0.0), dtype=np.uint8)
 
-    def _hard(self, start: float) -> bool:
-        """Whether something is struck where the shot begins."""
-        spans = (start, start + 1.0 / self.fps)
-        return any(max(now.onset, now.beat) >= _HARD for now in map(self._reactions.at, spans))
+    def _fade(self, start: float) -> float:
+        """Seconds of the crossfade into a shot: the more rises where it begins, the shorter; a drop is cut to."""
+        before, after = (self._reactions.at(start + pictures / self.fps).risen for pictures in (-0.5, 1.5))
+        return FADE_S * max(0.0, 1.0 - (after - before) / _DROP)
 
-    def _picture(self, placed: Placed, t: float, ahead: float = 0.0) -> Frame:
-        """The clip's picture at `t`, or `ahead` s later in the clip, filling the frame."""
+    def _picture(self, placed: Placed, t: float) -> Frame:
+        """The clip's picture at `t`, filling the frame; the clip's time passes as the music moves."""
         reader = self._reader(placed.path)
         pictures = (placed.end - placed.start) * self.fps
-        number = min(max((t - placed.start) * self.fps, 0.0), pictures)  # of the picture in the shot
-        if reader.count * _SLOW >= pictures:  # frame k of n covers [k / n, (k + 1) / n) of the shot
-            first = math.floor(number * reader.count / pictures + 1e-6)
-            return self._fill(reader.frame(first + round(ahead * self.fps)))
-        position = min((number + ahead * self.fps) / (pictures - 1.0), 1.0) * (reader.count - 1)
-        first = math.floor(position)
+        t = min(max(t, placed.start), placed.end)
+        stray = self._reactor.stray(t) - self._reactor.stray(placed.start)
+        stray = min(
+            max(stray, _LOOSE * (placed.start - t)), _LOOSE * (placed.end - t)
+        )  # never back, never past the end
+        share = (t - placed.start + stray) * self.fps / pictures
+        # Frame k of n covers [k / n, (k + 1) / n) of the shot; a slow clip's last one is reached by its last picture.
+        slow = reader.count * _SLOW < pictures
+        position = min(share * pictures / (pictures - 1.0), 1.0) * (reader.count - 1) if slow else share * reader.count
+        first = math.floor(position + 1e-6)
         rest = position - first
         if rest < _SHARP:
             return self._fill(reader.frame(first))
         tween = self._tweens[placed.path]
-        return self._fill(tween.between(reader.frame(first), reader.frame(first + 1), rest, (first, first + 1)))
+        between = tween.between if slow else tween.mixed
+        return self._fill(between(reader.frame(first), reader.frame(first + 1), rest, (first, first + 1)))
 
     def _reader(self, path: Path) -> ClipReader:
         reader = self._readers.pop(path, None) or ClipReader(path)

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 Frame = NDArray[np.uint8]  # height x width x 3, RGB, top row first
 
-_GOLDEN = 2.399963  # rad, the golden angle: no two directions near one another
 _GRAINS, _SHIFT = 2, 64  # noise fields, shown in turn at places that shift by up to so many pixels
 
 
@@ -63,24 +62,23 @@ class Reactor:
         moved = cv2.multiply(moved, self._vignette, scale=1.0 / 255.0)
         return self._grained(moved, time, 0.03 + 0.05 * now.high)
 
-    def ahead(self, time: float) -> float:
-        """Seconds by which the clip itself runs ahead: each onset jerks it on, then it lingers until the next."""
-        return 0.12 * self._amount * self._pulses.at(time).kick
+    def stray(self, time: float) -> float:
+        """Seconds by which what is shown should be ahead of its even course: it goes on as sound rises."""
+        return min(1.0, self._amount) * self._pulses.at(time).stray
 
     def _warp(self, frame: Frame, time: float, now: "Reaction", pulse: Pulse) -> Frame:
         """Zoom, shift and turn about the centre; red and blue a little apart towards the edges."""
         amount = self._amount
         kick = pulse.kick * (0.5 + 0.5 * now.low)
-        zoom = 1.02 + amount * (0.045 * kick + 0.012 * now.beat + 0.012 * now.low**2 + 0.006 * math.sin(0.9 * time))
-        way = _GOLDEN * pulse.number  # each onset pushes another way
-        push = 0.008 * amount * pulse.kick * self._width
-        angle = amount * (0.35 * math.sin(0.53 * time) + 0.5 * pulse.kick * math.sin(2.0 * way))
+        push = 0.018 * amount * self._width
+        zoom = 1.02 + amount * (0.065 * kick + 0.012 * now.beat + 0.012 * now.low**2 + 0.006 * math.sin(0.9 * time))
+        angle = amount * (0.35 * math.sin(0.53 * time) + 0.5 * pulse.push[0])
         fringe = amount * 0.0055 * (now.high**2 + 0.5 * pulse.kick)
         centre = ((self._width - 1) / 2.0, (self._height - 1) / 2.0)
 
         def matrix(zoomed: float) -> NDArray[np.float64]:
             turned = cv2.getRotationMatrix2D(centre, angle, zoomed)
-            turned[:, 2] += (push * math.cos(way), push * math.sin(way))
+            turned[:, 2] += (push * pulse.push[0], push * pulse.push[1])
             return np.asarray(turned)
 
         planes = [

@@ -7,7 +7,7 @@
   ],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
-    {"NAME": "pace", "TYPE": "float", "DEFAULT": 0.45, "MIN": 0.3, "MAX": 0.6},
+    {"NAME": "pace", "TYPE": "float", "DEFAULT": 0.2, "MIN": 0.14, "MAX": 0.28},
     {"NAME": "rise", "TYPE": "float", "DEFAULT": 0.5, "MIN": 0.2, "MAX": 0.8},
     {"NAME": "place", "TYPE": "float", "DEFAULT": 0.0, "MIN": -200.0, "MAX": 200.0}
   ]
@@ -53,7 +53,7 @@ void main() {
     row = mix(row, 0.0, road);
     for (int k = 0; k < 2; k++) {
         float way = k == 0 ? 1.0 : -1.0;
-        float x = p.x * 1.6 + way * TIME * (1.5 + pace) + place;
+        float x = p.x * 1.6 + way * TIME * (0.35 + pace) + place;
         float car = fract(x) - 0.5;
         float there = step(0.35, hash(vec2(floor(x), 3.0 + float(k))));
         float y = p.y + 0.90 + 0.055 * float(k);

@@ -8,7 +8,7 @@
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "sides", "TYPE": "float", "DEFAULT": 6.0, "MIN": 3.0, "MAX": 9.0},
-    {"NAME": "pace", "TYPE": "float", "DEFAULT": 0.8, "MIN": 0.5, "MAX": 1.1},
+    {"NAME": "pace", "TYPE": "float", "DEFAULT": 0.5, "MIN": 0.35, "MAX": 0.65},
     {"NAME": "twist", "TYPE": "float", "DEFAULT": 0.0, "MIN": -0.5, "MAX": 0.5},
     {"NAME": "phase", "TYPE": "float", "DEFAULT": 0.0, "MIN": -10.0, "MAX": 10.0}
   ]

@@ -8,7 +8,7 @@
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "height", "TYPE": "float", "DEFAULT": 0.5, "MIN": 0.3, "MAX": 0.7},
-    {"NAME": "pace", "TYPE": "float", "DEFAULT": 1.1, "MIN": 0.8, "MAX": 1.4},
+    {"NAME": "pace", "TYPE": "float", "DEFAULT": 0.55, "MIN": 0.4, "MAX": 0.7},
     {"NAME": "place", "TYPE": "float", "DEFAULT": 0.0, "MIN": -40.0, "MAX": 40.0}
   ]
 }*/

@@ -16,7 +16,7 @@
 
 void main() {
     vec2 p = centred();
-    float t = TIME;
+    float t = 2.0 * TIME;
     float haze = noise(vec2(p.x * 0.8 + 0.1 * t + place, p.y * 1.2 - 0.1 * t));
     float v = 0.36 + 0.16 * haze - 0.08 * p.y;
     float row = 0.5 * smoothstep(0.35, 0.9, haze - 0.3 * p.y);

@@ -4,7 +4,7 @@
   "KEYWORDS": ["forest", "tree", "wood", "leaf", "autumn", "root", "branch", "jungle", "marimba", "earth", "wooden"],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
-    {"NAME": "pace", "TYPE": "float", "DEFAULT": 0.4, "MIN": 0.28, "MAX": 0.55},
+    {"NAME": "pace", "TYPE": "float", "DEFAULT": 0.2, "MIN": 0.14, "MAX": 0.28},
     {"NAME": "light_from", "TYPE": "float", "DEFAULT": 0.0, "MIN": -1.2, "MAX": 1.2},
     {"NAME": "place", "TYPE": "float", "DEFAULT": 0.0, "MIN": -200.0, "MAX": 200.0}
   ]
@@ -49,9 +49,9 @@ void main() {
     // leaves
     for (int k = 0; k < 1; k++) {
         float scale = 2.6 + 2.0 * float(k);
-        vec2 q = (p + vec2(0.22 * sway(1.7 * p.y + 2.0 * t + float(k)) + 0.5 * t, (0.55 - 0.12 * float(k)) * TIME)) * scale;
+        vec2 q = (p + vec2(0.22 * sway(1.7 * p.y + 2.0 * t + float(k)) + 0.5 * t, (0.25 - 0.05 * float(k)) * TIME)) * scale;
         vec2 cell = floor(q), chance = hash2(cell + place);
-        vec2 c = turn(TIME * (chance.x - 0.5) * 5.0 + TAU * chance.y) * (fract(q) - 0.3 - 0.4 * chance);
+        vec2 c = turn(TIME * (chance.x - 0.5) * 2.0 + TAU * chance.y) * (fract(q) - 0.3 - 0.4 * chance);
         float d = length(vec2(abs(c.x) + 0.13, c.y)) - 0.17;
         float leaf = step(chance.x, 0.45) * smoothstep(0.015, -0.005, d);
         v = mix(v, 0.66 + 0.9 * c.y, leaf);

@@ -9,7 +9,7 @@
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "rays", "TYPE": "float", "DEFAULT": 12.0, "MIN": 6.0, "MAX": 18.0},
     {"NAME": "off_centre", "TYPE": "float", "DEFAULT": 0.0, "MIN": -0.8, "MAX": 0.8},
-    {"NAME": "pace", "TYPE": "float", "DEFAULT": 0.55, "MIN": 0.4, "MAX": 0.7},
+    {"NAME": "pace", "TYPE": "float", "DEFAULT": 0.28, "MIN": 0.2, "MAX": 0.36},
     {"NAME": "spin", "TYPE": "float", "DEFAULT": 0.0, "MIN": -0.5, "MAX": 0.5}
   ]
 }*/

@@ -5,7 +5,7 @@
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "cover", "TYPE": "float", "DEFAULT": 0.5, "MIN": 0.35, "MAX": 0.65},
-    {"NAME": "pace", "TYPE": "float", "DEFAULT": 0.55, "MIN": 0.45, "MAX": 0.7},
+    {"NAME": "pace", "TYPE": "float", "DEFAULT": 0.9, "MIN": 0.7, "MAX": 1.1},
     {"NAME": "place", "TYPE": "float", "DEFAULT": 0.0, "MIN": -60.0, "MAX": 60.0}
   ]
 }*/

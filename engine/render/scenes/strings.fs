@@ -8,7 +8,7 @@
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "slant", "TYPE": "float", "DEFAULT": 0.0, "MIN": -0.6, "MAX": 0.6},
-    {"NAME": "pace", "TYPE": "float", "DEFAULT": 0.8, "MIN": 0.55, "MAX": 1.1},
+    {"NAME": "pace", "TYPE": "float", "DEFAULT": 0.5, "MIN": 0.35, "MAX": 0.7},
     {"NAME": "phase", "TYPE": "float", "DEFAULT": 0.0, "MIN": -10.0, "MAX": 10.0}
   ]
 }*/
@@ -33,7 +33,7 @@ void main() {
         // the blur that a swinging string is for the eye, and the string itself
         float belly = abs(swing);
         float blur = smoothstep(belly + 0.02, belly * 0.55, abs(y)) * min(1.0, 18.0 * belly);
-        float d = abs(y - swing * sway(30.0 * since + 1.57)) - mix(0.020, 0.008, id / 5.0);
+        float d = abs(y - swing * sway(9.0 * since + 1.57)) - mix(0.020, 0.008, id / 5.0);
         float line = fill(d);
         float shadow = smoothstep(0.10, 0.0, abs(y - swing + 0.07));
         float own = mod(id + floor(phase), 3.0);

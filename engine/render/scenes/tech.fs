@@ -38,11 +38,11 @@ void main() {
     vec2 p = centred();
     p = turn(tilt) * p;
     p *= 1.0 + 0.18 * p.y;  // the board leans back
-    vec2 go = vec2(cos(heading), sin(heading)) * TIME;
+    vec2 go = vec2(cos(heading), sin(heading)) * 0.6 * TIME;
     vec2 under = p * density * 0.62 + 0.25 * go;
     vec2 over = p * density + 0.55 * go;
-    vec3 low = traces(under, 40.0, TIME * 0.7);
-    vec3 high = traces(over, 0.0, TIME);
+    vec3 low = traces(under, 40.0, TIME * 0.4);
+    vec3 high = traces(over, 0.0, 0.6 * TIME);
     vec2 grid = abs(fract(over * 4.0) - 0.5);
     float v = 0.45 - 0.05 * smoothstep(0.44, 0.48, max(grid.x, grid.y));
     v = mix(v, 0.36, low.y) + 0.25 * low.x;

@@ -8,7 +8,7 @@
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
     {"NAME": "order", "TYPE": "float", "DEFAULT": 3.5, "MIN": 2.0, "MAX": 5.0},
-    {"NAME": "pace", "TYPE": "float", "DEFAULT": 0.5, "MIN": 0.35, "MAX": 0.7},
+    {"NAME": "pace", "TYPE": "float", "DEFAULT": 0.35, "MIN": 0.25, "MAX": 0.5},
     {"NAME": "phase", "TYPE": "float", "DEFAULT": 0.0, "MIN": -10.0, "MAX": 10.0}
   ]
 }*/
@@ -34,7 +34,7 @@ void main() {
     float grain = fract(own + 0.618 * floor(TIME * 3.0 + 9.0 * own));  // each leaps at its own moments
     float line = 1.0 / (1.0 + 900.0 * still * still);
     float dust = step(grain, 0.55 / (1.0 + 120.0 * still * still));
-    float v = 0.42 + 0.10 * w + 0.12 * cos(TIME * 14.0) * w * 0.25;
+    float v = 0.42 + 0.10 * w + 0.12 * cos(TIME * 5.0) * w * 0.25;
     float row = smoothstep(0.25, 1.3, abs(w)) * (w > 0.0 ? 1.0 : 0.6);
     v += 0.34 * line + 0.22 * dust;
     v -= 0.10 * smoothstep(0.02, 0.14, still) * smoothstep(0.35, 0.14, still);

@@ -58,6 +58,18 @@ def test_without_sound_the_light_stays_the_same() -> None:
     assert np.abs(np.diff(luma)).max() < 0.6
 
 
+def test_a_clip_goes_on_as_sound_rises() -> None:
+    """Its course jumps at each stroke of an even beat and is even over many of them."""
+    reactor = Reactor(WIDTH, HEIGHT, FPS, clicks([k / 2 for k in range(1, 20)], 10.0))
+    course = np.array([k / FPS + reactor.stray(k / FPS) for k in range(240)])
+    steps = np.diff(course) * FPS
+    struck = [round(k / 2 * FPS) - 1 for k in range(6, 20)]
+    assert steps.min() > 0, "never backwards"
+    assert np.median([steps[at - 1 : at + 2].max() for at in struck]) > 5
+    assert np.median(steps) < 0.7
+    assert course[-1] == pytest.approx(10.0, abs=0.7)
+
+
 @pytest.mark.parametrize("rate", [2.0, 2.5, 4.0, 6.0, 8.0, 12.0])
 @pytest.mark.parametrize("colour", [(128, 128, 128), (237, 28, 36), (20, 20, 30), (240, 230, 90)])
 def test_strobing_music_makes_no_strobing_picture(rate: float, colour: tuple[int, int, int]) -> None:
