@@ -55,5 +55,6 @@ def content_of(heard: Heard, confusion: Confusion, threshold: float = 0.7) -> tu
         instruments=() if silent or not chosen.confident else chosen.names,
         colour=colour_name(hex_colour),
         abstractions=() if silent else abstractions(chosen.names),
+        english=heard.english,
     )
     return content, chosen, hex_colour

@@ -6,7 +6,7 @@ import random
 import msgspec
 
 from aimv.abstraction import is_adjective
-from aimv.lyrics import article, named_thing, thing_sung
+from aimv.lyrics import article, named_thing, thing_sung_in
 
 NONE = "N/A"
 ACTIONS = ("holding", "looking at", "running at", "reaching for", "dancing around", "chasing", "dreaming of")
@@ -35,6 +35,7 @@ class Content(msgspec.Struct, frozen=True):
     instruments: tuple[str, ...]
     colour: str  # a named colour
     abstractions: tuple[str, ...]
+    english: str | None = None  # `words` in English where another language is sung
 
 
 def sentence(content: Content, seed: int = 0) -> str:
@@ -46,7 +47,7 @@ def sentence(content: Content, seed: int = 0) -> str:
     """
     palette = f"the scene has {article(content.colour)} {content.colour} color palette."
     foreground = _foreground(content)
-    thing = thing_sung(content.words) if content.words else None
+    thing = thing_sung_in(content.words, content.english)
     if thing is None:
         if not foreground:
             return f"Silence, {palette}"

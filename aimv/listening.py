@@ -72,6 +72,7 @@ def shot_of(row: Row, seed: int) -> Shot:
         colour=row.content.colour,
         hex=row.hex,
         seed=seed,
+        english=row.content.english,
     )
 
 
@@ -92,8 +93,8 @@ class Ears:
         return SongHearing(song, self.classifier, self._words, envelopes.beats, hop_s)
 
     def causally(self, song: Song, hop_s: float = 0.25) -> Iterator[tuple[float, list[Heard]]]:
-        """The song heard as a live input; see `hear_causally`."""
-        transcriber = StreamingWhisper(self._whisper, language=self._language)
+        """The song heard as a live input by a machine that keeps up, so always the same; see `hear_causally`."""
+        transcriber = StreamingWhisper(self._whisper, language=self._language, clock=lambda: 0.0)
         return hear_causally(song, self.classifier, transcriber, hop_s)
 
     def _words(self, audio: NDArray[np.float32], voice: VocalBetween) -> Iterator[Passage]:

@@ -6,6 +6,7 @@ import numpy as np
 from aimv.shots import LONGEST_S, SHORTEST_S, USUAL_S, sum_up
 from engine.audio.tempo import Tempo
 from engine.listen.hearing import Heard
+from engine.listen.words_seam import english_of, text_of
 
 _CHANGED = 0.3  # of what is heard: enough to cut on a beat
 _WHATEVER_S = 5.0  # after this any beat will do
@@ -48,7 +49,12 @@ class LiveShots:
         self._said_until = window.end
         content = sum_up([each for each in self._windows if each.start >= since - 1e-6], since, window.end)
         return msgspec.structs.replace(
-            content, start=cut, end=cut + USUAL_S, words=words, said=" ".join(word.text for word in words)
+            content,
+            start=cut,
+            end=cut + USUAL_S,
+            words=words,
+            said=text_of(words),
+            english=english_of(words),
         )
 
     def _cut(self, before: float, now: float) -> float | None:

@@ -49,6 +49,11 @@ def thing_sung(text: str) -> str | None:
     return None
 
 
+def thing_sung_in(words: str | None, english: str | None) -> str | None:
+    """The thing of the English lyric, or of the lyric as it is sung where the English names none."""
+    return thing_sung(english or "") or thing_sung(words or "")
+
+
 def named_thing(word: str) -> str:
     """`word` with its article: "a heart", "an eye", "hands"; a word in another script is shown as written."""
     if not _LATIN.fullmatch(word):

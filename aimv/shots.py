@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.audio.envelopes import Onset
 from engine.listen.hearing import Heard
+from engine.listen.words_seam import english_of, text_of
 
 SHORTEST_S, USUAL_S, LONGEST_S = 2.0, 4.0, 6.0  # a video model's clip is six seconds
 _BEATS_A_BAR = 4
@@ -91,6 +92,7 @@ def sum_up(windows: Sequence[Heard], start: float, end: float) -> Heard:
         for label in inside[0].probabilities
     }
     words = {(word.start, word.text): word for w in windows for word in w.words if start <= word.start < end}
+    sung = tuple(words[key] for key in sorted(words))
     sounding = [w for w in inside if w.frequency_hz > 0] or inside
     return Heard(
         start=start,
@@ -99,8 +101,9 @@ def sum_up(windows: Sequence[Heard], start: float, end: float) -> Heard:
         lufs=max(w.lufs for w in inside),
         frequency_hz=sorted(sounding, key=lambda w: w.frequency_hz)[len(sounding) // 2].frequency_hz,
         probabilities=probabilities,
-        words=tuple(words[key] for key in sorted(words)),
-        said=" ".join(words[key].text for key in sorted(words)),
+        words=sung,
+        said=text_of(sung),
+        english=english_of(sung),
         beats=tuple(sorted({beat for w in windows for beat in w.beats if start <= beat < end})),
     )
 
@@ -118,3 +121,4 @@ class Shot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     colour: str
     hex: str
     seed: int
+    english: str | None = None  # `words` in English where another language is sung

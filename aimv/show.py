@@ -13,7 +13,7 @@ import msgspec
 
 from aimv.colour import harmony, hex_of_name
 from aimv.listening import WHISPER, Ears, row_of, shot_of
-from aimv.lyrics import thing_sung
+from aimv.lyrics import thing_sung_in
 from aimv.scorefile import SUFFIX, Head, Score, head_of, is_score, read_score
 from aimv.shots import Shot, cut_shots
 from engine.audio.envelopes import Envelopes
@@ -122,7 +122,7 @@ class Source:
 
 def cue_of(shot: Shot, style: str, choice: Choice, settings: Settings) -> Cue:
     """The shot as the engine sees it: a job to render and where its clip is shown."""
-    thing = thing_sung(shot.words) if shot.words else None
+    thing = thing_sung_in(shot.words, shot.english)
     words = (*([thing] if thing else []), *shot.abstractions, *shot.instruments)
     job = Job(
         generator=choice.generator,

@@ -1,5 +1,7 @@
 """Measure the hearing of words: live and over whole songs, beside faster-whisper offline and plain LocalAgreement.
 
+"agreement alone" and "attention alone" are our live looks with the one half of the commit policy only.
+
     python -m tools.bench_words [--lyrics DIR] [--instrumentals DIR] [--systems NAME,NAME] [--model NAME]
 
 --lyrics holds songs as NAME/song.mp3 or .ogg, words.csv (start_s, end_s, word) and song.json (Language);
@@ -8,7 +10,9 @@ Speech over music is spoken by espeak-ng over the first instrumental. The last l
 """
 
 import argparse
+import functools
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,9 +22,11 @@ import numpy as np
 
 from engine.listen.instruments import OnnxClassifier
 from engine.listen.whisper_models import load
-from engine.listen.words import StreamingWhisper, Word, transcribe_file
+from engine.listen.words import Word, transcribe_file
+from engine.listen.words_commit import OLD_S, Commitment
+from engine.listen.words_streaming import StreamingWords
 from tools.words.cases import RATE, Case, instrumentals, lyrics, silence_and_noise, speech_over
-from tools.words.peers import local_agreement, offline
+from tools.words.peers import Remembering, local_agreement, offline
 from tools.words.scores import Score
 
 BLOCK_S = 0.5
@@ -46,9 +52,18 @@ class Voice:
         return self._at[min(block, len(self._at) - 1)]
 
 
-def streaming(model: faster_whisper.WhisperModel, case: Case, voice: Voice) -> list[Word]:
-    """Ours, live."""
-    transcriber = StreamingWhisper(model, case.language, clock=lambda: 0.0)
+POLICIES: dict[str, Callable[[], Commitment]] = {
+    "streaming": Commitment,
+    "agreement alone": lambda: Commitment(old_s=math.inf),
+    "attention alone": lambda: Commitment(youngest_s=OLD_S),
+}
+_looked: dict[str, Remembering] = {}
+
+
+def live(policy: str, model: faster_whisper.WhisperModel, case: Case, voice: Voice) -> list[Word]:
+    """Ours, live; what Whisper reads in a look is the same whatever is committed of it, so it is read once."""
+    looker = _looked.setdefault(case.name + case.kind, Remembering(model, case.language))
+    transcriber = StreamingWords(looker, clock=lambda: 0.0, commitment=POLICIES[policy]())
     block = round(BLOCK_S * RATE)
     audio, words = case.audio, list[Word]()
     for index, at in enumerate(range(0, len(audio), block)):
@@ -57,7 +72,7 @@ def streaming(model: faster_whisper.WhisperModel, case: Case, voice: Voice) -> l
 
 
 SYSTEMS: dict[str, Callable[[faster_whisper.WhisperModel, Case, Voice], list[Word]]] = {
-    "streaming": streaming,
+    **{policy: functools.partial(live, policy) for policy in POLICIES},
     "file": lambda model, case, voice: [
         word for passage in transcribe_file(case.audio, model, case.language, voice.between) for word in passage.words
     ],
@@ -102,6 +117,8 @@ def main() -> None:
             began = time.perf_counter()
             words = SYSTEMS[system](model, case, voice)
             took, alone = time.perf_counter() - began, Score()
+            if system in POLICIES:
+                took += _looked[case.name + case.kind].saved_s()
             for score in (alone, totals.setdefault((case.kind, system), Score())):
                 score.add(case, words, took)
             show(f"{case.name}, {case.kind}", system, alone)
@@ -123,6 +140,8 @@ def summary(totals: dict[tuple[str, str], Score]) -> dict[str, float | None]:
         "wer_file": of("lyrics", "file").word_error_rate,
         "wer_offline_peer": of("lyrics", "faster-whisper").word_error_rate,
         "wer_local_agreement": of("lyrics", "local-agreement").word_error_rate,
+        "wer_agreement_alone": of("lyrics", "agreement alone").word_error_rate,
+        "wer_attention_alone": of("lyrics", "attention alone").word_error_rate,
         "commit_delay_median_s": live.late(50),
         "commit_delay_p95_s": live.late(95),
         "hallucinated_per_minute": of("instrumental", "streaming").invented_per_minute,

@@ -17,7 +17,7 @@ from engine.audio.pitch import dominant_frequency
 from engine.audio.song import Song
 from engine.audio.windows import RollingWindows, Window
 from engine.listen.instruments import Classifier
-from engine.listen.words_seam import Passage, Transcriber, Word
+from engine.listen.words_seam import Passage, Transcriber, Word, english_of, text_of
 
 ANALYSIS_RATE = 22_050  # Hz, of the envelopes and beats
 SPEECH_RATE = 16_000  # Hz, of transcription
@@ -40,6 +40,7 @@ class Heard(msgspec.Struct, frozen=True):
     words: tuple[Word, ...]  # those that start in the window
     said: str  # the text that was known of when the window ended (causally), or that starts in it (a file)
     beats: tuple[float, ...]  # s, those in the window
+    english: str | None = None  # `said` in English where another language is sung
 
 
 def song_envelopes(song: Song) -> Envelopes:
@@ -114,8 +115,8 @@ def hear_causally(
     to_speech = soxr.ResampleStream(song.rate, SPEECH_RATE, 1, dtype="float32")
     to_analysis = soxr.ResampleStream(song.rate, ANALYSIS_RATE, 1, dtype="float32")
     heard: list[Heard] = []
-    said: list[str] = []  # per window
-    unsaid: list[str] = []  # committed since the last window ended
+    said: list[tuple[Word, ...]] = []  # per window
+    unsaid: list[Word] = []  # committed since the last window ended
     words: list[Word] = []
     beats: list[float] = []
     block = max(1, round(hop_s * song.rate))
@@ -131,9 +132,9 @@ def hear_causally(
         voice = new[-1].probabilities.get("vocal") if new else None
         committed = transcriber.feed(to_speech.resample_chunk(mono, last=last), voice)
         words += committed
-        unsaid += [word.text for word in committed]
+        unsaid += committed
         for _ in new:
-            said.append(" ".join(unsaid))
+            said.append(tuple(unsaid))
             unsaid.clear()
         heard += new
         yield min(at + block, len(song.samples)) / song.rate, []
@@ -141,8 +142,8 @@ def hear_causally(
     words.sort(key=lambda word: word.start)
     beats = [beat for beat in beats if beat < song.duration]
     complete = [
-        msgspec.structs.replace(_with_words(one, words, beats), said=text)
-        for one, text in zip(heard, said, strict=True)
+        msgspec.structs.replace(_with_words(one, words, beats), said=text_of(known), english=english_of(known))
+        for one, known in zip(heard, said, strict=True)
     ]
     yield song.duration, complete
 
@@ -176,6 +177,7 @@ def _with_words(heard: Heard, words: list[Word], beats: list[float]) -> Heard:
     return msgspec.structs.replace(
         heard,
         words=started,
-        said=" ".join(word.text for word in started),
+        said=text_of(started),
+        english=english_of(started),
         beats=tuple(beats[bisect.bisect_left(beats, heard.start) : bisect.bisect_left(beats, heard.end)]),
     )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engine.audio.windows import RollingWindows
 from engine.listen.hearing import SPEECH_RATE, Heard, WindowListener
 from engine.listen.instruments import Classifier
-from engine.listen.words_seam import Transcriber, Word
+from engine.listen.words_seam import Transcriber, Word, english_of, text_of
 from engine.threads import step_back
 
 HOP_S = 0.25
@@ -144,8 +144,8 @@ class _Ears(_Worker):
             self.voice = heard.probabilities.get("vocal")
             with self._lock:
                 words, self._fresh = self._fresh, []
-            said = " ".join(word.text for word in words)
-            self._on_heard(Lagged(msgspec.structs.replace(heard, words=tuple(words), said=said), came))
+            heard = msgspec.structs.replace(heard, words=tuple(words), said=text_of(words), english=english_of(words))
+            self._on_heard(Lagged(heard, came))
 
 
 class _Words(_Worker):

@@ -13,7 +13,7 @@ import msgspec
 from engine.listen.words_seam import Word
 
 YOUNGEST_S = 0.4  # a word that ends closer to the end of the audio may be cut off
-OLD_S = 1.6  # a word that ends this far behind the end of the audio is taken as it reads now
+OLD_S = 1.2  # a word that ends this far behind the end of the audio is taken as it reads now
 LEAST_CONFIDENCE = 0.2  # below it more words are wrong than right
 _SAME_START_S = 0.5
 _DRIFT_S = 1.0
@@ -28,9 +28,15 @@ def plain(text: str) -> str:
 
 
 class Commitment:
-    """Takes look after look at the same, growing audio and gives each word once; what it gave stays."""
+    """Takes look after look at the same, growing audio and gives each word once; what it gave stays.
 
-    def __init__(self) -> None:
+    `youngest_s` and `old_s` are how far behind the end of the audio a word must end that two looks agree on, and one
+    that only this look has read.
+    """
+
+    def __init__(self, youngest_s: float = YOUNGEST_S, old_s: float = OLD_S) -> None:
+        self._youngest_s = youngest_s
+        self._old_s = old_s
         self._tail: list[Word] = []
         self._previous: Sequence[Word] = ()
 
@@ -39,7 +45,7 @@ class Commitment:
         certain: list[Word] = []
         for word in self._fresh(look):
             agreed = any(_same(word, before, _SAME_START_S) for before in self._previous)
-            if word.end > now_s - (YOUNGEST_S if agreed else OLD_S):
+            if word.end > now_s - (self._youngest_s if agreed else self._old_s):
                 break
             certain.append(word)
         self._previous = look

@@ -10,6 +10,7 @@ import faster_whisper
 import numpy as np
 from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens, merge_punctuations
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from engine.listen.words_language import LanguageVote
@@ -21,6 +22,9 @@ _FRAMES_PER_S = 100
 _SPOKEN_TOKENS_PER_S = 8.0  # more than anybody sings; ends a loop early
 _LONGEST_S = 29.0
 _SHORTEST_S = 0.2
+LONGEST_S = 2.4  # of 100 sung words 99 are shorter
+LONGEST_FIRST_S = 1.0  # attention stretches the first word back over what was before it
+_REST_S = 0.2
 _WITHOUT_SPACES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 _BEFORE = "\"'“¿([{-"
 _AFTER = "\"'.。,，!！?？:：”)]}、"
@@ -40,6 +44,13 @@ class Decoder:
 
     def look(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
         """The words in mono float32 audio at 16 kHz that begins at `start_s` of the song; times are the song's."""
+        return self._read(audio, start_s, "transcribe")
+
+    def look_in_english(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+        """As `look`, but what the words say in English, by Whisper's own translation; times are less certain."""
+        return self._read(audio, start_s, "translate")
+
+    def _read(self, audio: NDArray[np.float32], start_s: float, task: str) -> tuple[Word, ...]:
         audio = audio[: round(_LONGEST_S * SAMPLE_RATE)]
         if len(audio) < _SHORTEST_S * SAMPLE_RATE:
             return ()
@@ -47,7 +58,7 @@ class Decoder:
         features = self._model.feature_extractor(audio, padding=round(_PADDING_S * SAMPLE_RATE))
         features = features[:, : features.shape[1] // 2 * 2]
         encoded = self._model.encode(features)
-        tokenizer = self._tokenizer(encoded)
+        tokenizer = self._tokenizer(encoded, task)
         prompt = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
         result = self._model.model.generate(
             encoded,
@@ -62,13 +73,13 @@ class Decoder:
         found = self._model.find_alignment(tokenizer, [tokens], encoded, round(seconds * _FRAMES_PER_S))[0]
         merge_punctuations(found, _BEFORE, _AFTER)
         pieces = ((w["word"], start_s + w["start"], start_s + w["end"], w["probability"]) for w in found)
-        return whole_words(pieces, tokenizer.language_code)
+        return whole_words(pieces, "en" if task == "translate" else tokenizer.language_code)
 
-    def _tokenizer(self, encoded: object) -> Tokenizer:
+    def _tokenizer(self, encoded: object, task: str) -> Tokenizer:
         if self._vote.is_due():
             self._vote.hear({token[2:-2]: share for token, share in self._model.model.detect_language(encoded)[0]})
         multilingual = self._model.model.is_multilingual
-        return Tokenizer(self._model.hf_tokenizer, multilingual, task="transcribe", language=self._vote.language)
+        return Tokenizer(self._model.hf_tokenizer, multilingual, task=task, language=self._vote.language)
 
 
 def whole_words(pieces: Iterable[tuple[str, float, float, float]], language: str) -> tuple[Word, ...]:
@@ -88,4 +99,11 @@ def whole_words(pieces: Iterable[tuple[str, float, float, float]], language: str
             words[-1] = Word(first.text + text.strip(), first.start, round(float(end), 3), both)
         else:
             words.append(Word(text.strip(), round(float(start), 3), round(float(end), 3), round(sure, 4)))
-    return tuple(words)
+    return tuple(_of_sung_length(word, words[at - 1] if at else None) for at, word in enumerate(words))
+
+
+def _of_sung_length(word: Word, before: Word | None) -> Word:
+    """A word that attention stretched over a rest, at a length that is sung: cut where no other word adjoins it."""
+    if before is None or word.start > before.end + _REST_S:
+        return replace(word, start=max(word.start, round(word.end - LONGEST_FIRST_S, 3)))
+    return replace(word, end=min(word.end, round(word.start + LONGEST_S, 3)))

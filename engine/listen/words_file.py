@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.listen.words_decoder import Decoder, whole_words
+from engine.listen.words_english import is_foreign, rendered
 from engine.listen.words_gate import VocalGate
 from engine.listen.words_guards import without_inventions
 from engine.listen.words_language import LanguageVote
@@ -17,6 +18,7 @@ from engine.listen.words_seam import SAMPLE_RATE, Passage, Word
 BEAM_SIZE = 5
 _GATE_STEP_S = 0.5
 _MARGIN_S = 1.0
+LONGEST_STRETCH_S = 60.0
 _BREAK_S = 4.0  # a rest shorter than this stays inside a stretch: Whisper reads better with context
 _LOOP_WORDS = 8  # so many words lost to the guards mean that the rest of the segment was not heard
 _SHORTEST_WORD_S = 0.02
@@ -63,22 +65,30 @@ def transcribe_file(
 def sung_stretches(vocal: VocalBetween | None, duration_s: float) -> Iterator[tuple[float, float]]:
     """(start, end) in seconds of each stretch in which somebody sings, short rests and a margin included.
 
-    An empty stretch tells that nobody sings up to there.
+    A stretch longer than LONGEST_STRETCH_S is parted where its voice is weakest, so that words come before the whole
+    song was listened to. An empty stretch tells that nobody sings up to there.
     """
     if vocal is None:
         yield 0.0, duration_s
         return
     gate, stretch = VocalGate(), None
+    voice: list[tuple[float, float]] = []  # (probability, time) of the stretch
     for step in range(int(np.ceil(duration_s / _GATE_STEP_S))):
         at = step * _GATE_STEP_S
-        if gate.hear(vocal(at, at + _GATE_STEP_S), _GATE_STEP_S):
+        voice.append((vocal(at, at + _GATE_STEP_S), at))
+        if gate.hear(voice[-1][0], _GATE_STEP_S):
             begin = max(0.0, at - _MARGIN_S) if stretch is None else stretch[0]
             stretch = (begin, min(duration_s, at + _GATE_STEP_S))
+            if stretch[1] - begin > LONGEST_STRETCH_S:
+                _, parted = min(v for v in voice if v[1] > begin + LONGEST_STRETCH_S / 2)
+                yield begin, parted
+                stretch = (parted, stretch[1])
         elif stretch is not None and at - stretch[1] >= _BREAK_S:
             yield stretch
             stretch = None
         elif stretch is None and at > _MARGIN_S:
             yield at - _MARGIN_S, at - _MARGIN_S
+        voice = voice if stretch is not None else []
     if stretch is not None:
         yield stretch
 
@@ -114,7 +124,8 @@ def _read_twice(first: Iterator[Word], decoder: Decoder, audio: NDArray[np.float
     for passage in _passages(first):
         start_s = max(0.0, passage[0].start - _AROUND_S)
         heard = audio[round(start_s * SAMPLE_RATE) : round((passage[-1].end + _AROUND_S) * SAMPLE_RATE)]
-        yield reconcile(passage, _placed(without_inventions(decoder.look(heard, start_s))))
+        words = reconcile(passage, _placed(without_inventions(decoder.look(heard, start_s))))
+        yield rendered(words, decoder.look_in_english(heard, start_s)) if is_foreign(decoder.language) else words
 
 
 def _passages(words: Iterator[Word]) -> Iterator[list[Word]]:

@@ -13,7 +13,9 @@ SAMPLE_RATE = 16_000  # Hz, of all audio that words are heard in
 class Word(msgspec.Struct, frozen=True):
     """One word: its text as written, start and end in seconds of the song, confidence from 0 to 1.
 
-    `committed` is the audio time in seconds at which streaming was sure of it; None in file mode.
+    `committed` is the audio time in seconds at which streaming was sure of it; None in file mode. `english` is what
+    it says in English where another language is sung: empty where a word beside it says it all, None in English and
+    where nobody asked.
     """
 
     text: str
@@ -21,6 +23,17 @@ class Word(msgspec.Struct, frozen=True):
     end: float
     confidence: float
     committed: float | None = None
+    english: str | None = None
+
+
+def text_of(words: Iterable[Word]) -> str:
+    """The lyric as it is sung."""
+    return " ".join(word.text for word in words)
+
+
+def english_of(words: Iterable[Word]) -> str | None:
+    """The lyric in English; None where it is sung in English or was not rendered."""
+    return " ".join(word.english for word in words if word.english) or None
 
 
 class Passage(msgspec.Struct, frozen=True):

@@ -10,17 +10,21 @@ from typing import Protocol
 
 import faster_whisper
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from engine.listen.words_commit import Commitment
 from engine.listen.words_decoder import Decoder
+from engine.listen.words_english import is_foreign
 from engine.listen.words_gate import VocalGate
 from engine.listen.words_guards import without_inventions
-from engine.listen.words_seam import SAMPLE_RATE, Word
+from engine.listen.words_seam import SAMPLE_RATE, Word, text_of
 
-WINDOW_S = 15.0
+WINDOW_S = 10.5
+CONTEXT_S = 6.0  # of a full window that stays
 BEFORE_VOICE_S = 2.0
-STEP_S = 1.0
+STEP_S = 1.5
+ENGLISH_EVERY_S = 4.0
 LONGEST_STEP_S = 4.0
 _LOAD = 0.8
 _DEBT_S = 3.0
@@ -33,6 +37,15 @@ class Looker(Protocol):
         """Read mono audio at 16 kHz that begins at `start_s` of the song."""
         ...
 
+    def look_in_english(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+        """Read what is sung there in English."""
+        ...
+
+    @property
+    def language(self) -> str | None:
+        """ISO 639-1 code of what is sung, None if unknown."""
+        ...
+
 
 class StreamingWords:
     """Causal words from audio as it comes, whoever reads them; see `Transcriber`.
@@ -41,17 +54,23 @@ class StreamingWords:
     looks grows up to LONGEST_STEP_S, and when that is not enough either, audio is skipped and counted in `skipped_s`.
     """
 
-    def __init__(self, looker: Looker, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        looker: Looker,
+        clock: Callable[[], float] = time.perf_counter,
+        commitment: Commitment | None = None,
+    ) -> None:
         self.skipped_s = 0.0
         self.step_s = STEP_S
         self._looker = looker
         self._clock = clock
         self._gate = VocalGate()
-        self._commitment = Commitment()
+        self._commitment = commitment or Commitment()
         self._kept = np.zeros(0, np.float32)
         self._fed = 0  # samples
         self._looked = 0  # samples fed at the last look
         self._debt_s = 0.0
+        self._rendered_s = 0.0  # of the song: what was sung up to there was rendered in English
 
     def feed(self, audio: NDArray[np.float32], vocal: float | None = None) -> list[Word]:
         """Append mono float32 audio at 16 kHz; returns the words newly committed. See `Transcriber`."""
@@ -90,7 +109,10 @@ class StreamingWords:
         self._keep(piece, WINDOW_S)
         if self._fed - self._looked < round(self.step_s * SAMPLE_RATE):
             return []
-        return self._commitment.insert(self._look(), self._now_s)
+        given = self._in_english(self._commitment.insert(self._look(), self._now_s))
+        if self.kept_s + self.step_s > WINDOW_S:
+            self._keep(self._kept[:0], CONTEXT_S)
+        return given
 
     @property
     def _now_s(self) -> float:
@@ -106,9 +128,24 @@ class StreamingWords:
         self.step_s = min(LONGEST_STEP_S, max(STEP_S, 0.5 * self.step_s + 0.5 * cost_s / _LOAD))
         return words
 
+    def _in_english(self, given: list[Word]) -> list[Word]:
+        """Words of another language, every few seconds the last of them with what was sung since in English."""
+        if not given or not is_foreign(self._looker.language):
+            return given
+        said, now_s = "", self._now_s
+        if given[-1].end - self._rendered_s >= ENGLISH_EVERY_S:
+            began = self._clock()
+            start_s = max(self._rendered_s, now_s - self.kept_s)
+            sung = self._kept[round((start_s - now_s) * SAMPLE_RATE) :]
+            english = without_inventions(self._looker.look_in_english(sung, start_s))
+            said = text_of(word for word in english if word.start < given[-1].end)
+            self._debt_s += self._clock() - began
+            self._rendered_s = given[-1].end
+        return [replace(word, english=said if word is given[-1] else "") for word in given]
+
     def _close(self) -> list[Word]:
         """The singing has stopped: give what is left of it and begin anew."""
-        given = self._commitment.flush(self._look(), self._now_s)
+        given = self._in_english(self._commitment.flush(self._look(), self._now_s))
         self._kept = self._kept[:0]
         return given
 

@@ -5,9 +5,10 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.listen.words_commit import OLD_S, YOUNGEST_S, Commitment, plain
+from engine.listen.words_commit import Commitment, plain
 from engine.listen.words_seam import Word
 
+YOUNGEST_S, OLD_S = 0.4, 1.6
 TEXTS = st.lists(st.sampled_from(["my", "heart", "oh", "hold", "love", "the"]), max_size=12)
 
 
@@ -20,14 +21,14 @@ def said(words: list[Word]) -> list[str]:
 
 
 def test_a_word_is_certain_when_two_looks_agree() -> None:
-    commitment = Commitment()
+    commitment = Commitment(YOUNGEST_S, OLD_S)
     assert commitment.insert(timed(["hold", "my", "hand"]), 2.0) == []
     assert said(commitment.insert(timed(["hold", "my", "heart"]), 2.0)) == ["hold", "my"]
     assert said(commitment.insert(timed(["hold", "my", "heart"]), 2.0)) == ["heart"]
 
 
 def test_a_word_at_the_edge_of_the_audio_waits() -> None:
-    commitment = Commitment()
+    commitment = Commitment(YOUNGEST_S, OLD_S)
     look = timed(["oh", "my"])
     commitment.insert(look, 0.9)
     assert said(commitment.insert(look, 0.9 + YOUNGEST_S / 2)) == ["oh"]
@@ -35,18 +36,18 @@ def test_a_word_at_the_edge_of_the_audio_waits() -> None:
 
 
 def test_an_old_word_is_taken_without_agreement() -> None:
-    commitment = Commitment()
+    commitment = Commitment(YOUNGEST_S, OLD_S)
     assert said(commitment.insert(timed(["oh", "my"]), 0.41 + OLD_S)) == ["oh"]
 
 
 def test_case_and_punctuation_do_not_count() -> None:
-    commitment = Commitment()
+    commitment = Commitment(YOUNGEST_S, OLD_S)
     commitment.insert(timed(["Oh,", "heart!"]), 1.5)
     assert said(commitment.insert(timed(["oh", "Heart"]), 1.5)) == ["oh", "Heart"]
 
 
 def test_words_given_are_not_given_again_when_they_drift() -> None:
-    commitment = Commitment()
+    commitment = Commitment(YOUNGEST_S, OLD_S)
     for _ in range(2):
         commitment.insert(timed(["oh", "my", "heart"]), 2.0)
     drifted = timed(["my", "heart", "sings"], start_s=0.85)
@@ -55,7 +56,7 @@ def test_words_given_are_not_given_again_when_they_drift() -> None:
 
 
 def test_a_repeated_word_is_given_as_often_as_it_is_sung() -> None:
-    commitment = Commitment()
+    commitment = Commitment(YOUNGEST_S, OLD_S)
     words = timed(["heart", "heart", "heart"])
     sung: list[Word] = []
     for now_s in (0.7, 1.2, 1.7, 2.2):
@@ -64,12 +65,15 @@ def test_a_repeated_word_is_given_as_often_as_it_is_sung() -> None:
 
 
 def test_words_without_length_are_inventions() -> None:
-    assert Commitment().flush([Word("no", 1.0, 1.0, 0.9), Word("yes", 1.0, 1.5, 0.9)], 2.0)[0].text == "yes"
+    assert (
+        Commitment(YOUNGEST_S, OLD_S).flush([Word("no", 1.0, 1.0, 0.9), Word("yes", 1.0, 1.5, 0.9)], 2.0)[0].text
+        == "yes"
+    )
 
 
 @given(TEXTS, st.integers(1, 4))
 def test_growing_audio_gives_the_lyric_once_in_order(texts: list[str], step: int) -> None:
-    commitment = Commitment()
+    commitment = Commitment(YOUNGEST_S, OLD_S)
     words = timed(texts)
     sung: list[Word] = []
     for heard in range(0, len(words) + 1, step):
@@ -82,7 +86,7 @@ def test_growing_audio_gives_the_lyric_once_in_order(texts: list[str], step: int
 def test_whatever_the_looks_hold_words_come_in_order_and_after_they_were_sung(
     looks: list[tuple[list[str], float]],
 ) -> None:
-    commitment = Commitment()
+    commitment = Commitment(YOUNGEST_S, OLD_S)
     sung: list[Word] = []
     now_s = 0.0
     for texts, start_s in looks:

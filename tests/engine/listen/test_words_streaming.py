@@ -10,7 +10,7 @@ from engine.listen.words_gate import HOLD_S
 from engine.listen.words_seam import SAMPLE_RATE, FakeTranscriber, Transcriber, Word
 from engine.listen.words_streaming import BEFORE_VOICE_S, LONGEST_STEP_S, STEP_S, WINDOW_S, StreamingWords
 
-SONG = [Word(f"word{i}", 0.5 * i, 0.5 * i + 0.4, 0.9) for i in range(400)]
+SONG = [Word(f"word{i}", 0.53 * i, 0.53 * i + 0.4, 0.9) for i in range(400)]
 
 
 class ScriptedLooker:
@@ -20,6 +20,11 @@ class ScriptedLooker:
         self.cost_s = cost_s
         self.now_s = 0.0
         self.looks: list[tuple[float, float]] = []
+
+    language = "en"
+
+    def look_in_english(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+        raise AssertionError("English needs no rendering")
 
     def clock(self) -> float:
         return self.now_s
@@ -66,7 +71,7 @@ def test_reading_starts_shortly_before_the_voice_and_ends_after_it() -> None:
     given_words = words.feed(silence(20.0), 0.0) + words.feed(silence(5.0), 0.9) + words.feed(silence(20.0), 0.0)
     assert looker.looks[0][0] == pytest.approx(20.0 - BEFORE_VOICE_S, abs=0.01)
     assert looker.looks[-1][1] <= 25.0 + HOLD_S + STEP_S
-    assert given_words[-1].end == pytest.approx(26.4, abs=0.5)
+    assert 25.0 < given_words[-1].end <= 25.0 + HOLD_S + STEP_S
 
 
 def test_audio_kept_is_bounded() -> None:
