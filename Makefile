@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint types gallery bench chaos clean
+.PHONY: help demo test lint types gallery bench chaos supply clean
 .DEFAULT_GOAL := help
 
 help: ## list what there is
@@ -38,6 +38,9 @@ bench: $(VENV)/.dev ## speed beside a limit or a peer in the same run
 chaos: $(VENV)/.dev ## the fault matrix, long form, and the fuzzer; under 30 minutes
 	@$(PYTHON) tools/system_packages.py test
 	OMP_NUM_THREADS=1 $(BIN)/python tools/chaos.py
+
+supply: $(VENV)/.dev ## build twice alike, install the lock on each Python, run it, write the SBOM
+	$(BIN)/python tools/supply.py check
 
 clean: ## remove what was built here
 	rm -rf $(VENV) build dist heart.mp4

@@ -235,7 +235,7 @@ def _megabytes() -> float:
     """The private memory of this process and its children."""
     process = psutil.Process()
     each = [process, *process.children(recursive=True)]
-    return sum(one.memory_full_info().uss for one in each if one.is_running()) / 2**20
+    return float(sum(one.memory_full_info().uss for one in each if one.is_running())) / 2**20
 
 
 def slope(points: list[tuple[float, float]]) -> float:

@@ -1,0 +1,51 @@
+"""The soak on a short show: everything is counted, the picture keeps to the sound, and a leak would be seen."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tools import soak
+
+
+def test_a_short_show_counts_everything(tmp_path: Path) -> None:
+    async def short() -> tuple[soak.Show, soak.Performance, soak.Tap]:
+        show = soak.Show(hours=0.006, fps=5.0, seed=0)
+        return show, *await soak.run(show, tmp_path)
+
+    show, shown, tap = asyncio.run(short())
+    assert shown.played.drawn + shown.played.skipped == pytest.approx((show.time() - show.first_s) * 5, abs=1.5)
+    assert tap.written + tap.dropped == show.given == shown.played.drawn
+    assert sum(shown.seconds.values()) == pytest.approx(show.time(), abs=1.0)
+    assert show.drift_s < soak.FRAME_S
+    assert show.shots >= 2
+
+
+def test_a_leak_is_a_slope_and_a_plateau_is_none() -> None:
+    hours = [number / 30 for number in range(90)]
+    assert soak.slope([(hour, 200 + 7 * hour) for hour in hours]) == pytest.approx(7)
+    assert soak.slope([(hour, 200 + 50 * min(hour, 0.5)) for hour in hours]) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_clock_that_ignores_the_device_drifts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What the drift is for: pictures timed by the machine leave the sound by 80 ppm."""
+    monkeypatch.setattr(soak, "PPM", 5000.0)
+    monkeypatch.setattr(soak.CaptureClock, "time", lambda self, now: now)
+
+    async def short() -> soak.Show:
+        show = soak.Show(hours=0.006, fps=5.0, seed=0)
+        await soak.run(show, tmp_path)
+        return show
+
+    assert asyncio.run(short()).drift_s > soak.FRAME_S
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the private memory")
+def test_memory_is_measured() -> None:
+    read: Callable[[], float] = soak._megabytes
+    held = bytearray(40 << 20)
+    before = read()
+    del held
+    assert before - read() > 30

@@ -1,0 +1,25 @@
+"""The lock file holds every default dependency, pinned and with hashes, and names no index."""
+
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCK = (ROOT / "requirements.lock").read_text("utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def test_every_default_dependency_is_pinned() -> None:
+    pinned = set(re.findall(r"^([A-Za-z0-9._-]+)==", LOCK, re.MULTILINE))
+    needed = {re.split(r"[<>=!~\[; ]", each)[0] for each in PROJECT["dependencies"]}
+    assert needed <= pinned, "make the lock anew: python tools/supply.py lock"
+    assert "torch" not in pinned
+
+
+def test_every_pin_has_its_hashes() -> None:
+    entries = re.split(r"^(?=[A-Za-z0-9])", LOCK, flags=re.MULTILINE)
+    assert all("--hash=sha256:" in entry for entry in entries if entry.strip())
+
+
+def test_no_index_is_named() -> None:
+    assert "://" not in LOCK and "index" not in LOCK
