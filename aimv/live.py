@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -40,6 +41,7 @@ _CUES = 8  # that may wait to be planned
 _SENTENCES = 64  # of clips, remembered
 _REMEMBERED = 256
 _WORDS = 12
+_SWITCH_S = 0.0005  # a thread that waits for Python's lock gets it after this: 5 ms would be a third of a picture
 _BACK = 10  # by which rendering steps back behind the picture that is on screen
 
 
@@ -112,6 +114,7 @@ class LiveShow:
         self._cues: asyncio.Queue[Cue] = asyncio.Queue(_CUES)
         self._sentences: dict[str, tuple[float, str]] = {}  # of clips, by their ids: since when, and what they say
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._hurry = asyncio.Event()
         self._wanted: Choice | None = None
         self._changes: set[asyncio.Task[None]] = set()
         self._run = 0  # shots in a row with the same words
@@ -131,6 +134,7 @@ class LiveShow:
             AimvError: nothing can be rendered.
         """
         self._loop = asyncio.get_running_loop()
+        sys.setswitchinterval(_SWITCH_S)
         with (
             contextlib.closing(self.compositor),
             clip_store() as store,
@@ -166,6 +170,7 @@ class LiveShow:
                     live=True,
                     tally=self.tally,
                     on_job=self._remember,
+                    hurry=self._hurry,
                 )
             failures += shown.failures
             for kind, value in shown.seconds.items():
@@ -191,6 +196,9 @@ class LiveShow:
         found = self.reactions.push(block.samples.mean(axis=1))
         if self.outputs:
             self.outputs.heard(block.samples, block.start, block.came, bool(found))
+        if found and self._loop:
+            with contextlib.suppress(RuntimeError):  # the show has ended
+                self._loop.call_soon_threadsafe(self._hurry.set)
         self.hearing.feed(block.samples, block.came)
 
     def _on_heard(self, lagged: Lagged) -> None:

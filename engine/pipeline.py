@@ -159,13 +159,14 @@ async def perform(
     workers: int = 1,
     tally: Tally | None = None,
     on_job: Callable[[Cue, Job], None] = lambda cue, job: None,
+    hurry: asyncio.Event | None = None,
 ) -> Performance:
     """Show pictures on `clock`; `board` says at which levels `workers` equal workers render, and how fast, if known.
 
     A song that is played has its shots planned ahead; the clock is started once its first clip is there. Live, the
     clock starts at once and the newest cue wins. What is late is stretched, held or stood in for, as
     `engine.render.cut` says. `tally` counts the pictures while it goes on, and `on_job` is told for which cue each
-    job is that may be rendered.
+    job is that may be rendered. `hurry` has the next picture shown at once, see `play`.
     """
     known: list[Cue] = []
 
@@ -197,7 +198,7 @@ async def perform(
         if not live:
             await director.opening()
         async with clock:
-            played = await play(canvas, clock, sink, stop, director.show, tally)
+            played = await play(canvas, clock, sink, stop, director.show, tally, hurry)
             seconds = director.account.until(clock.time())
         for task in side:
             task.cancel()

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
@@ -22,8 +23,14 @@ async def to_thread(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwa
         raise
 
 
-def step_back(by: int = 10) -> None:
-    """Lower the priority of this thread, and of those that it starts, below the ones that must be in time (Linux)."""
+def step_back(by: int = 10, session: bool = False) -> None:
+    """Lower the priority of this thread, and of those that it starts, below the ones that must be in time (Linux).
+
+    Linux shares time between sessions before it looks at priorities: `session` lowers that of the whole session.
+    """
     if sys.platform.startswith("linux"):
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), by)
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + by))
+            if session:
+                Path("/proc/self/autogroup").write_text(str(by), encoding="ascii")

@@ -172,7 +172,12 @@ def streamed(url: str, width: int, height: int, fps: float, rate: int) -> AvDrai
     name = f"{scheme or 'file'}://{urlsplit(url).hostname or ''}" if scheme else url  # never a stream key
     with _as_output_error(name):
         container = av.open(url, "w", format=kind, timeout=_TIMEOUT_S)
-    return AvDrain(container, name, width, height, fps, rate, _STREAMED)
+        drain = AvDrain(container, name, width, height, fps, rate, _STREAMED)
+        try:
+            container.start_encoding()
+        except av.error.ProtocolNotFoundError:
+            raise OutputError(f"{name}: this build of PyAV has no {scheme}: stream by rtmp, tcp or udp") from None
+    return drain
 
 
 class _as_output_error:  # noqa: N801 - reads as a statement

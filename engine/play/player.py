@@ -1,5 +1,6 @@
 """The picture on the audio's clock: draw the next frame in time, skip what is past, count both."""
 
+import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,12 +45,14 @@ async def play(
     stop: Callable[[], bool] = lambda: False,
     before: Callable[[float], None] = lambda t: None,
     tally: Tally | None = None,
+    hurry: asyncio.Event | None = None,
 ) -> Played:
     """Show `drawing` in `sink` until the clock has finished or `stop` says so; the clock runs already.
 
     Each picture is drawn in a thread just before its time, so that a live reaction is as fresh as can be, and
-    shown on it. `before` is told the time of each picture before it is drawn;
-    `tally` counts what becomes of them while it goes on, and on from what it has.
+    shown on it. `before` is told the time of each picture before it is drawn; `tally` counts what becomes of them
+    while it goes on, and on from what it has. When `hurry` is set, the next picture
+    is drawn and shown at once, up to one picture early: an attack need not wait for its frame.
     """
     fps = drawing.fps
     tally = tally or Tally()
@@ -58,17 +61,35 @@ async def play(
     while not clock.finished() and not stop():
         now = clock.time()
         number = max(previous + 1, math.floor(now * fps + 1e-6))
-        await clock.sleep(number / fps - effort - now)
+        await _sleep(clock, number / fps - effort - now, hurry if number / fps - now < 1.0 / fps else None)
         if clock.finished():
             break
+        hurried = hurry is not None and hurry.is_set()
+        if hurry:
+            hurry.clear()
         begun = clock.time()
         before(number / fps)
         picture = await to_thread(drawing.frame, number / fps)
         effort += 0.1 * (min(clock.time() - begun, 1.0 / fps) - effort)
-        await clock.sleep(number / fps - clock.time())
+        if not hurried:
+            await _sleep(clock, number / fps - clock.time(), hurry)
         tally.late += clock.time() > (number + 1) / fps + 1e-6
         sink.write(picture)
         tally.skipped += number - previous - 1
         previous = number
         tally.drawn += 1
     return Played(tally.drawn, tally.late, tally.skipped)
+
+
+async def _sleep(clock: Clock, seconds: float, hurry: asyncio.Event | None) -> None:
+    """Let the time pass, or less if somebody is in a hurry."""
+    if hurry is None or seconds <= 0.0:
+        await clock.sleep(seconds)
+        return
+    passing = asyncio.ensure_future(clock.sleep(seconds))
+    called = asyncio.ensure_future(hurry.wait())
+    try:
+        await asyncio.wait([passing, called], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        passing.cancel()
+        called.cancel()

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from engine.errors import AimvError
 from engine.play.sinks import Frame
+from engine.threads import step_back
 
+_BACK = 5  # by which encoding steps back behind the picture on screen
 _RETRY_S = (1.0, 2.0, 4.0, 8.0)
 
 State = Literal["open", "lost", "failed"]
@@ -81,6 +83,7 @@ class Tap:
         self._thread.join()
 
     def _work(self) -> None:
+        step_back(_BACK)
         while (todo := self._queue.get()) is not None:
             todo()
         if self._drain:

@@ -55,9 +55,9 @@ class Cutter:
             self._asked = t
             return span
         asked, self._seen, self._asked = self._asked, state, t
-        if not board.clips:
-            return None
         now = state[0]
+        if not board.clips or (self._live and min(board.clips) > now):
+            return None
         shot = self._newest(now, t) if self._live else self._wanted(now, t)
         if span is None or shot != span.shot or t >= span.end or (shot == now and span.kind == "late"):
             # It begins where it should have since `at` was last asked: with a shot or after a clip; else just now.

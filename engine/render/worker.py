@@ -123,7 +123,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if options.back:
-        step_back(options.back)
+        step_back(options.back, session=True)
     wire = Wire(Local(options.endpoint, options.name, options.parent), options.generator, options.model)
     signal.signal(signal.SIGTERM, lambda *_: wire.stop())
     wire.start()

@@ -1,5 +1,6 @@
 """Outputs beside the window: a recording has every picture and sound in its place, and none of them stops the show."""
 
+import socket
 import threading
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from engine.errors import OutputError, UsageError
+from engine.play import tap as tap_module
 from engine.play.av_drain import Recording, streamed
 from engine.play.devices import VirtualCamera
 from engine.play.sinks import Frame
@@ -78,14 +80,61 @@ def test_a_stream_to_a_file_is_a_transport_stream(tmp_path: Path) -> None:
     assert len(read(path)[0]) == 20
 
 
-def test_a_stream_that_nobody_takes_is_tried_again_and_the_show_goes_on() -> None:
-    tap = Tap(lambda: streamed("tcp://127.0.0.1:9", 64, 48, FPS, RATE), 1.0, FPS, again=True)
-    assert tap.name == "tcp://127.0.0.1"
-    play(tap, 2)
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def received(port: int, most: int) -> int:
+    """Pictures that a receiver at `port` gets until it has `most`, or the stream ends."""
+    count = 0
+    with av.open(f"tcp://127.0.0.1:{port}?listen=1", format="mpegts", timeout=(20.0, 20.0)) as stream:
+        for _ in stream.decode(video=0):
+            count += 1
+            if count == most:
+                break
+    return count
+
+
+def test_a_stream_whose_receiver_goes_is_taken_up_again_and_the_show_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tap_module, "_RETRY_S", (0.05,))
+    port, got = free_port(), []
+    receiving = threading.Thread(target=lambda: got.extend([received(port, 30), received(port, 30)]))
+    receiving.start()
+    end = time.monotonic() + 20.0
+    while True:
+        try:
+            tap = Tap(lambda: streamed(f"tcp://127.0.0.1:{port}", 64, 48, FPS, RATE), 1.0, FPS, again=True)
+            break
+        except OutputError:
+            assert time.monotonic() < end, "nobody listens"
+    number, states = 0, set()
+    while receiving.is_alive() and time.monotonic() < end + 20.0:
+        tap.sound(np.zeros((RATE // FPS, 2), np.float32), number * RATE // FPS)
+        tap.picture(np.random.default_rng(number).integers(0, 255, (48, 64, 3), np.uint8), number / FPS)
+        states.add(tap.state)
+        number += 1
+        time.sleep(0.005)
     tap.close()
-    assert tap.state == "lost"
-    assert "cannot be written to" in tap.why
-    assert tap.written == 0
+    receiving.join()
+    assert got == [30, 30]
+    assert states >= {"open", "lost"}
+    assert tap.name == "tcp://127.0.0.1", "no key in a name"
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "rtmp://127.0.0.1:9/live/secret"])
+def test_a_stream_that_nobody_takes_is_said_at_the_start(address: str) -> None:
+    with pytest.raises(OutputError, match=r"127\.0") as said:
+        streamed(address, 64, 48, FPS, RATE)
+    assert "secret" not in str(said.value)
+
+
+def test_a_protocol_that_this_libav_has_not_is_said() -> None:
+    try:
+        streamed("srt://127.0.0.1:9", 64, 48, FPS, RATE)
+    except OutputError as error:
+        assert "no srt" in str(error) or "cannot be written to" in str(error)
 
 
 @pytest.mark.parametrize("address", ["http://x/y", "show.mkv", ""])

@@ -1,0 +1,71 @@
+"""A stage without hardware, for benches and tests: a PulseAudio server with a null sink, and a virtual screen.
+
+Needs Debian's pulseaudio, pulseaudio-utils, libasound2-plugins and xvfb.
+"""
+
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+SINK = "aimv"
+
+
+@contextlib.contextmanager
+def sound_server(folder: Path) -> Iterator[dict[str, str]]:
+    """A running server whose state is in `folder`; gives the environment to find it by, also through ALSA."""
+    socket = folder / "socket"
+    (folder / "asound.conf").write_text(
+        "</usr/share/alsa/alsa.conf>\npcm.!default { type pulse }\nctl.!default { type pulse }\n"
+    )
+    server = subprocess.Popen(
+        [
+            "pulseaudio",
+            "-n",
+            "--daemonize=no",
+            "--exit-idle-time=-1",
+            "--use-pid-file=no",
+            f"--load=module-null-sink sink_name={SINK}",
+            f"--load=module-native-protocol-unix socket={socket} auth-anonymous=1",
+        ],
+        env={**os.environ, "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(500):
+            if socket.exists():
+                break
+            time.sleep(0.02)
+        yield {"PULSE_SERVER": f"unix:{socket}", "ALSA_CONFIG_PATH": str(folder / "asound.conf"), "HOME": str(folder)}
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@contextlib.contextmanager
+def virtual_screen(size: str = "1280x720") -> Iterator[dict[str, str]]:
+    """A running X server of that size, with a window manager where openbox is installed; gives its environment."""
+    reading, writing = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{size}x24", "-nolisten", "tcp"],
+        pass_fds=[writing],
+        stderr=subprocess.DEVNULL,
+    )
+    manager: subprocess.Popen[bytes] | None = None
+    try:
+        os.close(writing)
+        with os.fdopen(reading) as told:
+            display = {"DISPLAY": f":{told.readline().strip()}"}
+        with contextlib.suppress(FileNotFoundError):
+            manager = subprocess.Popen(
+                ["openbox"], env={**os.environ, **display}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            time.sleep(0.5)
+        yield display
+    finally:
+        for each in (manager, server):
+            if each:
+                each.terminate()
+                each.wait()
