@@ -4,9 +4,12 @@ import functools
 import hashlib
 import re
 import unicodedata
+from collections.abc import Sequence
 from importlib import resources
 
 _LONGEST = 24
+_LONGEST_SHOWN_S = 1.5  # that a word stands in the picture when none follows
+_AROUND_WORDS = " ,.;:!?…\"'“”«»„()[]¿¡-"
 _SYLLABLES = re.compile(r"(?:(?:la|na|da|ba|doo|sha|oh|ooh|ah|uh|hey|yeah|whoa|mm+)-?)+|.*(\w)\1{2,}.*")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f'’-]+")
 
@@ -71,3 +74,21 @@ def article(word: str) -> str:
     if lower.startswith(("uni", "use", "usu", "eu", "one", "once", "ewe")):
         return "a"
     return "an" if lower[:1] in "aeiouáàâäéèêíîóôöúü" else "a"
+
+
+def lettered(words: str, times: Sequence[float], start: float, end: float) -> list[tuple[str, float, float]]:
+    """The sung `words` as type is set: each with the seconds from and to which it stands, slurs left out.
+
+    `times` are when the words start; where there are not as many as words (an edited score), the words share the time
+    from `start` to `end` evenly.
+    """
+    texts = words.split()
+    if len(times) != len(texts):
+        times = [start + (end - start) * number / len(texts) for number in range(len(texts))]
+    untils = [*times[1:], end]
+    bare = [text.strip(_AROUND_WORDS) for text in texts]
+    return [
+        (text, at, min(until, at + _LONGEST_SHOWN_S))
+        for text, at, until in zip(bare, times, untils, strict=True)
+        if text and is_shown(text)
+    ]

@@ -121,4 +121,5 @@ class Shot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     colour: str
     hex: str
     seed: int
+    times: tuple[float, ...] = ()  # s at which each of the words starts
     english: str | None = None  # `words` in English where another language is sung

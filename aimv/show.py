@@ -13,7 +13,7 @@ import msgspec
 
 from aimv.colour import harmony, hex_of_name
 from aimv.listening import WHISPER, Ears, row_of, shot_of
-from aimv.lyrics import thing_sung_in
+from aimv.lyrics import lettered, thing_sung_in
 from aimv.scorefile import SUFFIX, Head, Score, head_of, is_score, read_score
 from aimv.shots import Shot, cut_shots
 from engine.audio.envelopes import Envelopes
@@ -56,6 +56,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     language: str | None = None  # ISO 639-1; None detects it
     whisper: str = WHISPER
+    scenes: str = ""  # folder of ISF files that the shader generator draws in place of AIMV's own
+    lettering: bool = False  # set the sung words in type
+    reaction: float = 1.0  # how far the music moves the picture, 0 to 2
 
     def check(self) -> None:
         """Raise UsageError for a value that cannot be."""
@@ -69,6 +72,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             preset(self.preset)
         if not 1 <= self.fps <= 120:
             raise UsageError(f"{self.fps:g} frames a second is not possible: choose from 1 to 120")
+        if not 0 <= self.reaction <= 2:
+            raise UsageError(f"a reaction of {self.reaction:g} is not possible: choose from 0 (none) to 2 (a lot)")
 
 
 class Source:
@@ -166,7 +171,7 @@ def export(
     check_writable(out)
     if out.exists() and path.exists() and out.samefile(path):
         raise UsageError(f"{out} is the song itself: choose another name with -o")
-    choice = choose(settings.generator, settings.model, elsewhere=bool(crew.remotes))
+    choice = choose(settings.generator, settings.model, bool(crew.remotes), settings.scenes)
     crew = _able(crew, choice)
     on_choice(choice)
     progress = progress or Progress()
@@ -184,11 +189,11 @@ def export(
     sound = source.song.stereo()[round(start * source.song.rate) : round(end * source.song.rate)]
 
     async def run(store: ClipStore) -> None:
-        compositor = Compositor(settings.width, settings.height, settings.fps, source.envelopes)
+        compositor = _compositor(settings, source)
         shots = kept.keeping(source.shots())
         cues = (
             cue_of(shot, source.head.style, choice, settings)
-            for shot in itertools.takewhile(lambda shot: shot.start < end, shots)
+            for shot in _lettering(compositor, settings, itertools.takewhile(lambda shot: shot.start < end, shots))
             if shot.end > start
         )
         with (
@@ -221,7 +226,7 @@ def play(
     settings = settings or Settings()
     settings.check()
     sound_library("playing sound")
-    choice = choose(settings.generator, settings.model, elsewhere=bool(crew.remotes))
+    choice = choose(settings.generator, settings.model, bool(crew.remotes), settings.scenes)
     crew = _able(crew, choice)
     on_choice(choice)
     progress = progress or Progress()
@@ -234,8 +239,8 @@ def play(
             clock.paused = not clock.paused
 
     async def run(store: ClipStore) -> Performance:
-        compositor = Compositor(settings.width, settings.height, settings.fps, source.envelopes)
-        cues = _cues_in_sections(source, choice, settings)
+        compositor = _compositor(settings, source)
+        cues = _cues_in_sections(source, compositor, choice, settings)
         renderer = Renderer(store, choice.generator, choice.model, crew.local, crew.remotes, on_worker=on_worker)
         with (
             WindowSink(f"AIMV: {Path(path).name}", settings.width, settings.height, pressed) as window,
@@ -258,11 +263,24 @@ def play(
         return run_to_end(run(store))
 
 
-def _cues_in_sections(source: Source, choice: Choice, settings: Settings) -> Iterator[Cue]:
+def _compositor(settings: Settings, source: Source) -> Compositor:
+    return Compositor(settings.width, settings.height, settings.fps, source.envelopes, settings.reaction)
+
+
+def _lettering(compositor: Compositor, settings: Settings, shots: Iterable[Shot]) -> Iterator[Shot]:
+    """The same shots; if it is wanted, their sung words are set in type on the way."""
+    for shot in shots:
+        if settings.lettering and shot.words:
+            for text, start, end in lettered(shot.words, shot.times, shot.start, shot.end):
+                compositor.say(text, start, end)
+        yield shot
+
+
+def _cues_in_sections(source: Source, compositor: Compositor, choice: Choice, settings: Settings) -> Iterator[Cue]:
     """The cues of a song that is played, each with the section of the song that its middle lies in."""
     found = sections(source.song.mono(ANALYSIS_RATE), ANALYSIS_RATE)
     starts = [section.start for section in found]
-    for shot in source.shots():
+    for shot in _lettering(compositor, settings, source.shots()):
         section = found[bisect.bisect_right(starts, (shot.start + shot.end) / 2) - 1]
         yield msgspec.structs.replace(cue_of(shot, source.head.style, choice, settings), section=section.label)
 

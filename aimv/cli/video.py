@@ -38,6 +38,11 @@ Elsewhere = Annotated[
 ]
 Size = Annotated[str, typer.Option(help="Width and height in pixels.", metavar="WxH")]
 Fps = Annotated[float, typer.Option(help="Frames a second, 1 to 120.", metavar="N")]
+Scenes = Annotated[
+    str, typer.Option(help="For shader: a folder of ISF files to draw in place of AIMV's own scenes.", metavar="FOLDER")
+]
+Lettering = Annotated[bool, typer.Option("--lettering", help="Set the sung words in type on the picture.")]
+Reaction = Annotated[float, typer.Option(help="How far the music moves the picture, 0 to 2.", metavar="X")]
 
 
 def score(
@@ -74,6 +79,9 @@ def export(
     generator: Generator = "auto",
     model: Model = "",
     preset: Preset = "",
+    scenes: Scenes = "",
+    lettering: Lettering = False,
+    reaction: Reaction = 1.0,
     workers: Workers = 1,
     worker: Elsewhere = None,
     keys: KeysFolder = KEYS,
@@ -95,9 +103,12 @@ def export(
 
         aimv export song.wav -o song.mp4
         aimv export song.wav --style "ink on paper" --size 640x360 --start 30 --duration 15
+        aimv export song.wav --scenes my-isf-files --lettering
         aimv export song.score.jsonl --generator cogvideox --model zai-org/CogVideoX-2b
     """
-    settings = _settings(generator, model, preset, style, size, fps, language, whisper, seed)
+    settings = _settings(
+        generator, model, preset, style, size, fps, language, whisper, seed, scenes, lettering, reaction
+    )
     if is_score(file) and style:
         raise UsageError('a score has a style of its own: edit "style" in its first line')
     out = out or Path(file.name.removesuffix(SUFFIX) if is_score(file) else file.stem).with_suffix(".mp4")
@@ -124,6 +135,9 @@ def play(
     generator: Generator = "auto",
     model: Model = "",
     preset: Preset = "",
+    scenes: Scenes = "",
+    lettering: Lettering = False,
+    reaction: Reaction = 1.0,
     workers: Workers = 1,
     worker: Elsewhere = None,
     keys: KeysFolder = KEYS,
@@ -143,7 +157,9 @@ def play(
         aimv play song.wav
         aimv play song.mp3 --size 640x360 --style "stained glass"
     """
-    settings = _settings(generator, model, preset, style, size, fps, language, whisper, seed)
+    settings = _settings(
+        generator, model, preset, style, size, fps, language, whisper, seed, scenes, lettering, reaction
+    )
     with VideoBars() as bars:
         shown = show.play(
             file,
@@ -175,6 +191,9 @@ def _settings(
     language: str,
     whisper: str,
     seed: int,
+    scenes: str,
+    lettering: bool,
+    reaction: float,
 ) -> Settings:
     width, height = size_of(size)
     return Settings(
@@ -188,11 +207,16 @@ def _settings(
         seed=seed,
         language=spoken_language(language),
         whisper=whisper,
+        scenes=scenes,
+        lettering=lettering,
+        reaction=reaction,
     )
 
 
 def _say_choice(choice: Choice) -> None:
     console.print(f"generator: {choice.reason}")
+    for reason in choice.refused:
+        console.print(f"left out: {reason}")
 
 
 def _say_worker(event: WorkerEvent) -> None:

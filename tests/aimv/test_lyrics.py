@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimv import lyrics
-from aimv.lyrics import article, named_thing, thing_sung
+from aimv.lyrics import article, lettered, named_thing, thing_sung
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,21 @@ def test_any_text_gives_one_short_word_or_none(text: str) -> None:
 @given(st.text(min_size=1, max_size=10))
 def test_article_is_a_or_an(word: str) -> None:
     assert article(word) in ("a", "an")
+
+
+def test_type_is_set_when_a_word_is_sung_and_until_the_next() -> None:
+    assert lettered("Oh, my “heart”!", (1.0, 1.4, 2.0), 0.0, 6.0) == [
+        ("Oh", 1.0, 1.4),
+        ("my", 1.4, 2.0),
+        ("heart", 2.0, 3.5),
+    ]
+
+
+def test_words_of_an_edited_score_share_the_shot_evenly() -> None:
+    assert lettered("two words", (1.0,), 2.0, 4.0) == [("two", 2.0, 3.0), ("words", 3.0, 4.0)]
+
+
+def test_no_slur_is_set_in_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = hashlib.sha256(b"badword").hexdigest()[:12]
+    monkeypatch.setattr(lyrics, "_word_list", lambda name: frozenset([listed]))
+    assert [text for text, _, _ in lettered("my badword heart", (), 0.0, 3.0)] == ["my", "heart"]

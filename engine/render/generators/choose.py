@@ -1,10 +1,11 @@
 """Which generator to use, and making it by its name."""
 
 import importlib.util
+from pathlib import Path
 
 import msgspec
 
-from engine.errors import MissingExtra, ModelError, UsageError
+from engine.errors import MissingExtra, ModelError, RenderError, UsageError
 from engine.render.board import Board, Level
 from engine.render.generators.base import Generator
 from engine.render.generators.cogvideox_presets import LADDER
@@ -14,15 +15,22 @@ DEFAULT_COGVIDEOX = "zai-org/CogVideoX-2b"
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """A generator, its model (a hub id or folder; for shader, which scenes there are), and why, in one sentence."""
+    """A generator, its model (a hub id or folder; for shader, which scenes there are), and why, in one sentence.
+
+    `refused` names the files of the folder of scenes that cannot be drawn, and why, a line each.
+    """
 
     generator: str
     model: str
     reason: str
+    refused: tuple[str, ...] = ()
 
 
-def choose(wanted: str, model: str = "", elsewhere: bool = False) -> Choice:
+def choose(wanted: str, model: str = "", elsewhere: bool = False, scenes: str = "") -> Choice:
     """Settle `wanted` ("auto", "shader" or "cogvideox") and `model` (hub id or folder, "" for the default).
+
+    `scenes` is a folder of ISF files (*.fs) that the shader generator draws in place of AIMV's own; it asks for that
+    generator.
 
     `auto` takes cogvideox where it runs in reasonable time (torch with CUDA, diffusers, the model here), or where
     rendering is done `elsewhere`, on other hosts; else shader.
@@ -30,8 +38,12 @@ def choose(wanted: str, model: str = "", elsewhere: bool = False) -> Choice:
     Raises:
         MissingExtra: cogvideox was asked for and its packages are not installed.
         ModelError: cogvideox was asked for and the model is not on this machine.
-        UsageError: there is no such generator.
+        UsageError: there is no such generator, or nothing in `scenes` that can be drawn.
     """
+    if scenes:
+        if wanted == "cogvideox":
+            raise UsageError("a folder of scenes is for the shader generator: leave out --scenes, or cogvideox")
+        return _with_scenes(Path(scenes))
     if wanted == "shader":
         return Choice("shader", _scenes(), "shader was asked for")
     if elsewhere and wanted in ("auto", "cogvideox"):
@@ -69,7 +81,8 @@ def make(name: str, model: str = "", index: int = 0) -> Generator:
     if name == "shader":
         from engine.render.generators.shader import ShaderGenerator  # noqa: PLC0415 - starts a GL context's library
 
-        return ShaderGenerator()
+        _, _, folder = model.partition(" ")
+        return ShaderGenerator(*([Path(folder)] if folder else []))
     if name == "cogvideox":
         _check_cogvideox(model or DEFAULT_COGVIDEOX)
         from engine.render.generators.cogvideox import CogVideoXGenerator  # noqa: PLC0415 - imports torch
@@ -80,6 +93,22 @@ def make(name: str, model: str = "", index: int = 0) -> Generator:
 
         return FakeGenerator(float(model or 0))
     raise UsageError(f"no generator is called {name!r}; there are shader, cogvideox")
+
+
+def _with_scenes(folder: Path) -> Choice:
+    """The shader generator with a folder of scenes: its model is what they are and where they lie."""
+    from engine.render.generators.shader import ShaderGenerator, scenes_digest  # noqa: PLC0415 - loads OpenGL
+
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}: give --scenes a folder of ISF files (*.fs)")
+    try:
+        drawing = ShaderGenerator(folder)
+    except RenderError as error:
+        raise UsageError(f"nothing in {folder} can be drawn: {error}") from error
+    drawing.close()
+    count = f"{len(drawing.scenes)} scene{'s' * (len(drawing.scenes) > 1)}"
+    model = f"{scenes_digest(folder)} {folder.absolute()}"
+    return Choice("shader", model, f"shader, with {count} from {folder}", drawing.refused)
 
 
 def _scenes() -> str:
