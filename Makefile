@@ -34,6 +34,7 @@ gallery: $(VENV)/.dev ## contact sheets of every scene and of the example song, 
 
 bench: $(VENV)/.dev ## speed beside a limit or a peer in the same run
 	$(BIN)/python tools/bench_export.py
+	$(BIN)/python tools/bench_pictures.py --export examples/heart.wav
 
 chaos: $(VENV)/.dev ## the fault matrix, long form, and the fuzzer; under 30 minutes
 	@$(PYTHON) tools/system_packages.py test

@@ -66,7 +66,7 @@ def board(generator: str, fixed: str = "") -> Board:
     """
     if generator == "cogvideox":
         return Board((Level(fixed, 1.0),) if fixed else LADDER)
-    known = Board((Level("", 1.0),))
+    known = Board((Level("", 1.0), Level("half", 0.3)) if generator == "shader" else (Level("", 1.0),))
     known.speed.measure(1.0, _SHADER_FACTOR)
     return known
 

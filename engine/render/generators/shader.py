@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import moderngl
+import msgspec
 
 from engine.errors import ModelError, RenderError
 from engine.messages import Job
@@ -16,6 +17,7 @@ from engine.render.generators import images
 from engine.render.generators.base import Cancelled, Frame
 from engine.render.generators.stage import Canvas, Program, Stage
 
+HALF = "half"  # the preset that draws half as wide and high, for machines that cannot keep up with the show
 SCENES = Path(__file__).parent.parent / "scenes"
 
 
@@ -67,12 +69,16 @@ class ShaderGenerator:
 
         Raises:
             RenderError: the chosen scene does not compile (the message has the file's own line), or the job has an
-                impossible length, size or colour.
+                impossible length, size or colour, or a preset that is not of this generator.
         """
+        if job.preset not in ("", HALF):
+            raise RenderError(f"the shader generator has no preset {job.preset!r}, only {HALF!r}")
         if not (job.seconds > 0 and job.fps > 0 and math.isfinite(job.seconds * job.fps)):
             raise RenderError(f"a clip of {job.seconds} s at {job.fps} frames per second cannot be drawn")
         if not (1 <= job.width <= 16384 and 1 <= job.height <= 16384):
             raise RenderError(f"{job.width}x{job.height} is not a size that can be drawn")
+        if job.preset == HALF:
+            job = msgspec.structs.replace(job, width=max(2, job.width // 4 * 2), height=max(2, job.height // 4 * 2))
         scene = choose(self.scenes, job.keywords, job.seed)
         with self._gl:
             programs = self.programs(scene)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -155,6 +156,15 @@ void main() { gl_FragColor = isf_FragNormCoord.x < 0.5 ? one : two; }"""
     frame = draw(ShaderGenerator(tmp_path), job("x", palette=("#102030", "#405060")))[0]
     assert frame[0, 0].tolist() == [0x10, 0x20, 0x30]
     assert frame[0, -1].tolist() == [0x40, 0x50, 0x60]
+
+
+def test_the_preset_half_draws_the_same_at_half_the_size(generator: ShaderGenerator) -> None:
+    """For machines that cannot keep up: a picture of the same scene, a quarter of the work."""
+    whole = job("wave", size=180)
+    small = draw(generator, msgspec.structs.replace(whole, preset="half"))
+    assert small.shape[1:3] == (90, 160)
+    shrunk = np.stack([cv2.resize(frame, (160, 90), interpolation=cv2.INTER_AREA) for frame in draw(generator, whole)])
+    assert np.abs(shrunk.astype(int) - small).mean() < 6
 
 
 def test_a_withdrawn_job_ends_early(generator: ShaderGenerator) -> None:
