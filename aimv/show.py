@@ -142,7 +142,7 @@ def cue_of(shot: Shot, style: str, choice: Choice, settings: Settings) -> Cue:
         seconds=round(shot.end - shot.start, 3),
         preset=settings.preset if choice.generator == "cogvideox" else "",
     )
-    return Cue(shot.start, shot.end, job)
+    return Cue(shot.start, shot.end, job, continues=choice.continues)
 
 
 def export(

@@ -14,6 +14,7 @@ from engine.play.compositor import Compositor
 from engine.play.player import Drawing, Played, Tally, play
 from engine.play.sinks import Sink
 from engine.render.board import Board, Shot
+from engine.render.continuing import continued, continues_before
 from engine.render.cut import Kind
 from engine.render.director import Director
 from engine.render.renderer import Renderer
@@ -29,6 +30,7 @@ class Cue(msgspec.Struct, frozen=True):
     end: float
     job: Job
     section: str = ""  # of the song: clips of one section may stand in for each other; "" for one of its own
+    continues: bool = False  # whether the model can go on from the clip before
 
 
 class Progress:
@@ -68,19 +70,23 @@ class Rendering:
         self._progress = progress
         self._finished = 0
         self._cues = 0
+        self._latest: asyncio.Task[Clip] | None = None
 
     def begin(self, group: asyncio.TaskGroup, cue: Cue) -> asyncio.Task[Clip]:
         """Submit the cue's job; the task ends with its clip."""
+        before = self._latest if cue.continues and continues_before(self._cues) else None
         self._cues += 1
         self._progress.planned(self._cues)
-        return group.create_task(self._render(cue), name=f"render {cue.start:.1f} s")
+        self._latest = group.create_task(self._render(cue, before), name=f"render {cue.start:.1f} s")
+        return self._latest
 
     def share(self, share: float) -> None:
         """The renderer's word of the job in work."""
         self._progress.rendering(self._finished + min(share, 1.0))
 
-    async def _render(self, cue: Cue) -> Clip:
-        clip = await self._renderer.render(cue.job, deadline=cue.start)
+    async def _render(self, cue: Cue, before: asyncio.Task[Clip] | None) -> Clip:
+        job = await to_thread(continued, cue.job, (await before).path) if before else cue.job
+        clip = await self._renderer.render(job, deadline=cue.start)
         self._finished += 1
         self._progress.rendering(self._finished)
         return clip
@@ -172,6 +178,9 @@ async def perform(
 
     def job_for(shot: int, level: str, seconds: float) -> Job:
         job = msgspec.structs.replace(known[shot].job, preset=level, seconds=round(seconds, 3))
+        before = director.clip_of(shot - 1) if known[shot].continues and continues_before(shot) else None
+        if before:
+            job = continued(job, before)
         on_job(known[shot], job)
         return job
 

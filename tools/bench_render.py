@@ -100,15 +100,24 @@ def pass_flops(name: str) -> int:
 
 
 def decode_flops(scale: float, tiled: bool) -> int:
-    """Operations of decoding such a clip."""
+    """Operations of decoding such a clip; in tiles, those of all tiles' area, of which neighbours share a part."""
     high, wide = (2 * round(side * scale / 2) for side in (HEIGHT // 8, WIDTH // 8))
     with torch.device("meta"):
         vae, latents = _vae(), torch.empty(1, 16, 13, high, wide)
-        if tiled:
-            vae.enable_tiling(*TILE)
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             vae.decode(latents)
-    return int(counter.get_total_flops())
+    share = 1.0
+    if tiled:
+        vae.enable_tiling(*TILE)
+        rows = _tiled_length(high, vae.tile_latent_min_height, vae.tile_overlap_factor_height)
+        columns = _tiled_length(wide, vae.tile_latent_min_width, vae.tile_overlap_factor_width)
+        share = rows * columns / (high * wide)
+    return round(share * int(counter.get_total_flops()))
+
+
+def _tiled_length(length: int, tile: int, overlap: float) -> int:
+    """The lengths of all tiles together, where a new one begins every `tile` less its overlap."""
+    return sum(min(tile, length - begin) for begin in range(0, length, int(tile * (1 - overlap))))
 
 
 def count() -> list[dict[str, Any]]:

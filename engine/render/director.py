@@ -72,6 +72,10 @@ class Director:
                 self._arrived(task, None, clip.path)
                 return
 
+    def clip_of(self, shot: int) -> Path | None:
+        """The clip made for a shot, if it is there."""
+        return self._paths.get(shot)
+
     async def opening(self) -> None:
         """Wait until what is heard first has its clip; only then should it be heard."""
         await self._opened.wait()
@@ -104,10 +108,10 @@ class Director:
                 self._underway[stale][1].cancel()
 
     async def _render(self, task: Task) -> None:
-        job = self._job(task)
         begun = time.monotonic()
-        stored = self._renderer.stored(job)
         try:
+            job = self._job(task)
+            stored = self._renderer.stored(job)
             clip = stored or await self._renderer.render(job, deadline=self._board.shots[task.shot].start)
         except asyncio.CancelledError:
             self._board.lose(task)

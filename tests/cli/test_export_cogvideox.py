@@ -32,6 +32,19 @@ def test_a_video_is_made_through_the_real_pipeline(
     assert max(float(frame.std()) for frame in frames) > 3
 
 
+def test_an_image_to_video_model_goes_on_from_its_own_pictures(
+    aimv: Callable[..., Ran], wav: Callable[..., Path], tmp_path: Path
+) -> None:
+    model = tmp_path / "tiny-i2v"
+    tool = str(ROOT / "tools" / "make_tiny_cogvideox.py")
+    subprocess.run([sys.executable, tool, str(model), "--like", "5b-i2v"], check=True)
+    options = ("--generator", "cogvideox", "--model", model, "--preset", "live", "--size", "64x64", "--fps", "12")
+    ran = aimv("export", wav(tone(7)), "-o", tmp_path / "a.mp4", *options)
+    assert ran.status == 0, ran.err
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 84
+
+
 def test_a_folder_that_is_no_pipeline_is_one_line(
     aimv: Callable[..., Ran], wav: Callable[..., Path], tmp_path: Path
 ) -> None:

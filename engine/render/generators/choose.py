@@ -10,6 +10,7 @@ from engine.render.board import Board, Level
 from engine.render.generators.base import Generator
 from engine.render.generators.cogvideox_presets import LADDER
 
+_IMAGE_TO_VIDEO = "i2v"  # in the names of such models, where the model itself cannot be looked at
 _SHADER_FACTOR = 0.5  # seconds of drawing per second of clip, until it is measured
 DEFAULT_COGVIDEOX = "zai-org/CogVideoX-2b"
 
@@ -24,6 +25,7 @@ class Choice(msgspec.Struct, frozen=True):
     model: str
     reason: str
     refused: tuple[str, ...] = ()
+    continues: bool = False  # whether it can begin a clip with the last picture of another
 
 
 def choose(wanted: str, model: str = "", elsewhere: bool = False, scenes: str = "") -> Choice:
@@ -47,16 +49,18 @@ def choose(wanted: str, model: str = "", elsewhere: bool = False, scenes: str = 
     if wanted == "shader":
         return Choice("shader", _scenes(), "shader was asked for")
     if elsewhere and wanted in ("auto", "cogvideox"):
-        return Choice("cogvideox", model or DEFAULT_COGVIDEOX, "cogvideox, on another host")
+        model = model or DEFAULT_COGVIDEOX
+        return Choice("cogvideox", model, "cogvideox, on another host", continues=_IMAGE_TO_VIDEO in model.lower())
     if wanted == "cogvideox":
-        _check_cogvideox(model or DEFAULT_COGVIDEOX)
-        return Choice("cogvideox", model or DEFAULT_COGVIDEOX, "cogvideox was asked for")
+        continues = _check_cogvideox(model or DEFAULT_COGVIDEOX)
+        return Choice("cogvideox", model or DEFAULT_COGVIDEOX, "cogvideox was asked for", continues=continues)
     if wanted != "auto":
         raise UsageError(f"no generator is called {wanted!r}; there are auto, shader, cogvideox")
     model = model or DEFAULT_COGVIDEOX
     if obstacle := _obstacle(model):
         return Choice("shader", _scenes(), f"shader, because {obstacle}")
-    return Choice("cogvideox", model, f"cogvideox, because a CUDA device and the model {model} are there")
+    reason = f"cogvideox, because a CUDA device and the model {model} are there"
+    return Choice("cogvideox", model, reason, continues=_check_cogvideox(model))
 
 
 def board(generator: str, fixed: str = "") -> Board:
@@ -123,13 +127,13 @@ def _missing_packages() -> list[str]:
     return [package for package in needed if importlib.util.find_spec(package) is None]
 
 
-def _check_cogvideox(model: str) -> None:
-    """Make sure, without loading anything, that the packages and the model are there."""
+def _check_cogvideox(model: str) -> bool:
+    """Make sure, without loading anything, that the packages and the model are there; whether it is image-to-video."""
     if missing := _missing_packages():
         raise MissingExtra(f"the cogvideox generator ({', '.join(missing)} not installed)", "cogvideo")
-    from engine.render.generators.pipeline_folder import check  # noqa: PLC0415 - of the extra
+    from engine.render.generators.pipeline_folder import IMAGE_TO_VIDEO, check  # noqa: PLC0415 - of the extra
 
-    check(model)
+    return check(model) == IMAGE_TO_VIDEO
 
 
 def is_at_hand(model: str) -> bool:
