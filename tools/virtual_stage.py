@@ -10,6 +10,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 SINK = "aimv"
 
 
@@ -45,11 +48,17 @@ def sound_server(folder: Path) -> Iterator[dict[str, str]]:
 
 
 @contextlib.contextmanager
-def virtual_screen(size: str = "1280x720") -> Iterator[dict[str, str]]:
-    """A running X server of that size, with a window manager where openbox is installed; gives its environment."""
+def virtual_screen(size: str = "1280x720", seen: Path | None = None) -> Iterator[dict[str, str]]:
+    """A running X server of that size, with a window manager where openbox is installed; gives its environment.
+
+    What stands on it can be read by `screenshot` from the folder `seen`.
+    """
     reading, writing = os.pipe()
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{size}x24", "-nolisten", "tcp"],
+        [
+            *("Xvfb", "-displayfd", str(writing), "-screen", "0", f"{size}x24", "-nolisten", "tcp"),
+            *(("-fbdir", str(seen)) if seen else ()),
+        ],
         pass_fds=[writing],
         stderr=subprocess.DEVNULL,
     )
@@ -69,3 +78,13 @@ def virtual_screen(size: str = "1280x720") -> Iterator[dict[str, str]]:
             if each:
                 each.terminate()
                 each.wait()
+
+
+def screenshot(seen: Path) -> NDArray[np.uint8]:
+    """What stands on the screen, height x width x 3, RGB: Xvfb keeps it in a file in X's window dump format."""
+    data = (seen / "Xvfb_screen0").read_bytes()
+    fields = np.frombuffer(data, ">u4", 25)
+    begins = int(fields[0] + 12 * fields[19])  # the header, then 12 bytes for each colour of the map
+    width, height, line = int(fields[4]), int(fields[5]), int(fields[12])
+    pixels = np.frombuffer(data, np.uint8, height * line, begins).reshape(height, line)[:, : width * 4]
+    return np.ascontiguousarray(pixels.reshape(height, width, 4)[..., 2::-1])

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from aimv.config import SECRET, Config, config_path, read_config
 from engine.errors import UsageError
@@ -61,14 +60,15 @@ def config(
     read = loaded()
     out = Console(highlight=False, markup=False, soft_wrap=True)
     out.print(f"{read.path}{'' if read.path.exists() else ' (not there yet)'}")
-    table = Table("", "setting", "value", "from", box=None)
-    for name in [command] if command else ("play", "live", "export"):
-        for option in options(commands[name]):
-            value, source = _effective(option, read, name)
-            table.add_row(name, option.name, value, source)
-    for control, wanted in read.midi.items():
-        table.add_row("midi", control, wanted, str(read.path))
-    out.print(table)
+    rows = [
+        (name, option.name, *_effective(option, read, name))
+        for name in ([command] if command else ("play", "live", "export"))
+        for option in options(commands[name])
+    ]
+    rows += [("midi", control, wanted, str(read.path)) for control, wanted in read.midi.items()]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        out.print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]))
 
 
 def _effective(option: Any, read: Config, command: str) -> tuple[str, str]:
@@ -100,6 +100,6 @@ def _commands(app: typer.Typer) -> dict[str, Any]:
 def _check(command: Any, name: str, option: Any, value: Any) -> None:
     wrong: Any = typer.BadParameter.__base__
     try:
-        option.type_cast_value(command.make_context(name, [], resilient_parsing=True), value)
+        option.process_value(command.make_context(name, [], resilient_parsing=True), value)
     except wrong as error:
         raise UsageError(f"the config {config_path()}: {option.name} for {name}: {error.message}") from None

@@ -1,8 +1,11 @@
 """Sound cards by PortAudio: which inputs there are, and capturing from one."""
 
+import contextlib
 import difflib
 import importlib
+import os
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -35,7 +38,8 @@ def sound_library(what: str = "hearing a live input") -> Any:
         DeviceError: PortAudio is not installed.
     """
     try:
-        return importlib.import_module("sounddevice")
+        with hushed():
+            return importlib.import_module("sounddevice")
     except ImportError:
         raise MissingExtra(what, "live") from None
     except OSError:
@@ -109,8 +113,9 @@ class SoundCard:
         """
         sounddevice = sound_library()
         if self._known is None:  # PortAudio's list is frozen when it starts: start it anew
-            sounddevice._terminate()
-            sounddevice._initialize()
+            with hushed():
+                sounddevice._terminate()
+                sounddevice._initialize()
             self._known = next((each for each in inputs() if each.name == self.name), None)
             if self._known is None:
                 raise DeviceError(f"the input {self.name!r} is gone")
@@ -125,16 +130,17 @@ class SoundCard:
 
         index, self._known = self._known.index, None
         try:
-            self._stream = sounddevice.InputStream(
-                device=index,
-                samplerate=rate,
-                channels=self.channels,
-                dtype="float32",
-                blocksize=0,  # the device's own: PortAudio's fixed blocks stall on some hosts
-                latency=LATENCY_S,
-                callback=captured,
-            )
-            self._stream.start()
+            with hushed():
+                self._stream = sounddevice.InputStream(
+                    device=index,
+                    samplerate=rate,
+                    channels=self.channels,
+                    dtype="float32",
+                    blocksize=0,  # the device's own: PortAudio's fixed blocks stall on some hosts
+                    latency=LATENCY_S,
+                    callback=captured,
+                )
+                self._stream.start()
         except (sounddevice.PortAudioError, ValueError) as error:
             self.close()
             raise DeviceError(f"the input {self.name!r} cannot be opened ({error}): is it in use?") from None
@@ -145,3 +151,16 @@ class SoundCard:
         if stream is not None:
             stream.abort(ignore_errors=True)
             stream.close(ignore_errors=True)
+
+
+@contextlib.contextmanager
+def hushed() -> Iterator[None]:
+    """Without what ALSA and PortAudio print of every device that they try; what matters comes back as an error."""
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

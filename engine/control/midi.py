@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from engine.audio.sound_card import hushed
 from engine.control.commands import Command, Refused, command_of, spec_of
 from engine.control.desk import Desk
 from engine.errors import DeviceError, MissingExtra, UsageError
@@ -33,7 +34,8 @@ def ports() -> list[str]:
     """
     mido = library()
     try:
-        return list(dict.fromkeys(mido.get_input_names()))
+        with hushed():
+            return list(dict.fromkeys(mido.get_input_names()))
     except Exception as error:  # noqa: BLE001 - rtmidi's errors share no base
         raise DeviceError(
             f"this system has no MIDI ({str(error).split(':')[-1].strip()}): on Linux load snd-seq, or start JACK"

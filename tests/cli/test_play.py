@@ -4,43 +4,12 @@ import os
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Ran, tone
-
-
-@pytest.fixture(scope="module")
-def audio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A PulseAudio of our own, reached through ALSA's pulse plugin; gives the environment to find it by."""
-    folder = tmp_path_factory.mktemp("pulse")
-    socket = folder / "socket"
-    (folder / "asound.conf").write_text(
-        "</usr/share/alsa/alsa.conf>\npcm.!default { type pulse }\nctl.!default { type pulse }\n"
-    )
-    server = subprocess.Popen(
-        [
-            "pulseaudio",
-            "-n",
-            "--daemonize=no",
-            "--exit-idle-time=-1",
-            "--use-pid-file=no",
-            "--load=module-null-sink sink_name=aimv",
-            f"--load=module-native-protocol-unix socket={socket} auth-anonymous=1",
-        ],
-        env={**os.environ, "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)},
-        stderr=subprocess.DEVNULL,
-    )
-    for _ in range(500):
-        if socket.exists():
-            break
-        time.sleep(0.02)
-    yield {"PULSE_SERVER": f"unix:{socket}", "ALSA_CONFIG_PATH": str(folder / "asound.conf"), "HOME": str(folder)}
-    server.terminate()
-    server.wait()
 
 
 def test_a_song_is_played_to_its_end(audio_server: dict[str, str], wav: Callable[..., Path]) -> None:

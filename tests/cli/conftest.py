@@ -1,0 +1,23 @@
+"""A sound server and a screen without hardware, for the commands that need them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tools.virtual_stage import sound_server, virtual_screen
+
+
+@pytest.fixture(scope="module")
+def audio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A PulseAudio of our own with a null sink; gives the environment to find it by."""
+    with sound_server(tmp_path_factory.mktemp("pulse")) as environment:
+        yield environment
+
+
+@pytest.fixture(scope="module")
+def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, str], Path]]:
+    """A virtual screen of 640x480; gives the environment to find it by, and the folder for `screenshot`."""
+    folder = tmp_path_factory.mktemp("screen")
+    with virtual_screen("640x480", folder) as environment:
+        yield environment, folder
