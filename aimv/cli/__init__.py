@@ -2,7 +2,8 @@
 
 import os
 import sys
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -14,6 +15,7 @@ from aimv.cli.render import keys, render
 from aimv.cli.settings import config, load_config
 from aimv.cli.video import export, play, score
 from aimv.entry import STOPPED, ignore_stops, stop_status, watch_for_stops
+from aimv.logs import log_to, report, tell
 from engine.errors import AimvError
 
 app = typer.Typer(
@@ -30,14 +32,27 @@ for command in (listen, sentence, score, export, play, live, inputs, learn, conf
     app.command()(command)
 
 
+@app.callback()
+def _common(
+    context: typer.Context,
+    log: Annotated[
+        Path | None, typer.Option("--log", help="Append what happens to this file, as JSON Lines.", envvar="AIMV_LOG")
+    ] = None,
+) -> None:
+    if log:
+        log_to(log)
+        tell("command", name=context.invoked_subcommand or "")
+
+
 # Typer carries click inside or beside it, by its version; both raise subclasses of what its own exports derive from.
 _WrongUse: Any = typer.BadParameter.__base__
 _Failed: Any = _WrongUse.__base__
 _INTERRUPTED = 130
+_FAULT = 70  # EX_SOFTWARE of sysexits.h
 
 
 def main() -> NoReturn:
-    """Run the command line and exit: 0 done, 1 it failed, 2 it was asked for wrongly, 130 or 143 it was stopped."""
+    """Run the command line and exit: 0 done, 1 it failed, 2 it was asked for wrongly, 70 a bug, 130 or 143 stopped."""
     watch_for_stops()
     try:
         status = app(standalone_mode=False, default_map=load_config(app))
@@ -57,11 +72,22 @@ def main() -> NoReturn:
         sys.exit(0)
     except MemoryError:
         _fail("there is not enough memory for this song: use a shorter or a mono file", 1)
+    except Exception as error:  # noqa: BLE001 - AIMV's own fault, whatever it is
+        _fail(_own_fault(error), _FAULT)
+    tell("end", status=0)
     ignore_stops()
     sys.exit(status if isinstance(status, int) else 0)
 
 
+def _own_fault(error: Exception) -> str:
+    """One line on an error that nobody foresaw, and where its report is."""
+    what = f"AIMV met an error of its own ({type(error).__name__}), which is a bug"
+    path = report(error)
+    return f"{what}: please send {path} to its maintainers" if path else what
+
+
 def _fail(message: str, status: int) -> NoReturn:
     ignore_stops()
+    tell("end", status=status, why=message)
     Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(f"aimv: {' '.join(message.split())}")
     sys.exit(status)

@@ -17,6 +17,7 @@ from aimv.cli.video import Fps, Generator, Model, Size, Style, say_performance
 from aimv.config import config_path
 from aimv.config import learn as write_learnt
 from aimv.control_room import ControlRoom, Wires
+from aimv.health import Metrics, watched
 from aimv.listening import WHISPER
 from aimv.live import LiveShow
 from aimv.live_score import LiveScore
@@ -28,6 +29,7 @@ from engine.audio.sound_card import inputs as sound_inputs
 from engine.control.commands import spec_of
 from engine.control.keys import command_of_key
 from engine.control.midi import control_of, find_port, open_input, ports
+from engine.control.osc import address_of
 from engine.errors import DeviceError, UsageError
 from engine.listen.instruments import OnnxClassifier
 from engine.listen.whisper_models import load as load_whisper
@@ -59,6 +61,9 @@ BrokerPassword = Annotated[
 BrokerCa = Annotated[str, typer.Option("--mqtt-ca", help="File with the broker's certificate.", metavar="FILE")]
 OscPort = Annotated[str, typer.Option("--osc", help="Control by OSC at this port.", metavar="[HOST:]PORT")]
 MidiPort = Annotated[str, typer.Option("--midi", help="Control by this MIDI input, or a part of its name.")]
+MetricsPort = Annotated[
+    str, typer.Option("--metrics", help="Serve numbers to Prometheus at this port.", metavar="[HOST:]PORT")
+]
 LinkIn = Annotated[bool, typer.Option("--link", help="Take the beat from Ableton Link while others are in it.")]
 
 
@@ -88,6 +93,7 @@ def live(
     osc: OscPort = "",
     midi: MidiPort = "",
     link: LinkIn = False,
+    metrics: MetricsPort = "",
 ) -> None:
     """Perform what a sound input plays: the picture moves with it at once, its scenes follow within seconds.
 
@@ -127,6 +133,7 @@ def live(
     transcriber = _words(whisper, settings.language) if words else None
     show = LiveShow(settings, card, OnnxClassifier(), transcriber, choice)
     room = ControlRoom(wires, show.desk, show.tempo, show.input.time, lambda: telemetry_of(show))
+    served = Metrics(*address_of(metrics)) if metrics else None
 
     def pressed(key: str) -> None:
         if command := command_of_key(key, show.desk.react, show.desk.seed):
@@ -143,7 +150,7 @@ def live(
         ends = duration and time.monotonic() + duration
 
         async def run() -> Performance:
-            async with room.connected():
+            async with room.connected(), watched(lambda: telemetry_of(show), served):
                 return await show.perform(
                     window, taps.all, lambda: window.quit or bool(ends and time.monotonic() > ends)
                 )

@@ -10,6 +10,7 @@ from aimv import show
 from aimv.cli.options import KEYS, KeysFolder, Language, Seed, SongFile, Whisper, size_of, spoken_language
 from aimv.cli.progress import VideoBars, console
 from aimv.listening import WHISPER
+from aimv.logs import tell
 from aimv.scorefile import SUFFIX, is_score
 from aimv.show import Settings
 from engine.errors import UsageError
@@ -217,9 +218,11 @@ def _say_choice(choice: Choice) -> None:
     console.print(f"generator: {choice.reason}")
     for reason in choice.refused:
         console.print(f"left out: {reason}")
+    tell("generator", name=choice.generator, reason=choice.reason)
 
 
 def _say_worker(event: WorkerEvent) -> None:
+    tell("worker", state=event.state, pid=event.pid, detail=event.detail)
     if event.state == "refused":
         console.print(f"a render process on another host is not used: {event.detail}")
     if event.state == "lost":

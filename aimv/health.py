@@ -1,0 +1,119 @@
+"""How a live show is: one line for the log, numbers for Prometheus."""
+
+import asyncio
+import contextlib
+import importlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from aimv.logs import tell
+from engine.errors import MissingExtra, UsageError
+
+_EVERY_S = 1.0
+_LINES_S = 10
+
+# Prometheus name -> (key of the telemetry, help, whether it only ever grows)
+_NUMBERS = {
+    "aimv_show_seconds": ("time", "Seconds of sound captured", False),
+    "aimv_pictures_per_second": ("fps", "Pictures a second, of late", False),
+    "aimv_pictures_late_total": ("late", "Pictures shown more than a frame late", True),
+    "aimv_pictures_skipped_total": ("skipped", "Pictures never drawn, their time being past", True),
+    "aimv_pictures_dropped_total": ("dropped", "Pictures that an output had no room for", True),
+    "aimv_input_xruns_total": ("xruns", "Times that the sound input lost sound", True),
+    "aimv_input_level_dbfs": ("level_db", "Level of the input", False),
+    "aimv_latency_p95_ms": ("latency_p95_ms", "From an attack's arrival to its picture", False),
+    "aimv_beats_per_minute": ("bpm", "Tempo that is followed", False),
+}
+_STATES = {
+    "aimv_input_open": ("input", "open", "Whether the sound input is there"),
+    "aimv_worker_lost": ("worker", "lost", "Whether the render process is gone just now"),
+}
+
+
+def line_of(telemetry: Mapping[str, Any]) -> str:
+    """The show's health in one line."""
+    good = not telemetry["warning"] and telemetry["input"] == "open" and telemetry["worker"] != "lost"
+    return (
+        f"{'well' if good else 'unwell'}: {telemetry['time']:.0f} s, {telemetry['fps']:.1f} pictures a second, "
+        f"{telemetry['late']} late, {telemetry['skipped']} skipped, {telemetry['dropped']} dropped; "
+        f"input {telemetry['input']}, {telemetry['xruns']} xruns; render process {telemetry['worker']}"
+        + (f"; {telemetry['warning']}" if telemetry["warning"] else "")
+    )
+
+
+class Metrics:
+    """Serves the show's numbers to Prometheus at `host`:`port` while entered, by its standard client."""
+
+    def __init__(self, host: str, port: int) -> None:
+        """Raises MissingExtra if prometheus_client is not installed."""
+        try:
+            self._library: Any = importlib.import_module("prometheus_client")
+        except ImportError:
+            raise MissingExtra("metrics for Prometheus", "metrics") from None
+        self._host, self.port = host, port
+        self._registry = self._library.CollectorRegistry()
+        self._told: dict[str, float] = {}
+        self._numbers = {
+            name: (self._library.Counter if grows else self._library.Gauge)(name, about, registry=self._registry)
+            for name, (_, about, grows) in _NUMBERS.items()
+        }
+        self._states = {
+            name: self._library.Gauge(name, about, registry=self._registry) for name, (_, _, about) in _STATES.items()
+        }
+
+    def update(self, telemetry: Mapping[str, Any]) -> None:
+        """Take the numbers as they are now."""
+        for name, (key, _, grows) in _NUMBERS.items():
+            value = float(telemetry[key] or 0.0)
+            if grows:
+                self._numbers[name].inc(max(0.0, value - self._told.get(name, 0.0)))
+                self._told[name] = value
+            else:
+                self._numbers[name].set(value)
+        for name, (key, state, _) in _STATES.items():
+            self._states[name].set(float(telemetry[key] == state))
+
+    def __enter__(self) -> "Metrics":
+        try:
+            self._server, self._thread = self._library.start_http_server(
+                self.port, addr=self._host, registry=self._registry
+            )
+        except OSError as error:
+            raise UsageError(
+                f"metrics cannot be served at {self._host}:{self.port} ({error.strerror or error}): choose another port"
+            ) from None
+        self.port = self._server.server_port
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@contextlib.asynccontextmanager
+async def watched(telemetry: Callable[[], Mapping[str, Any]], metrics: Metrics | None) -> AsyncIterator[None]:
+    """Log the health line every 10 s and keep `metrics` up to date while the block runs.
+
+    Raises:
+        UsageError: the port cannot be had.
+    """
+
+    async def watch() -> None:
+        seconds = 0
+        while True:
+            await asyncio.sleep(_EVERY_S)
+            seconds += 1
+            now = telemetry()
+            if metrics:
+                metrics.update(now)
+            if seconds % _LINES_S == 0:
+                tell("health", line=line_of(now))
+
+    with metrics or contextlib.nullcontext():
+        watching = asyncio.create_task(watch(), name="health")
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.wait([watching])

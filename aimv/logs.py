@@ -1,0 +1,134 @@
+"""What AIMV tells maintainers: a structured log when asked for one, and a report when AIMV itself is at fault.
+
+Neither ever holds a secret, a sound or a picture; of files they hold the names only where a person gave the log.
+"""
+
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import re
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from engine.errors import AimvError, UsageError
+from engine.files import cache_folder, output_error
+
+log = logging.getLogger("aimv")
+
+_SECRET_NAMES = re.compile(r"(?i)password|passwd|secret|token|credential|\bkey\b")
+_IN_URL = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/@]+@")
+_AFTER_NAME = re.compile(r"(?i)\b([\w-]*(?:password|passwd|secret|token)[\w-]*)(\s*[=: ]\s*)(\"[^\"]*\"|'[^']*'|\S+)")
+_LIBRARIES = ("av", "ctranslate2", "faster-whisper", "moderngl", "msgspec", "numpy", "onnxruntime", "opencv-python",
+              "pyzmq", "scipy", "soundfile", "torch", "diffusers")  # fmt: skip
+# What these say is about code; what others say may be about a person's files and words.
+_OF_CODE = {AttributeError, NameError, TypeError, AssertionError, IndexError, ZeroDivisionError, NotImplementedError}
+_LONGEST = 300  # characters of an exception's text in a report
+
+
+def without_secrets(text: str) -> str:
+    """`text` with what stands for a user in an address, and after a word such as password, made unreadable."""
+    return _AFTER_NAME.sub(r"\1\2***", _IN_URL.sub(r"\g<scheme>***@", text))
+
+
+class _Lines(logging.Formatter):
+    """One JSON object a line: time (s, UTC, ISO 8601), level, event, and the event's own fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        told: dict[str, Any] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{record.msecs:03.0f}Z",
+            "level": record.levelname.lower(),
+            "event": without_secrets(record.getMessage()),
+        }
+        for name, value in getattr(record, "fields", {}).items():
+            told[name] = "***" if _SECRET_NAMES.search(name) else _plain(value)
+        return json.dumps(told, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, int | float | bool) or value is None else without_secrets(str(value))
+
+
+def log_to(path: Path) -> None:
+    """Append what happens from now on to `path`, one JSON object a line.
+
+    Raises:
+        UsageError, OutputError: it cannot be written.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: name a file for the log")
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise output_error(path, error) from error
+    handler.setFormatter(_Lines())
+    handler.handleError = lambda record: None  # type: ignore[method-assign]  # a full disk does not stop the show
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    tell("start", version=importlib.metadata.version("aimv"), python=platform.python_version(), system=sys.platform)
+
+
+def tell(event: str, **fields: object) -> None:
+    """Log an event with its fields; costs nothing where no log was asked for."""
+    log.info(event, extra={"fields": fields})
+
+
+def report(error: BaseException) -> Path | None:
+    """Write what a maintainer needs of an error that is AIMV's own fault; where, or None if it cannot be written.
+
+    Versions, the machine's kind, the command's name and options without their values, and the stack with the lines of
+    code; no values of variables, so no sound, no path of a song, no secret.
+    """
+    lines = [
+        "AIMV met an error of its own. This file holds no sound, no pictures and no passwords.",
+        "",
+        f"aimv {_version('aimv')}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
+        ", ".join(f"{name} {_version(name)}" for name in _LIBRARIES),
+        "command: " + " ".join(_shape(sys.argv[1:])),
+        "",
+        *_stack(error),
+    ]
+    try:
+        path = cache_folder("crashes") / f"crash-{os.getpid()}-{time.monotonic_ns()}.txt"
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except (AimvError, OSError):
+        return None
+    return path
+
+
+def _stack(error: BaseException) -> list[str]:
+    lines = []
+    told = traceback.TracebackException.from_exception(error)
+    for frame in told.stack:
+        place = frame.filename
+        for root in sys.path:
+            if root and place.startswith(root.rstrip(os.sep) + os.sep):
+                place = place[len(root.rstrip(os.sep)) + 1 :]
+                break
+        lines.append(f"  {place if not Path(place).is_absolute() else Path(place).name}:{frame.lineno} {frame.name}")
+        lines.append(f"    {frame.line or ''}")
+    text = f": {without_secrets(str(error))[:_LONGEST]}" if type(error) in _OF_CODE else ""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            lines += _stack(inner)
+    return [*lines, f"{type(error).__name__}{text}"]
+
+
+def _shape(arguments: list[str]) -> list[str]:
+    """The command's name and its options; of everything else that there was something."""
+    shape = arguments[:1] if arguments and re.fullmatch(r"[a-z]+", arguments[0]) else []
+    for argument in arguments[len(shape) :]:
+        shape.append(argument.partition("=")[0] if re.match(r"--?[a-z]", argument) else "...")
+    return shape
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
