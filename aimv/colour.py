@@ -119,8 +119,9 @@ def harmony(hex_colour: str) -> tuple[str, ...]:
         hex_colour,
         _hex_of_lch(lightness * 0.35, chroma * 0.5, hue),
         _hex_of_lch(min(0.97, lightness * 0.4 + 0.6), chroma * 0.35, hue),
-        _hex_of_lch(lightness * 0.85, chroma * 0.9, hue + math.radians(28)),
-        _hex_of_lch(lightness * 0.7, chroma * 0.9, hue - math.radians(28)),
+        # Darker than this, the neighbours of red and orange are brown and olive.
+        _hex_of_lch(min(0.92, lightness * 1.08), chroma * 0.95, hue + math.radians(28)),
+        _hex_of_lch(lightness * 0.9, chroma * 0.95, hue - math.radians(28)),
     )
 
 

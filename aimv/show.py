@@ -128,12 +128,14 @@ class Source:
 def cue_of(shot: Shot, style: str, choice: Choice, settings: Settings) -> Cue:
     """The shot as the engine sees it: a job to render and where its clip is shown."""
     thing = thing_sung_in(shot.words, shot.english)
-    words = (*([thing] if thing else []), *shot.abstractions, *shot.instruments)
+    # As the sentence has it: the thing, the abstractions and the least likely instrument in front, the others behind.
+    words = (*([thing] if thing else []), *shot.abstractions, *shot.instruments[2:])
     job = Job(
         generator=choice.generator,
         model=choice.model,
         prompt=f"{shot.sentence} {style}".strip(),
         keywords=words,
+        background=shot.instruments[:2],
         palette=harmony(hex_of_name(shot.hex)),
         seed=shot.seed,
         width=settings.width,

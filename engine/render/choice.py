@@ -9,7 +9,7 @@ from engine.render.isf import Scene
 def choose(scenes: Sequence[Scene], keywords: Sequence[str], seed: int) -> Scene:
     """The scene for `keywords` (most important first) and `seed`; the same on every machine.
 
-    Each keyword that a scene pictures gives that scene a chance, halved from one keyword to the next; the seed draws.
+    Each keyword that a scene pictures gives that scene a chance, a quarter of the one before it; the seed draws.
     Where no scene pictures any of the words, a hash of the first word decides, so that a word keeps its scene.
 
     Raises:
@@ -22,7 +22,7 @@ def choose(scenes: Sequence[Scene], keywords: Sequence[str], seed: int) -> Scene
     for rank, word in enumerate(words):
         picturing = [index for index, scene in enumerate(scenes) if word in {_stem(each) for each in scene.keywords}]
         for index in picturing:
-            chances[index] += 0.5**rank / len(picturing)
+            chances[index] += 0.25**rank / len(picturing)
     total = sum(chances)
     if total == 0.0:
         return scenes[_number(words[0] if words else str(seed)) % len(scenes)]

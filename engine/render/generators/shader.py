@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from engine.render import isf
 from engine.render.choice import choose
 from engine.render.generators import images
 from engine.render.generators.base import Cancelled, Frame
+from engine.render.generators.depth import Depth, background_size
 from engine.render.generators.stage import Canvas, Program, Stage
 
 HALF = "half"  # the preset that draws half as wide and high, for machines that cannot keep up with the show
@@ -80,9 +81,11 @@ class ShaderGenerator:
         if job.preset == HALF:
             job = msgspec.structs.replace(job, width=max(2, job.width // 4 * 2), height=max(2, job.height // 4 * 2))
         scene = choose(self.scenes, job.keywords, job.seed)
+        others = [each for each in self.scenes if each is not scene]
+        behind = choose(others, job.background, job.seed) if job.background and others else None
         with self._gl:
-            programs = self.programs(scene)
-        return ShaderRendering(self._canvas, programs, scene, job, cancelled)
+            layers = [(each, self.programs(each)) for each in (scene, behind) if each]
+        return ShaderRendering(self._canvas, layers, job, cancelled)
 
     def programs(self, scene: isf.Scene) -> tuple[Program, ...]:
         """The compiled scene, a program a pass; compiled once.
@@ -107,29 +110,43 @@ class ShaderGenerator:
 
 
 class ShaderRendering:
-    """The frames of one job, drawn one at a time."""
+    """The frames of one job, drawn one at a time: a scene, in front of another where the job has a background."""
 
     def __init__(
-        self, canvas: Canvas, programs: tuple[Program, ...], scene: isf.Scene, job: Job, cancelled: Callable[[], bool]
+        self,
+        canvas: Canvas,
+        layers: Sequence[tuple[isf.Scene, tuple[Program, ...]]],
+        job: Job,
+        cancelled: Callable[[], bool],
     ) -> None:
         self.fps = job.fps
         self.count = max(1, round(job.seconds * job.fps))
-        self.scene = scene
-        self._canvas, self._programs, self._job, self._cancelled = canvas, programs, job, cancelled
+        self.scene = layers[0][0]
+        self._canvas, self._layers, self._job, self._cancelled = canvas, layers, job, cancelled
 
     def __iter__(self) -> Iterator[Frame]:
-        with self._canvas.gl:
-            stage = Stage(self._canvas, self._programs, self.scene, self._job)
+        jobs, stages = [self._job, _behind(self._job)], list[Stage]()
+        depth = Depth(self._job.width, self._job.height) if len(self._layers) > 1 else None
         try:
+            with self._canvas.gl:
+                for (scene, programs), job in zip(self._layers, jobs, strict=False):
+                    stages.append(Stage(self._canvas, programs, scene, job))
             for index in range(self.count):
                 if self._cancelled():
                     raise Cancelled
                 with self._canvas.gl:
-                    frame = stage.draw(index)
-                yield frame
+                    front, *behind = (stage.draw(index) for stage in stages)
+                yield depth.lay(front, behind[0]) if depth else front
         finally:
             with self._canvas.gl:
-                stage.release()
+                for stage in stages:
+                    stage.release()
+
+
+def _behind(job: Job) -> Job:
+    """The job of the background: its own words, fewer pixels."""
+    width, height = background_size(job.width, job.height)
+    return msgspec.structs.replace(job, keywords=job.background, width=width, height=height)
 
 
 def scenes_digest(*folders: Path) -> str:

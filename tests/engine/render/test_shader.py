@@ -158,6 +158,21 @@ void main() { gl_FragColor = isf_FragNormCoord.x < 0.5 ? one : two; }"""
     assert frame[0, -1].tolist() == [0x40, 0x50, 0x60]
 
 
+def test_what_is_said_to_be_behind_is_seen_around_what_is_in_front(generator: ShaderGenerator) -> None:
+    """The middle is the foreground alone; the corners are the background's, dimmer and out of focus."""
+    alone = draw(generator, job("wave", size=180, seconds=0.1))[0].astype(int)
+    before = {
+        word: draw(generator, msgspec.structs.replace(job("wave", size=180, seconds=0.1), background=(word,)))[0]
+        for word in ("fire", "strings", "wave")
+    }
+    middle, corner = np.s_[75:105, 130:190], np.s_[:20, :40]
+    for picture in before.values():
+        assert np.abs(picture[middle] - alone[middle]).max() <= 1
+        assert picture[corner].mean() < alone[corner].mean()
+    assert np.abs(before["fire"][corner].astype(int) - before["strings"][corner]).mean() > 2
+    assert generator.render(job("wave"), lambda: False, lambda share: None).scene.name == "wave"
+
+
 def test_the_preset_half_draws_the_same_at_half_the_size(generator: ShaderGenerator) -> None:
     """For machines that cannot keep up: a picture of the same scene, a quarter of the work."""
     whole = job("wave", size=180)
