@@ -8,9 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import settings
 from numpy.typing import NDArray
 
 from aimv.cli import main
+
+settings.register_profile("aimv", deadline=None)  # no test asserts wall time
+settings.load_profile("aimv")
 
 ROOT = Path(__file__).parent.parent
 HEART = ROOT / "examples" / "heart.wav"
