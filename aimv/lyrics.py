@@ -53,8 +53,8 @@ def thing_sung(text: str) -> str | None:
 
 
 def thing_sung_in(words: str | None, english: str | None) -> str | None:
-    """The thing of the English lyric, or of the lyric as it is sung where the English names none."""
-    return thing_sung(english or "") or thing_sung(words or "")
+    """The thing of what is sung; of its English where it is sung in another language (`english` is not None)."""
+    return thing_sung((words if english is None else english) or "")
 
 
 def named_thing(word: str) -> str:

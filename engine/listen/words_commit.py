@@ -13,8 +13,9 @@ import msgspec
 from engine.listen.words_seam import Word
 
 YOUNGEST_S = 0.4  # a word that ends closer to the end of the audio may be cut off
-OLD_S = 1.2  # a word that ends this far behind the end of the audio is taken as it reads now
-LEAST_CONFIDENCE = 0.2  # below it more words are wrong than right
+OLD_S = 1.0  # a word that ends this far behind the end of the audio is taken as it reads now
+LEAST_CONFIDENCE = 0.3  # below it more words are wrong than right
+LIKELY_ALONE = 0.5  # confidence of a last word that only one look has read
 _SAME_START_S = 0.5
 _DRIFT_S = 1.0
 _TAIL_WORDS = 8
@@ -44,7 +45,7 @@ class Commitment:
         """The words newly certain in a look at audio that ends at `now_s`, in order, stamped with that time."""
         certain: list[Word] = []
         for word in self._fresh(look):
-            agreed = any(_same(word, before, _SAME_START_S) for before in self._previous)
+            agreed = self._was_read(word)
             if word.end > now_s - (self._youngest_s if agreed else self._old_s):
                 break
             certain.append(word)
@@ -52,9 +53,16 @@ class Commitment:
         return self._commit(certain, now_s)
 
     def flush(self, look: Sequence[Word], now_s: float) -> list[Word]:
-        """All that a last look holds beyond what was given: the audio has ended, or the singing."""
+        """What a last look holds beyond what was given, now that the singing has stopped or the audio ended.
+
+        Over the rest after a line Whisper likes to sing on: what no look before has read must be likely.
+        """
+        certain = [word for word in self._fresh(look) if word.confidence >= LIKELY_ALONE or self._was_read(word)]
         self._previous = ()
-        return self._commit(self._fresh(look), now_s)
+        return self._commit(certain, now_s)
+
+    def _was_read(self, word: Word) -> bool:
+        return any(_same(word, before, _SAME_START_S) for before in self._previous)
 
     def _commit(self, words: Sequence[Word], now_s: float) -> list[Word]:
         """Keep the words that are likely and move on in time; one without length is one Whisper could not place."""

@@ -19,7 +19,7 @@ from engine.listen.words_seam import SAMPLE_RATE, Word
 BEAM_SIZE = 5
 _PADDING_S = 1.0
 _FRAMES_PER_S = 100
-_SPOKEN_TOKENS_PER_S = 8.0  # more than anybody sings; ends a loop early
+_SPOKEN_TOKENS_PER_S = 7.0  # more than anybody sings; ends a loop early
 _LONGEST_S = 29.0
 _SHORTEST_S = 0.2
 LONGEST_S = 2.4  # of 100 sung words 99 are shorter
@@ -64,7 +64,7 @@ class Decoder:
             encoded,
             [prompt],
             beam_size=BEAM_SIZE,
-            max_length=len(prompt) + 8 + round(seconds * _SPOKEN_TOKENS_PER_S),
+            max_length=2 * round(8 + seconds * _SPOKEN_TOKENS_PER_S),  # CTranslate2 decodes half of it
             suppress_tokens=get_suppressed_tokens(tokenizer, [-1]),
         )[0]
         tokens = [token for token in result.sequences_ids[0] if token < tokenizer.eot]

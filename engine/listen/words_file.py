@@ -20,7 +20,8 @@ _GATE_STEP_S = 0.5
 _MARGIN_S = 1.0
 LONGEST_STRETCH_S = 60.0
 _BREAK_S = 4.0  # a rest shorter than this stays inside a stretch: Whisper reads better with context
-_LOOP_WORDS = 8  # so many words lost to the guards mean that the rest of the segment was not heard
+_GAP_S = 5.0  # sung seconds without a word that are read again
+_SURE_ALONE = 0.5  # mean confidence of words that stand in such a gap
 _SHORTEST_WORD_S = 0.02
 _SHORTEST_S, _LONGEST_S = 9.0, 14.0  # of a passage that is read twice
 _REST_S = 0.25
@@ -54,7 +55,7 @@ def transcribe_file(
             _detect(model, stretch, vote)
         decoder = Decoder(model, vote.language)
         last_s = start_s
-        for words in _read_twice(_read(model, decoder, stretch, start_s), decoder, audio):
+        for words in _read_twice(read_stretch(model, decoder, stretch, start_s), decoder, audio):
             placed = []
             for word in words:
                 last_s = max(last_s, word.start)
@@ -93,10 +94,10 @@ def sung_stretches(vocal: VocalBetween | None, duration_s: float) -> Iterator[tu
         yield stretch
 
 
-def _read(
+def read_stretch(
     model: faster_whisper.WhisperModel, decoder: Decoder, audio: NDArray[np.float32], start_s: float
 ) -> Iterator[Word]:
-    """The words of one stretch; where the guards cut a loop, the audio that it hid is read once more."""
+    """The words of one stretch; where Whisper passed over seconds that are sung, or lost them in a loop, once more."""
     language = decoder.language or "en"
     segments, _ = model.transcribe(
         audio,
@@ -107,16 +108,23 @@ def _read(
         word_timestamps=True,
         max_new_tokens=_MOST_TOKENS,
     )
+
+    def passed_over(until_s: float) -> Iterator[Word]:
+        for at in np.arange(read_s, until_s - _GAP_S, _LONGEST_S):
+            end_s = min(at + _LONGEST_S, until_s)
+            sung = audio[round((at - start_s) * SAMPLE_RATE) : round((end_s - start_s) * SAMPLE_RATE)]
+            words = _placed(without_inventions(decoder.look(sung, float(at))))
+            if words and np.mean([word.confidence for word in words]) >= _SURE_ALONE:
+                yield from words
+
+    read_s = start_s
     for segment in segments:
         pieces = [(w.word, start_s + w.start, start_s + w.end, w.probability) for w in segment.words]
-        read = whole_words(pieces, language)
-        words = _placed(without_inventions(read))
-        yield from words
-        if len(read) - len(words) >= _LOOP_WORDS:
-            resume_s = words[-1].end if words else start_s + segment.start
-            end_s = max(start_s + segment.end, read[-1].end)
-            hidden = audio[round((resume_s - start_s) * SAMPLE_RATE) : round((end_s - start_s) * SAMPLE_RATE)]
-            yield from _placed(without_inventions(decoder.look(hidden, resume_s)))
+        for word in _placed(without_inventions(whole_words(pieces, language))):
+            yield from passed_over(word.start)
+            yield word
+            read_s = max(read_s, word.end)
+    yield from passed_over(start_s + len(audio) / SAMPLE_RATE)
 
 
 def _read_twice(first: Iterator[Word], decoder: Decoder, audio: NDArray[np.float32]) -> Iterator[list[Word]]:

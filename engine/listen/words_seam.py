@@ -32,8 +32,9 @@ def text_of(words: Iterable[Word]) -> str:
 
 
 def english_of(words: Iterable[Word]) -> str | None:
-    """The lyric in English; None where it is sung in English or was not rendered."""
-    return " ".join(word.english for word in words if word.english) or None
+    """The lyric in English, empty where it falls to words beside these; None where nothing was rendered."""
+    parts = [word.english for word in words if word.english is not None]
+    return " ".join(part for part in parts if part) if parts else None
 
 
 class Passage(msgspec.Struct, frozen=True):

@@ -1,9 +1,16 @@
 """Where a whole song is read: stretches with a voice, the long ones parted; words of a length that is sung."""
 
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
 
 from engine.listen.words_decoder import whole_words
-from engine.listen.words_file import LONGEST_STRETCH_S, sung_stretches
+from engine.listen.words_file import LONGEST_STRETCH_S, read_stretch, sung_stretches
+from engine.listen.words_seam import SAMPLE_RATE, Word
 
 
 def test_a_long_stretch_is_parted_where_its_voice_is_weakest() -> None:
@@ -41,3 +48,32 @@ def test_a_first_word_does_not_reach_back_over_a_rest_nor_a_last_one_over_the_ne
     assert (second.start, second.end) == (24.7, 27.1)
     assert (after_rest.start, after_rest.end) == (38.0, 39.0)
     assert (last.start, last.end) == (39.1, 39.4)
+
+
+class PassesOver:
+    """A model and a decoder in one: the first reading leaves out the seconds from 10 to 30, of 40."""
+
+    language = "en"
+
+    def __init__(self, confidence: float) -> None:
+        self.confidence = confidence
+        self.looks: list[tuple[float, float]] = []
+
+    def transcribe(self, audio: NDArray[np.float32], **options: Any) -> tuple[list[Any], None]:
+        starts = [n / 2 for n in range(80) if not 10 <= n / 2 < 30]
+        words = [SimpleNamespace(word=f" w{s:g}", start=s, end=s + 0.4, probability=0.9) for s in starts]
+        return [SimpleNamespace(words=words)], None
+
+    def look(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+        self.looks.append((start_s, start_s + len(audio) / SAMPLE_RATE))
+        return (Word("found", start_s + 1.0, start_s + 1.5, self.confidence),)
+
+
+@pytest.mark.parametrize(("confidence", "found"), [(0.9, 2), (0.3, 0)])
+def test_sung_seconds_that_were_passed_over_are_read_again(confidence: float, found: int) -> None:
+    whisper: Any = PassesOver(confidence)
+    words = list(read_stretch(whisper, whisper, np.zeros(40 * SAMPLE_RATE, np.float32), 100.0))
+    assert [round(start) for start, _ in whisper.looks] == [110, 124]
+    assert [round(end) for _, end in whisper.looks] == [124, 130]
+    assert sum(word.text == "found" for word in words) == found
+    assert all(before.start <= after.start for before, after in pairwise(words))
