@@ -111,6 +111,10 @@ class Board:
         for twin in self.twins(task.shot):
             self.expected.pop(twin, None)
 
+    def forget(self, shot: int) -> None:
+        """The clip of a shot long past is not to be shown again."""
+        del self.clips[shot]
+
     def fail(self, task: Task) -> None:
         """The clip cannot be made; it is not tried again."""
         self.lose(task)

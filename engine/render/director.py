@@ -7,13 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import RenderError
-from engine.messages import Job
+from engine.messages import Clip, Job
 from engine.render.account import Account
 from engine.render.board import Board, Shot, Task
 from engine.render.cut import Cutter, Span
 from engine.render.plan import LONGEST_S, Plan
 from engine.render.renderer import Renderer
 
+KEPT = 256  # clips that may be shown again, live
 _TICK_S = 0.05
 _HOPELESS = 3  # failures before any clip
 
@@ -50,7 +51,7 @@ class Director:
         self._job_for = job_for
         self._place = place
         self._on_clip = on_clip
-        self._paths: dict[int, Path] = {}
+        self._clips: dict[int, Clip] = {}
         self._underway: dict[Task, tuple[float, asyncio.Task[None]]] = {}  # since when
         self._placed: Span | None = None
         self._opened = asyncio.Event()
@@ -63,18 +64,19 @@ class Director:
         index = len(board.shots) - 1
         self._woken.set()
         for twin in board.twins(index):
-            if twin in self._paths:
-                self._paths[index] = self._paths[twin]
+            if twin in self._clips:
+                self._clips[index] = self._clips[twin]
                 return
         for level in range(len(board.levels)):
             task = Task(index, level, min(shot.seconds, LONGEST_S))
             if clip := self._renderer.stored(self._job(task)):
-                self._arrived(task, None, clip.path)
+                self._arrived(task, None, clip)
                 return
 
     def clip_of(self, shot: int) -> Path | None:
         """The clip made for a shot, if it is there."""
-        return self._paths.get(shot)
+        clip = self._clips.get(shot)
+        return clip.path if clip else None
 
     async def opening(self) -> None:
         """Wait until what is heard first has its clip; only then should it be heard."""
@@ -123,17 +125,27 @@ class Director:
                 raise
             self._open()
         else:
-            self._arrived(task, None if stored else time.monotonic() - begun, clip.path)
+            self._arrived(task, None if stored else time.monotonic() - begun, clip)
         finally:
             del self._underway[task]
             self._woken.set()
 
-    def _arrived(self, task: Task, elapsed: float | None, path: Path) -> None:
+    def _arrived(self, task: Task, elapsed: float | None, clip: Clip) -> None:
         self._board.finish(task, elapsed)
         for twin in self._board.twins(task.shot):
-            self._paths[twin] = path
+            self._clips[twin] = clip
+        if self._live:
+            self._forget_oldest()
         self._on_clip()
         self._open()
+
+    def _forget_oldest(self) -> None:
+        """Let go of clips long past: a show without end stays within the size of the store."""
+        for index in sorted(self._clips)[:-KEPT]:
+            clip = self._clips.pop(index)
+            self._board.forget(index)
+            if clip not in self._clips.values():
+                self._renderer.release(clip)
 
     def _open(self) -> None:
         first = self._board.index_at(self._position())
@@ -148,7 +160,7 @@ class Director:
         self._placed = span
         self.account.begin(span, t)
         if span.kind != "held":
-            self._place(span.start, span.end, self._paths[span.shot])
+            self._place(span.start, span.end, self._clips[span.shot].path)
 
     def _job(self, task: Task) -> Job:
         return self._job_for(task.shot, self._board.levels[task.level].name, task.seconds)

@@ -136,6 +136,10 @@ class Renderer:
         """The clip of `job` if it need not be rendered."""
         return self._store.get(job)
 
+    def release(self, clip: Clip) -> None:
+        """The clip is not needed any more; the store may remove it to make room."""
+        self._store.release(clip.job_id)
+
     async def render(self, job: Job, deadline: float | None = None) -> Clip:
         """The clip of `job`: from the store, or rendered, however many workers die over it.
 

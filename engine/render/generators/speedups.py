@@ -5,6 +5,7 @@ have (a kernel, torchao, a GPU with fp8) is left out, and the model's own way is
 """
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
@@ -54,7 +55,11 @@ class Speedups:
         if precision == "fp8" and not (self._cuda and torch.cuda.get_device_capability() >= _FP8_CAPABILITY):
             return self._plain
         if precision not in self._rounded:
-            self._rounded[precision] = quantized(self._plain, precision)
+            try:
+                self._rounded[precision] = quantized(self._plain, precision)
+            except (ImportError, AssertionError, RuntimeError, NotImplementedError, ValueError) as error:
+                warnings.warn(f"torchao cannot round this model to {precision}: {error}", stacklevel=2)
+                self._rounded[precision] = self._plain
         return self._rounded[precision]
 
     @contextmanager
@@ -69,6 +74,7 @@ class Speedups:
             if part not in self._calls:
                 part.compile(backend=self.backend)
                 self._calls[part] = part._compiled_call_impl
+                torch._dynamo.config.suppress_errors = True  # what cannot be compiled here runs as it is
             part._compiled_call_impl = self._calls[part]
         try:
             yield

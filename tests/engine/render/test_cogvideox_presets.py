@@ -209,6 +209,18 @@ def test_blocks_run_compiled_and_give_the_same_frames(tiny_cogvideox, name):
     assert len(compiled) == graphs
 
 
+def test_what_cannot_be_compiled_runs_as_it_is(tiny_cogvideox):
+    generator = made(tiny_cogvideox)
+    plain = frames(generator, job("live"))
+
+    def backend(graph, inputs):
+        raise RuntimeError("no compiler here")
+
+    generator.denoiser.speedups.compiles = True
+    generator.denoiser.speedups.backend = backend
+    np.testing.assert_array_equal(frames(generator, job("live")), plain)
+
+
 def test_diffusers_own_way_to_compile_blocks_raises_for_this_model(generator):
     with pytest.raises(ValueError, match="_repeated_blocks"):
         generator.pipeline.transformer.compile_repeated_blocks()
@@ -231,6 +243,20 @@ def test_int8_keeps_the_blocks_matrices_in_a_quarter_of_float32s_memory_and_near
     assert (rounded - plain).abs().mean() < 0.1 * plain.abs().mean()
     again = generator.denoiser.latents(PROMPT, 9, 48, 32, Preset("plain", steps=4), 0, lambda step: None)
     assert torch.equal(again, plain)
+
+
+def test_what_torchao_cannot_round_is_used_as_it_is_with_a_warning(tiny_cogvideox, monkeypatch):
+    quantization = pytest.importorskip("torchao.quantization")
+
+    def fail(*_):
+        raise NotImplementedError("not on this machine")
+
+    monkeypatch.setattr(quantization, "quantize_", fail)
+    generator = made(tiny_cogvideox)
+    with pytest.warns(UserWarning, match="not on this machine"):
+        clip = generator.denoiser.latents(PROMPT, 9, 48, 32, Preset("x", steps=1, precision="int8"), 0, lambda _: None)
+    plain = generator.denoiser.latents(PROMPT, 9, 48, 32, Preset("plain", steps=1), 0, lambda step: None)
+    assert torch.equal(clip, plain)
 
 
 def test_fp8_is_for_gpus_that_have_it_and_elsewhere_the_model_is_as_it_was(generator):

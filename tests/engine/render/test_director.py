@@ -8,6 +8,7 @@ import pytest
 
 from engine.errors import ModelError
 from engine.messages import Job
+from engine.render import director as director_module
 from engine.render.board import Board, Level, Shot
 from engine.render.director import Director
 from engine.render.renderer import Renderer
@@ -123,6 +124,15 @@ async def test_live_the_newest_shot_is_shown(tmp_path):
     _, rendered = await show(tmp_path, PROMPTS, screen, live=True)
     assert rendered == [PROMPTS[key] for key in "abcd"]  # and what returned was there
     assert len({path for *_, path in screen.placed}) == len(rendered)
+
+
+async def test_live_clips_long_past_are_let_go(tmp_path, monkeypatch):
+    monkeypatch.setattr(director_module, "KEPT", 2)
+    released = []
+    monkeypatch.setattr(ClipStore, "release", lambda self, job_id: released.append(job_id))
+    director, rendered = await show(tmp_path, PROMPTS, Screen(), live=True)
+    assert len(released) >= len(rendered) - 2
+    assert len(director._board.clips) == 2
 
 
 async def test_live_a_stale_clip_is_withdrawn_from_its_worker_and_the_newest_is_made(tmp_path):
