@@ -50,7 +50,8 @@ class Tap:
 
     def __init__(self, make: Callable[[], Drain], waiting_s: float, fps: float, again: bool = False) -> None:
         """`waiting_s` of pictures may wait; the first drain is made here, and what it raises is raised."""
-        self.dropped = 0  # pictures without room in the queue
+        self.dropped = 0  # pictures without room in the queue, or without an output that takes them
+        self.silenced = 0  # blocks of sound without room in the queue
         self.written = 0  # pictures
         self.state: State = "open"
         self.why = ""
@@ -76,6 +77,8 @@ class Tap:
         """Hand over sound; never waits, and the samples may not change afterwards."""
         if self._sounds.acquire(blocking=False):
             self._queue.put(lambda: self._sound(samples, start))
+        else:
+            self.silenced += 1
 
     def close(self) -> None:
         """Write what waits and finish. What failed on the way stands in `state` and `why`."""
@@ -91,10 +94,10 @@ class Tap:
 
     def _picture(self, frame: Frame, t: float) -> None:
         self._room.release()
-        if drain := self._open():
-            if self._try(lambda: drain.picture(frame, t)):
-                self.written += 1
-        elif self.state == "lost":
+        drain = self._open()
+        if drain and self._try(lambda: drain.picture(frame, t)):
+            self.written += 1
+        else:
             self.dropped += 1
 
     def _sound(self, samples: NDArray[np.float32], start: int) -> None:

@@ -110,6 +110,25 @@ def aimv_process(tmp_path: Path) -> Callable[..., Command]:
     return start
 
 
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A disk of 16 MB, in `folder`."""
+    place = folder / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def fill(disk: Path, leave: int) -> Path:
+    """Fill the disk up to that many bytes."""
+    filler = disk / "filler"
+    status = os.statvfs(disk)
+    filler.write_bytes(bytes(max(0, status.f_bavail * status.f_frsize - leave)))
+    return filler
+
+
 def assert_clean(cache: Path, out: Path) -> None:
     """No half of anything: every clip whole, every score readable to its end, nothing temporary beside the outputs."""
     for clip in (cache / "clips").glob("*.mp4"):

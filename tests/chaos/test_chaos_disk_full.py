@@ -1,8 +1,6 @@
 """A full disk, a real one where a small one may be mounted: one line, nothing by halves, and then it goes on."""
 
-import os
 import resource
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,31 +10,14 @@ from engine.errors import OutputError
 from engine.messages import Job
 from engine.render.renderer import Renderer
 from engine.render.store import ClipStore
-from tests.chaos.conftest import LONG, Command, Tally, assert_clean, rounds
+from tests.chaos.conftest import LONG, Command, Tally, assert_clean, fill, rounds, small_disk
 
 ROW = "disk full"
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 16 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", place], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("mounting a small disk needs root")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
-
-
-def fill(disk: Path, leave: int) -> Path:
-    """Fill the disk up to that many bytes."""
-    filler = disk / "filler"
-    status = os.statvfs(disk)
-    filler.write_bytes(bytes(max(0, status.f_bavail * status.f_frsize - leave)))
-    return filler
+    yield from small_disk(tmp_path)
 
 
 @pytest.fixture(scope="module")

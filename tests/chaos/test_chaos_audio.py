@@ -1,0 +1,66 @@
+"""The audio device goes, hangs, loses sound or sends nonsense: the time line has no gap, and the sound is back."""
+
+import random
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from engine.audio import live_input
+from engine.audio.live_input import Block, LiveInput
+from tests.chaos.conftest import Tally, rounds
+from tests.engine.audio.test_live_input import RATE, Device, stereo
+
+ROW = "audio device gone"
+PATIENCE_S = 120.0
+
+
+def wait(until: Callable[[], object], feed: Callable[[], None] = lambda: None) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not until():
+        assert time.monotonic() < end, "it never came"
+        feed()
+        time.sleep(0.005)
+
+
+def test_gone_again_and_again(monkeypatch: pytest.MonkeyPatch, tally: Tally, rng: random.Random) -> None:
+    monkeypatch.setattr(live_input, "LOST_S", 0.1)
+    monkeypatch.setattr(live_input, "FIRST_S", 0.5)
+    monkeypatch.setattr(live_input, "_RETRY_S", (0.02,))
+    device, blocks = Device(), []
+
+    def play() -> None:
+        if device.take:
+            device.play(stereo(0.01), lost=rng.random() < 0.1)
+
+    def gone() -> None:
+        device.there = False
+        device.close()
+
+    def hangs() -> None:
+        """It stays open and says nothing."""
+
+    def nonsense() -> None:
+        device.play(np.full((800, 2), rng.choice((np.nan, np.inf, 1e30)), np.float32))
+
+    with LiveInput(device, blocks.append) as capture:
+        wait(lambda: blocks, play)
+        for _ in range(rounds(6, 100)):
+            with tally.blow():
+                losses = capture.losses
+                blow = rng.choice((gone, hangs, nonsense))
+                blow()
+                if blow is not nonsense:
+                    wait(lambda losses=losses: capture.losses > losses)
+                    before = capture.clock.samples
+                    wait(lambda before=before: capture.clock.samples > before + RATE // 50)
+                device.there = True
+                wait(lambda: capture.state == "open" and blocks[-1].samples.any(), play)
+    _without_a_gap(blocks)
+    assert all(np.isfinite(block.samples).all() for block in blocks)
+
+
+def _without_a_gap(blocks: list[Block]) -> None:
+    ends = [block.start + len(block.samples) for block in blocks]
+    assert [block.start for block in blocks] == [0, *ends[:-1]]

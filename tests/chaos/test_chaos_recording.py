@@ -1,0 +1,51 @@
+"""The disk fills up under a recording: the show goes on, what was recorded plays, every picture is accounted for."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from engine.play.av_drain import Recording
+from engine.play.tap import Tap
+from tests.chaos.conftest import Tally, fill, rounds, small_disk
+
+ROW = "disk full under a recording"
+WIDTH, HEIGHT, FPS, RATE = 320, 180, 24.0, 44_100
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    yield from small_disk(tmp_path)
+
+
+def playable(path: Path) -> int:
+    """How many pictures a player shows before it meets the end, which is torn."""
+    pictures = 0
+    with av.open(str(path)) as file, contextlib.suppress(av.InvalidDataError):
+        for _ in file.decode(video=0):
+            pictures += 1
+    return pictures
+
+
+def test_full_under_a_recording(disk: Path, tally: Tally) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (10, HEIGHT, WIDTH, 3), np.uint8)
+    for number in range(rounds(1, 10)):
+        path = disk / f"show{number}.mp4"
+        filler = fill(disk, 2_000_000 + 50_000 * number)
+        tap = Tap(lambda path=path: Recording(path, WIDTH, HEIGHT, FPS, RATE), 60.0, FPS)
+        with tally.blow():
+            given = 240
+            for picture in range(given):
+                tap.picture(noise[picture % 10], picture / FPS)
+                tap.sound(np.zeros((round(RATE / FPS), 2), np.float32), round(picture * RATE / FPS))
+            tap.close()
+            assert tap.state == "failed"
+            assert "No space" in tap.why and "\n" not in tap.why
+            assert tap.written + tap.dropped == given
+            assert [each.name for each in disk.iterdir() if each.name.startswith(".")] == []
+            assert tap.written / 2 < playable(path) <= given
+        filler.unlink()
+        path.unlink()
