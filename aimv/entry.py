@@ -27,8 +27,11 @@ def watch_for_stops() -> None:
 
 def ignore_stops() -> None:
     """The outcome is settled and will be said: a stop that comes now ends the process without a word."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    stops = (signal.SIGINT, signal.SIGTERM)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # or one would come between the two
+    for number in stops:
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def stop_status() -> int:

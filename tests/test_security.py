@@ -1,0 +1,61 @@
+"""Doors open on this host alone, no message names a file, and every test that docs/security.md cites exists."""
+
+import re
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import msgspec
+
+from engine.control import commands
+from engine.control.osc import address_of
+from engine.messages import Job
+from engine.render import protocol
+from engine.render.store import ClipStore
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_doors_open_on_this_host_alone() -> None:
+    """OSC and `--metrics` share the parsing of [HOST:]PORT."""
+    assert address_of("9000") == ("127.0.0.1", 9000)
+    assert address_of("0.0.0.0:9000") == ("0.0.0.0", 9000), "only when told so"  # noqa: S104
+    for path in [*(ROOT / "engine").rglob("*.py"), *(ROOT / "aimv").rglob("*.py")]:
+        assert not re.search(r"0\.0\.0\.0\"|tcp://\*", path.read_text("utf-8")), path
+
+
+def test_no_message_names_a_file(tmp_path: Path) -> None:
+    """Neither a command nor a render message has a field that is a path; a clip's place follows from its job's hash."""
+    for kind in (*get_args(commands.Command), *get_args(protocol.Message), Job):
+        hints = get_type_hints(kind)
+        assert Path not in hints.values(), kind
+        assert not {name for name in hints if re.search("path|file|folder", name)}, kind
+    with ClipStore(tmp_path / "clips", 10**6) as store:
+        for name in ("../../etc/passwd", "/etc/passwd", "a\0b", "x" * 9999):
+            job = Job(name, name, name, (name,), (name,), 0, 2, 2, 1.0, 1.0)
+            place = store.path_for(job.id)
+            assert place.parent == store.folder
+            assert re.fullmatch(r"[0-9a-f]{32}\.mp4", place.name)
+
+
+def test_a_render_message_that_claims_another_job_writes_nothing(tmp_path: Path) -> None:
+    """What a Piece says of its job is compared with what was given out before any file is opened."""
+    piece = protocol.Piece("../../evil", 0, b"x")
+    assert protocol.decode(protocol.encode(piece)) == piece, "it can be said"
+    text = (ROOT / "engine" / "render" / "renderer.py").read_text("utf-8")
+    assert re.search(r"case Piece\(job_id\) if worker\.order and worker\.order\.job_id == job_id", text)
+    assert msgspec.structs.fields(protocol.Piece)[0].name == "job_id"
+
+
+def test_every_test_that_the_promises_cite_exists() -> None:
+    cited = re.findall(
+        r"`((?:tests/[\w/]+/)?(test_\w+)\.py)?(?:::(\w+))?`", (ROOT / "docs" / "security.md").read_text("utf-8")
+    )
+    names = {Path(path).stem: path for path in (str(each) for each in (ROOT / "tests").rglob("test_*.py"))}
+    checked = 0
+    for _, module, function in cited:
+        if module:
+            assert module in names, module
+            checked += 1
+            if function:
+                assert f"def {function}(" in Path(names[module]).read_text("utf-8"), function
+    assert checked > 25
