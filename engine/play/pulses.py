@@ -9,7 +9,11 @@ if TYPE_CHECKING:
 
 GAP_S = 0.5  # s between two lights: two flashes a second, which leaves room for a cut (WCAG 2.3.1 allows three)
 FAINT = 0.12  # light of an onset that comes sooner: too small a change of luminance, and of red, to be a flash
-_LEAST_LIGHT = 0.4  # of an onset in which little rises: a soft note, or one that has hardly begun to be heard
+_LEAST_LIGHT, _LIGHT_BY_RISE = (
+    0.3,
+    0.5,
+)  # of an onset in which nothing rises (it has hardly begun), and for a usual rise
+_OUTDONE = 1.5
 _RISING_S = 0.03  # until the rise of an onset is complete; live it is not known yet
 _LIGHT_S, _KICK_S = 0.16, 0.25  # decay of the light and of the movement
 _ONSET_DECAY_S = 0.15  # of the onset value itself, see engine.audio.envelopes
@@ -89,9 +93,10 @@ class Pulses:
         peak = max(heard.onset, self._reactions.at(begins).onset)
         if peak > self._before * math.sqrt(decay) + _RISE:
             strength = min(1.0, 1.15 * peak)  # the peak has decayed a little by the end of its picture
-            whole = self._reactions.at(ends + _RISING_S).risen - self._reactions.at(begins).risen
-            light = strength * min(1.0, _LEAST_LIGHT + (1.0 - _LEAST_LIGHT) * whole)
-            if begins - self._last_flash >= self.gap - 1e-6 and math.isfinite(self.gap):
+            whole = self._rise(begins)
+            light = strength * min(1.0, _LEAST_LIGHT + _LIGHT_BY_RISE * whole)
+            free = begins - self._last_flash >= self.gap - 1e-6 and math.isfinite(self.gap)
+            if free and not self._is_outdone(begins, whole):
                 self._last_flash = begins
             else:
                 light = min(light, FAINT)
@@ -101,6 +106,16 @@ class Pulses:
             del self._moves[:_KEPT]
         if len(self._found) > 2 * _KEPT:
             del self._found[:_KEPT]
+
+    def _rise(self, begins: float) -> float:
+        """How much rises in the picture that begins then."""
+        ends = begins + 1 / self._fps + _RISING_S
+        return self._reactions.at(ends).risen - self._reactions.at(begins).risen
+
+    def _is_outdone(self, begins: float, rise: float) -> bool:
+        """Whether a clearly stronger onset comes before there may be light again; live that is not known."""
+        coming = range(2, round(self.gap * self._fps))
+        return any(self._rise(begins + pictures / self._fps) > _OUTDONE * rise for pictures in coming)
 
     def _moved(self, begins: float, rise: float) -> Pulse:
         """What a picture does in whose span so much rises, after what the one before it did."""

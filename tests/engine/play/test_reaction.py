@@ -58,6 +58,19 @@ def test_without_sound_the_light_stays_the_same() -> None:
     assert np.abs(np.diff(luma)).max() < 0.6
 
 
+def test_of_two_strokes_the_stronger_is_lit() -> None:
+    """There is room for one light in half a second; a song's future is known."""
+    sound = np.random.default_rng(2).normal(0, 0.003, 6 * RATE).astype(np.float32)
+    burst = np.random.default_rng(1).normal(0, 0.3, 400).astype(np.float32)
+    for begins, level in ((1.0, 1.0), (2.0, 1.0), (3.0, 0.1), (3.25, 1.0)):
+        at = round(begins * RATE)
+        sound[at : at + 400] += level * burst
+    pulses = Pulses(Envelopes.of(sound, RATE), FPS)
+    assert pulses.at(1.0).light > 0.5
+    assert pulses.at(3.0).light < 0.2
+    assert pulses.at(3.25).light > 0.5
+
+
 def test_a_clip_goes_on_as_sound_rises() -> None:
     """Its course jumps at each stroke of an even beat and is even over many of them."""
     reactor = Reactor(WIDTH, HEIGHT, FPS, clicks([k / 2 for k in range(1, 20)], 10.0))
