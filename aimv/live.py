@@ -14,7 +14,7 @@ from aimv.listening import Row, row_of, shot_of
 from aimv.live_score import LiveScore
 from aimv.live_shots import LiveShots
 from aimv.shots import Shot
-from aimv.show import Settings, clip_store, cue_of
+from aimv.show import HERE, Settings, clip_store, cue_of
 from engine.audio.live_input import Block, Device, LiveInput
 from engine.audio.live_reactions import LiveReactions
 from engine.audio.tempo import Tempo
@@ -31,6 +31,7 @@ from engine.play.player import Tally
 from engine.play.sinks import Frame, Sink
 from engine.play.stage import Stage
 from engine.play.tap import Tap
+from engine.render.crew import Crew
 from engine.render.cut import Kind
 from engine.render.generators.choose import Choice, board, choose
 from engine.render.renderer import Renderer, WorkerEvent
@@ -80,10 +81,11 @@ class LiveShow:
         classifier: Classifier,
         transcriber: Transcriber | None,
         choice: Choice,
+        crew: Crew = HERE,
         on_worker: Callable[[WorkerEvent], None] = lambda event: None,
     ) -> None:
         settings.check()
-        self.settings, self.choice = settings, choice
+        self.settings, self.choice, self.crew = settings, choice, crew
         self.fps = settings.fps
         self.tempo = Tempo()
         self._shots = LiveShots(self.tempo)
@@ -100,6 +102,7 @@ class LiveShow:
             on_next=self._shots.ask,
             on_generator=self._change_generator,
         )
+        self.desk.react = settings.reaction
         self.hearing = LiveHearing(device.rate, classifier, transcriber, self._on_heard)
         self.tally = Tally()
         self.row: Row | None = None  # what was heard last
@@ -153,6 +156,8 @@ class LiveShow:
                 store,
                 self.choice.generator,
                 self.choice.model,
+                self.crew.local,
+                self.crew.remotes,
                 back=_BACK,
                 on_progress=lambda job, share: self._progress(share),
                 on_worker=self._worked,
@@ -165,9 +170,10 @@ class LiveShow:
                     clock,
                     outputs,
                     lambda: ended() or self._wanted is not None,
-                    board(self.choice.generator),
+                    board(self.choice.generator, self.settings.preset),
                     Progress(),
                     live=True,
+                    workers=self.crew.size,
                     tally=self.tally,
                     on_job=self._remember,
                     hurry=self._hurry,
@@ -252,7 +258,7 @@ class LiveShow:
     async def _choose(self, name: str) -> None:
         """In the background, since looking for a CUDA device takes seconds."""
         try:
-            choice = await to_thread(choose, name, self.settings.model)
+            choice = await to_thread(choose, name, self.settings.model, bool(self.crew.remotes), self.settings.scenes)
         except AimvError as error:
             self.desk.refuse(str(error))
         else:

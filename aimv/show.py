@@ -14,6 +14,7 @@ import msgspec
 from aimv.colour import harmony, hex_of_name
 from aimv.listening import WHISPER, Ears, row_of, shot_of
 from aimv.lyrics import lettered, thing_sung_in
+from aimv.playing import Dressing, PlayedSong
 from aimv.scorefile import SUFFIX, Head, Score, head_of, is_score, read_score
 from aimv.shots import Shot, cut_shots
 from engine.audio.envelopes import Envelopes
@@ -25,10 +26,8 @@ from engine.files import cache_folder, check_writable
 from engine.listen.hearing import ANALYSIS_RATE, Heard, song_envelopes
 from engine.messages import Job
 from engine.pipeline import Cue, Performance, Progress, Rendering, in_thread, perform, write
-from engine.play.clock import AudioClock
 from engine.play.compositor import Compositor
 from engine.play.file_sink import FileSink
-from engine.play.window_sink import WindowSink
 from engine.render.crew import Crew
 from engine.render.generators.choose import Choice, board, choose, is_at_hand
 from engine.render.generators.cogvideox_presets import preset
@@ -41,6 +40,7 @@ STORE_BYTES = 4 * 2**30  # clips kept for reuse
 HERE = Crew()  # one process on this host
 HOP_S = 0.5  # from window to window; shots are seconds long
 LARGEST = 7680
+PLAIN = Dressing()
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,7 +174,7 @@ def export(
     if out.exists() and path.exists() and out.samefile(path):
         raise UsageError(f"{out} is the song itself: choose another name with -o")
     choice = choose(settings.generator, settings.model, bool(crew.remotes), settings.scenes)
-    crew = _able(crew, choice)
+    crew = able(crew, choice)
     on_choice(choice)
     progress = progress or Progress()
     source = Source(path, settings, progress)
@@ -216,11 +216,14 @@ def play(
     settings: Settings | None = None,
     *,
     crew: Crew = HERE,
+    dressing: Dressing = PLAIN,
     progress: Progress | None = None,
     on_choice: Callable[[Choice], None] = lambda choice: None,
     on_worker: Callable[[WorkerEvent], None] = lambda event: None,
 ) -> Performance:
     """Play a song with its video in a window: sound by PortAudio, the picture on the sound's clock.
+
+    `dressing` says which outputs there are beside the window, and how the show may be steered.
 
     Playing starts once the first clip is there; the others are made ahead of it. Ends with the song, or when q or Esc
     is pressed. Raises an `AimvError` whose text is one line for a person.
@@ -229,36 +232,39 @@ def play(
     settings.check()
     sound_library("playing sound")
     choice = choose(settings.generator, settings.model, bool(crew.remotes), settings.scenes)
-    crew = _able(crew, choice)
+    crew = able(crew, choice)
     on_choice(choice)
     progress = progress or Progress()
     source = Source(Path(path), settings, progress)
     progress.lasts(source.song.duration, source.song.duration)
-    clock = AudioClock(source.song.stereo(), source.song.rate)
-
-    def pressed(key: str) -> None:
-        if key == " ":
-            clock.paused = not clock.paused
 
     async def run(store: ClipStore) -> Performance:
         compositor = _compositor(settings, source)
         cues = _cues_in_sections(source, compositor, choice, settings)
-        renderer = Renderer(store, choice.generator, choice.model, crew.local, crew.remotes, on_worker=on_worker)
+        title = f"AIMV: {Path(path).name}"
         with (
-            WindowSink(f"AIMV: {Path(path).name}", settings.width, settings.height, pressed) as window,
             contextlib.closing(compositor),
+            PlayedSong(title, source.song, compositor, source.envelopes, settings.reaction, dressing) as stage,
         ):
-            async with renderer:
+
+            def worked(event: WorkerEvent) -> None:
+                stage.worker = event
+                on_worker(event)
+
+            renderer = Renderer(store, choice.generator, choice.model, crew.local, crew.remotes, on_worker=worked)
+            async with stage.connected(), renderer:
                 return await perform(
                     in_thread(cues),
                     renderer,
-                    compositor,
-                    clock,
-                    window,
-                    lambda: window.quit,
+                    stage,
+                    stage.clock,
+                    stage,
+                    stage.stopped,
                     board(choice.generator, settings.preset),
                     progress,
                     workers=crew.size,
+                    tally=stage.tally,
+                    on_job=stage.remember,
                 )
 
     with clip_store() as store:
@@ -322,7 +328,7 @@ class _KeptScore:
         self._path.unlink(missing_ok=True)
 
 
-def _able(crew: Crew, choice: Choice) -> Crew:
+def able(crew: Crew, choice: Choice) -> Crew:
     """The crew without processes here, where other hosts have the model and this one has not."""
     if crew.remotes and choice.generator == "cogvideox" and not is_at_hand(choice.model):
         return msgspec.structs.replace(crew, local=0)

@@ -3,17 +3,43 @@
 import asyncio
 import queue
 import time
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from aimv.cli.options import Language, Seed, Whisper, size_of, spoken_language
+from aimv.cli.options import KEYS, KeysFolder, Language, Seed, Whisper, size_of, spoken_language
 from aimv.cli.progress import console
 from aimv.cli.settings import loaded
-from aimv.cli.video import Fps, Generator, Model, Size, Style, say_performance
+from aimv.cli.stage_options import (
+    Broker,
+    BrokerCa,
+    BrokerPassword,
+    Camera,
+    Fullscreen,
+    Hud,
+    LinkIn,
+    MetricsPort,
+    MidiPort,
+    NdiOut,
+    OscPort,
+    Record,
+    Stream,
+)
+from aimv.cli.video import (
+    Elsewhere,
+    Fps,
+    Generator,
+    Model,
+    Preset,
+    Reaction,
+    Scenes,
+    Size,
+    Style,
+    Workers,
+    say_performance,
+)
 from aimv.config import config_path
 from aimv.config import learn as write_learnt
 from aimv.control_room import ControlRoom, Wires
@@ -22,7 +48,7 @@ from aimv.listening import WHISPER
 from aimv.live import LiveShow
 from aimv.live_score import LiveScore
 from aimv.readout import readout_of, telemetry_of
-from aimv.show import Settings, run_to_end
+from aimv.show import Settings, able, run_to_end
 from aimv.taps import Taps, Wanted
 from engine.audio.sound_card import SoundCard, find_input
 from engine.audio.sound_card import inputs as sound_inputs
@@ -36,35 +62,12 @@ from engine.listen.whisper_models import load as load_whisper
 from engine.listen.words import StreamingWhisper
 from engine.pipeline import Performance
 from engine.play.window_sink import WindowSink
+from engine.render.crew import crew
 from engine.render.generators.choose import choose
 from engine.threads import step_back, to_thread
 
 _LEARNING_S = 30.0
 _MOVED = 0.1  # of its way: a knob that only trembles is not meant
-
-Record = Annotated[
-    Path | None,
-    typer.Option(help="Record pictures and sound into this .mp4, and the score beside it.", metavar="OUT.mp4"),
-]
-Stream = Annotated[
-    list[str],
-    typer.Option(help="Stream to rtmp://, srt://, udp:// or tcp://HOST:PORT; may be given again.", metavar="URL"),
-]
-Camera = Annotated[bool, typer.Option("--camera", help="Be a camera for other programs.")]
-NdiOut = Annotated[bool, typer.Option("--ndi", help="Be an NDI source on the network.")]
-Broker = Annotated[
-    str, typer.Option("--mqtt", help="Control by MQTT: mqtt://[USER@]HOST, mqtts:// for TLS.", metavar="URL")
-]
-BrokerPassword = Annotated[
-    str, typer.Option("--mqtt-password", help="Better in the config.", envvar="AIMV_MQTT_PASSWORD", metavar="WORD")
-]
-BrokerCa = Annotated[str, typer.Option("--mqtt-ca", help="File with the broker's certificate.", metavar="FILE")]
-OscPort = Annotated[str, typer.Option("--osc", help="Control by OSC at this port.", metavar="[HOST:]PORT")]
-MidiPort = Annotated[str, typer.Option("--midi", help="Control by this MIDI input, or a part of its name.")]
-MetricsPort = Annotated[
-    str, typer.Option("--metrics", help="Serve numbers to Prometheus at this port.", metavar="[HOST:]PORT")
-]
-LinkIn = Annotated[bool, typer.Option("--link", help="Take the beat from Ableton Link while others are in it.")]
 
 
 def live(
@@ -73,6 +76,12 @@ def live(
     ] = None,
     generator: Generator = "auto",
     model: Model = "",
+    preset: Preset = "",
+    scenes: Scenes = "",
+    reaction: Reaction = 1.0,
+    workers: Workers = 1,
+    worker: Elsewhere = None,
+    keys: KeysFolder = KEYS,
     style: Style = "",
     size: Size = "1280x720",
     fps: Fps = 30.0,
@@ -81,8 +90,8 @@ def live(
     whisper: Whisper = WHISPER,
     seed: Seed = 0,
     duration: Annotated[float | None, typer.Option(help="End after so many seconds.", metavar="S")] = None,
-    fullscreen: Annotated[bool, typer.Option("--fullscreen", help="Begin with the whole screen.")] = False,
-    hud: Annotated[bool, typer.Option("--hud", help="Begin with what it hears and does over the picture.")] = False,
+    fullscreen: Fullscreen = False,
+    hud: Hud = False,
     record: Record = None,
     stream: Stream = [],  # noqa: B006 - typer copies it
     camera: Camera = False,
@@ -109,6 +118,9 @@ def live(
     settings = Settings(
         generator=generator,
         model=model,
+        preset=preset,
+        scenes=scenes,
+        reaction=reaction,
         style=style,
         width=width,
         height=height,
@@ -128,10 +140,11 @@ def live(
         midi_map=loaded().midi,
         link=link,
     )
-    choice = choose(generator, model)
+    hands = crew(workers, tuple(worker or ()), keys)
+    choice = choose(generator, model, bool(hands.remotes), scenes)
     console.print(f"generator: {choice.reason}")
     transcriber = _words(whisper, settings.language) if words else None
-    show = LiveShow(settings, card, OnnxClassifier(), transcriber, choice)
+    show = LiveShow(settings, card, OnnxClassifier(), transcriber, choice, able(hands, choice))
     room = ControlRoom(wires, show.desk, show.tempo, show.input.time, lambda: telemetry_of(show))
     served = Metrics(*address_of(metrics)) if metrics else None
 

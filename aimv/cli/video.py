@@ -9,10 +9,27 @@ import typer
 from aimv import show
 from aimv.cli.options import KEYS, KeysFolder, Language, Seed, SongFile, Whisper, size_of, spoken_language
 from aimv.cli.progress import VideoBars, console
+from aimv.cli.settings import loaded
+from aimv.cli.stage_options import (
+    Broker,
+    BrokerCa,
+    BrokerPassword,
+    Camera,
+    Fullscreen,
+    Hud,
+    MidiPort,
+    NdiOut,
+    OscPort,
+    Record,
+    Stream,
+)
+from aimv.control_room import Wires
 from aimv.listening import WHISPER
 from aimv.logs import tell
+from aimv.playing import Dressing
 from aimv.scorefile import SUFFIX, is_score
 from aimv.show import Settings
+from aimv.taps import Wanted
 from engine.errors import UsageError
 from engine.files import check_writable
 from engine.pipeline import Performance
@@ -148,10 +165,22 @@ def play(
     language: Language = "auto",
     whisper: Whisper = WHISPER,
     seed: Seed = 0,
+    fullscreen: Fullscreen = False,
+    hud: Hud = False,
+    record: Record = None,
+    stream: Stream = [],  # noqa: B006 - typer copies it
+    camera: Camera = False,
+    ndi: NdiOut = False,
+    mqtt: Broker = "",
+    mqtt_password: BrokerPassword = "",
+    mqtt_ca: BrokerCa = "",
+    osc: OscPort = "",
+    midi: MidiPort = "",
 ) -> None:
     """Play a song with its music video in a window; clips are made ahead of the sound.
 
-    Keys: space pauses, f fills the screen, q or Esc ends.
+    Keys: space pauses, f fills the screen, h shows what it does, b blackout, - and + how far the music moves the
+    picture, 0 to 3 flashes allowed, q or Esc ends.
 
     [dim]Examples:[/dim]
 
@@ -161,10 +190,13 @@ def play(
     settings = _settings(
         generator, model, preset, style, size, fps, language, whisper, seed, scenes, lettering, reaction
     )
+    wires = Wires(mqtt=mqtt, mqtt_password=mqtt_password, mqtt_ca=mqtt_ca, osc=osc, midi=midi, midi_map=loaded().midi)
+    wanted = Wanted(record=record, streams=tuple(stream), camera=camera, ndi=ndi)
     with VideoBars() as bars:
         shown = show.play(
             file,
             settings,
+            dressing=Dressing(wanted=wanted, wires=wires, fullscreen=fullscreen, hud=hud),
             crew=crew(workers, tuple(worker or ()), keys),
             progress=bars,
             on_choice=_say_choice,

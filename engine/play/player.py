@@ -58,12 +58,18 @@ async def play(
     tally = tally or Tally()
     previous = math.floor(clock.time() * fps + 1e-6) - 1
     effort = 0.0  # s that a picture takes to draw, smoothed
+    picture: Frame | None = None
     while not clock.finished() and not stop():
         now = clock.time()
         number = max(previous + 1, math.floor(now * fps + 1e-6))
-        await _sleep(clock, number / fps - effort - now, hurry if number / fps - now < 1.0 / fps else None)
+        await _sleep(
+            clock, min(number / fps - effort - now, 2.0 / fps), hurry if number / fps - now < 1.0 / fps else None
+        )
         if clock.finished():
             break
+        if picture is not None and number / fps - clock.time() > 1.5 / fps + effort:
+            sink.write(picture)  # the sound stands still: so does the picture, and the window takes keys
+            continue
         hurried = hurry is not None and hurry.is_set()
         if hurry:
             hurry.clear()

@@ -1,0 +1,162 @@
+"""A song on stage: played in a window like a live show, with its readout, outputs, and commands from outside."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from aimv.control_room import ControlRoom, Wires
+from aimv.taps import Taps, Wanted
+from engine.audio.song import Song
+from engine.audio.tempo import Tempo
+from engine.control.desk import Desk
+from engine.control.keys import command_of_key
+from engine.messages import Job
+from engine.pipeline import Cue
+from engine.play.clock import AudioClock
+from engine.play.compositor import Compositor
+from engine.play.hud import Readout
+from engine.play.outputs import Outputs
+from engine.play.player import Tally
+from engine.play.pulses import Reactions
+from engine.play.sinks import Frame
+from engine.play.stage import Stage
+from engine.play.window_sink import WindowSink
+from engine.render.renderer import WorkerEvent
+
+_KNOWN = "a song's shots and beats are known from the start"
+_REFUSED = dict.fromkeys(("style", "next", "generator", "seed", "tap", "nudge"), _KNOWN)
+
+
+class Dressing(msgspec.Struct, frozen=True, kw_only=True):
+    """What a played song has around it."""
+
+    wanted: Wanted = Wanted()
+    wires: Wires = Wires()
+    fullscreen: bool = False
+    hud: bool = False
+
+
+class PlayedSong:
+    """The stage of a song that is played: a canvas for `perform`, steered by its desk. Use as a context manager.
+
+    Raises UsageError, MissingExtra, DeviceError or OutputError for an output or a wire that cannot be.
+    """
+
+    def __init__(
+        self, title: str, song: Song, compositor: Compositor, reactions: Reactions, reaction: float, dressing: Dressing
+    ) -> None:
+        self.fps = compositor.fps
+        self.clock = AudioClock(song.stereo(), song.rate)
+        self.stage = Stage(compositor)
+        self.desk = Desk(Tempo(), self.clock.time, refuses=_REFUSED)
+        self.desk.react = reaction
+        self.tally = Tally()
+        self.worker: WorkerEvent | None = None
+        self.ready = 0.0  # s of the song up to which there are clips
+        self._sentences: dict[str, str] = {}
+        self._song, self._reactions, self._title = song, reactions, title
+        self._fed = 0  # samples given to the outputs
+        size = (compositor.width, compositor.height)
+        self._room = ControlRoom(dressing.wires, self.desk, Tempo(), self.clock.time, self.telemetry)
+        self.window = WindowSink(title, *size, self._pressed, self.readout)
+        self.window.readout_shown = dressing.hud
+        if dressing.fullscreen:
+            self.window.fill_screen()
+        self.taps = Taps(dressing.wanted, *size, self.fps, song.rate)
+        self.outputs = Outputs(self.stage, self.window, self.taps.all)
+        self.connected = self._room.connected
+
+    def place(self, start_s: float, end_s: float, clip_path: Path) -> None:
+        """Have a clip shown; see `Stage.place`."""
+        self.ready = max(self.ready, end_s)
+        self.stage.place(start_s, end_s, clip_path)
+
+    def frame(self, t: float) -> Frame:
+        """The picture at `t` s of the song, as the desk wants it."""
+        self.stage.amount, self.stage.flashes, self.stage.black = self.desk.react, self.desk.flashes, self.desk.blackout
+        return self.stage.frame(t)
+
+    def write(self, frame: Frame) -> None:
+        """Show the picture, and give the outputs the sound up to its end."""
+        self.clock.paused = self.desk.hold
+        self.outputs.write(frame)
+        until = min(round((self.stage.time + 1.0 / self.fps) * self._song.rate), len(self._song.samples))
+        if until > self._fed and self.taps.all:
+            part: NDArray[np.float32] = self._song.samples[self._fed : until]
+            self.outputs.heard(part, self._fed, 0.0, False)
+            self._fed = until
+
+    def close(self) -> None:
+        """Finish the outputs and close the window."""
+        self.outputs.close()
+        self.window.close()
+
+    def __enter__(self) -> "PlayedSong":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def stopped(self) -> bool:
+        """Whether somebody wants it to end."""
+        return self.window.quit or self.desk.quit
+
+    def remember(self, cue: Cue, job: Job) -> None:
+        """Which sentence a clip shows."""
+        self._sentences[job.id] = cue.job.prompt
+
+    def readout(self) -> Readout:
+        """The show as its player sees it now."""
+        now = self._reactions.at(self.clock.time())
+        lead = self.ready - self.clock.time()
+        return Readout(
+            title=self._title + (" · paused" if self.desk.hold else ""),
+            warning=self.desk.note or self._room.why or next((tap.why for tap in self.taps.all if tap.why), ""),
+            sentence=self._sentence(),
+            bars=(("low", now.low), ("mid", now.mid), ("high", now.high), ("onset", now.onset)),
+            phase=now.beat_phase,
+            beat=now.beat,
+            tempo=f"{self.clock.time():.0f} of {self._song.duration:.0f} s",
+            rows=(
+                ("lead", f"{lead:.1f} s" if lead > 0 else "none"),
+                ("pictures", f"{self.outputs.fps:.1f} a second"),
+                ("", f"{self.tally.late} late, {self.tally.skipped} skipped, {self.outputs.dropped} dropped"),
+                ("sound", f"{self.clock.underruns} underruns"),
+                ("worker", self.worker.state if self.worker else "starting"),
+                ("desk", f"react {self.desk.react:g}, flashes {self.desk.flashes}"),
+            ),
+        )
+
+    def telemetry(self) -> dict[str, Any]:
+        """The show as plain values, times in s."""
+        return {
+            "time": round(self.clock.time(), 2),
+            "sentence": self._sentence(),
+            "lead_s": round(max(0.0, self.ready - self.clock.time()), 2),
+            "fps": round(self.outputs.fps, 1),
+            "late": self.tally.late,
+            "skipped": self.tally.skipped,
+            "dropped": self.outputs.dropped,
+            "react": self.desk.react,
+            "flashes": self.desk.flashes,
+            "hold": self.desk.hold,
+            "blackout": self.desk.blackout,
+            "warning": self.desk.note,
+        }
+
+    def _sentence(self) -> str:
+        return self._sentences.get(self.stage.clip.stem, "") if self.stage.clip else ""
+
+    def _pressed(self, key: str) -> None:
+        command = command_of_key(key, self.desk.react, self.desk.seed)
+        if command and (reason := self._refusal(command)):
+            self.desk.tell(reason)
+        elif command:
+            self.desk.take(command)
+
+    @staticmethod
+    def _refusal(command: Any) -> str:
+        return _REFUSED.get(type(command).__struct_config__.tag, "")
