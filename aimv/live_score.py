@@ -36,7 +36,7 @@ class LiveScore:
                 duration = float(sound.duration * sound.time_base) if sound.duration and sound.time_base else 0.0
         except (av.FFmpegError, OSError, IndexError) as error:
             raise OutputError(f"no score was written, because {self._recording} cannot be read ({error})") from error
-        shots = list(self._within(origin, duration))
+        shots = self._within(origin, duration) if self._shots else []
         if not shots:
             raise OutputError("no score was written, because the show had no shot yet when it ended")
         Score(head_of(self._recording, duration, "", 0), tuple(shots)).write(self.path)

@@ -10,7 +10,7 @@ from engine.listen.words_seam import english_of, text_of
 
 _CHANGED = 0.3  # of what is heard: enough to cut on a beat
 _WHATEVER_S = 5.0  # after this any beat will do
-_HEARD_S = 2.2  # of the latest windows make a shot's content
+_HEARD_S, _FRESH_S = 2.2, 1.3  # of the latest windows make a shot's content; the second where they have just changed
 _KEPT_S = 12.0
 
 
@@ -44,7 +44,7 @@ class LiveShots:
             return None
         self._asked = False
         self._start = cut
-        since = max(0.0, window.end - _HEARD_S)
+        since = max(0.0, window.end - (_FRESH_S if self._change() >= _CHANGED else _HEARD_S))
         words = tuple(word for each in self._windows if each.end > self._said_until for word in each.words)
         self._said_until = window.end
         content = sum_up([each for each in self._windows if each.start >= since - 1e-6], since, window.end)

@@ -25,6 +25,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One cache for the whole run, so that joined models and clips are made once."""
     folder = tmp_path_factory.mktemp("cache")
     os.environ["AIMV_CACHE"] = str(folder)
+    os.environ["AIMV_CONFIG"] = str(folder / "config.toml")  # not the user's
     return folder
 
 
