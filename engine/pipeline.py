@@ -21,6 +21,7 @@ from engine.render.renderer import Renderer
 from engine.threads import to_thread
 
 _T = TypeVar("_T")
+_CUES_KEPT = 512  # of a live show: a cue is asked for only while its clip is made
 
 
 class Cue(msgspec.Struct, frozen=True):
@@ -174,7 +175,7 @@ async def perform(
     `engine.render.cut` says. `tally` counts the pictures while it goes on, and `on_job` is told for which cue each
     job is that may be rendered. `hurry` has the next picture shown at once, see `play`.
     """
-    known: list[Cue] = []
+    known: dict[int, Cue] = {}  # by shot; live, the latest alone, since a show may last for days
 
     def job_for(shot: int, level: str, seconds: float) -> Job:
         job = msgspec.structs.replace(known[shot].job, preset=level, seconds=round(seconds, 3))
@@ -197,10 +198,11 @@ async def perform(
 
     async def plan() -> None:
         async for cue in cues:
-            known.append(cue)
+            known[len(board.shots)] = cue
+            known.pop(len(board.shots) - _CUES_KEPT if live else -1, None)
             key = msgspec.structs.replace(cue.job, preset="", seconds=0.0).id
             director.know(Shot(cue.start, cue.end, cue.section or key, key))
-            progress.planned(len(known))
+            progress.planned(len(board.shots))
 
     async with asyncio.TaskGroup() as group:
         side = [group.create_task(plan(), name="plan shots"), group.create_task(director.run(), name="direct")]
