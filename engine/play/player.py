@@ -51,8 +51,9 @@ async def play(
 
     Each picture is drawn in a thread just before its time, so that a live reaction is as fresh as can be, and
     shown on it. `before` is told the time of each picture before it is drawn; `tally` counts what becomes of them
-    while it goes on, and on from what it has. When `hurry` is set, the next picture
-    is drawn and shown at once, up to one picture early: an attack need not wait for its frame.
+    while it goes on, and on from what it has. With `hurry` each
+    picture is shown as soon as it is drawn, and when it is set the next one is drawn at once, up to one picture early:
+    an attack need not wait for its frame.
     """
     fps = drawing.fps
     tally = tally or Tally()
@@ -70,15 +71,14 @@ async def play(
         if picture is not None and number / fps - clock.time() > 1.5 / fps + effort:
             sink.write(picture)  # the sound stands still: so does the picture, and the window takes keys
             continue
-        hurried = hurry is not None and hurry.is_set()
         if hurry:
             hurry.clear()
         begun = clock.time()
         before(number / fps)
         picture = await to_thread(drawing.frame, number / fps)
         effort += 0.1 * (min(clock.time() - begun, 1.0 / fps) - effort)
-        if not hurried:
-            await _sleep(clock, number / fps - clock.time(), hurry)
+        if hurry is None:
+            await clock.sleep(number / fps - clock.time())
         tally.late += clock.time() > (number + 1) / fps + 1e-6
         sink.write(picture)
         tally.skipped += number - previous - 1

@@ -13,6 +13,7 @@ from engine.play.hud import Hud, Readout
 from engine.play.sinks import Frame
 
 _KEYS_A_PICTURE = 8
+_LOOK_EVERY = 10  # pictures: asking whether the window is still there costs milliseconds
 
 
 class WindowSink:
@@ -35,6 +36,7 @@ class WindowSink:
             raise OutputError("there is no screen to show a window on: use `aimv export` to write a video file")
         self.quit = False
         self.readout_shown = False
+        self._written = 0
         self._title, self._on_key, self._full = title, on_key, False
         self._readout, self._hud = readout, Hud(width, height)
         os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")  # Qt's own misses its fonts; none are drawn
@@ -56,7 +58,8 @@ class WindowSink:
             if code < 0:
                 break
             self._press(chr(code & 0xFF))
-        if cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1.0:
+        self._written += 1
+        if self._written % _LOOK_EVERY == 0 and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1.0:
             self.quit = True
 
     def fill_screen(self, full: bool = True) -> None:
