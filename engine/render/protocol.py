@@ -49,6 +49,14 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
     generator: str
     model: str
 
+    def obstacle(self, generator: str, model: str) -> str:
+        """Why the worker cannot render for an engine of that generator and model; "" if it can."""
+        if self.version != VERSION:
+            return "it is another version of AIMV"
+        if (self.generator, self.model) != (generator, model):
+            return f"it renders {self.generator} {self.model}, not {generator} {model}"
+        return ""
+
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
     """The worker's generator is loaded; it takes jobs."""

@@ -3,6 +3,7 @@
 The render process binds, the engine connects, so one engine may use many hosts; a process serves one engine at a time.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ import zmq
 import zmq.asyncio
 from zmq.auth.thread import ThreadAuthenticator
 
-from engine.errors import UsageError
+from engine.errors import RenderError, UsageError
 from engine.render.keys import Keys
 from engine.render.protocol import MAX_MESSAGE_BYTES
 
@@ -68,6 +69,14 @@ def bind(context: zmq.Context[zmq.Socket[bytes]], offer: Offer) -> tuple[zmq.Soc
         guard.stop()
         raise UsageError(f"cannot bind {offer.address}: {error}; give tcp://ADDRESS:PORT of this host") from error
     return socket, guard
+
+
+def unanswered(remotes: Sequence[Remote]) -> RenderError:
+    """What to tell when nobody at these addresses has come to render."""
+    return RenderError(
+        f"no render process that could be used has answered at {', '.join(remote.address for remote in remotes)}: "
+        "is `aimv render` running there with the same --generator and --model, and are the keys right?"
+    )
 
 
 def _harden(socket: zmq.Socket[bytes] | zmq.asyncio.Socket, own: Keys) -> None:

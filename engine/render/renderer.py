@@ -41,7 +41,7 @@ from engine.render.protocol import (
     decode,
     encode,
 )
-from engine.render.remote import Remote, connect
+from engine.render.remote import Remote, connect, unanswered
 from engine.render.roster import Order, State, Worker, WorkerEvent
 from engine.render.store import ClipStore
 
@@ -51,7 +51,7 @@ MAX_DEATHS = 3  # workers that one job may cost
 FROZEN_SECONDS = 3.0  # silence after which a working process counts as frozen
 _LOADING_SECONDS = 120.0  # the same while its generator loads: imports may hold Python's lock for long
 _WATCH_SECONDS = 0.25
-_REACH_SECONDS = 20.0  # in which a worker on another host should answer, where there is none here
+_REACH_SECONDS = 60.0  # in which a worker on another host should answer, where there is none here
 _IDLE_BEATS = 3  # a worker that says so often that it is idle never got its job
 
 
@@ -220,18 +220,16 @@ class Renderer:
 
     def _welcome(self, socket: zmq.asyncio.Socket, name: bytes, hello: Hello) -> None:
         """Enrol a worker on another host, if it renders what this renderer is for."""
-        if (hello.version, hello.generator, hello.model) == (VERSION, self._generator, self._model):
-            index = self._count + sum(worker.process is None for worker in self._workers.values())
-            worker = Worker(index, name, socket, hello.pid)
-            self._workers[name] = worker
-            self._reached, self._failure = True, None
-            self._enter(worker, "starting")
-        elif hello.pid not in self._refused:
-            self._refused.add(hello.pid)
-            what = f"it renders {hello.generator} {hello.model}, not {self._generator} {self._model}"
-            if hello.version != VERSION:
-                what = "it is another version of AIMV"
-            self._on_worker(WorkerEvent(self._count, "refused", hello.pid, what))
+        if obstacle := hello.obstacle(self._generator, self._model):
+            if hello.pid not in self._refused:
+                self._refused.add(hello.pid)
+                self._on_worker(WorkerEvent(self._count, "refused", hello.pid, obstacle))
+            return
+        index = self._count + sum(worker.process is None for worker in self._workers.values())
+        worker = Worker(index, name, socket, hello.pid)
+        self._workers[name] = worker
+        self._reached, self._failure = True, None
+        self._enter(worker, "starting")
 
     def _hear(self, worker: Worker, message: Message) -> None:
         match message:
@@ -398,13 +396,8 @@ class Renderer:
                     worker.process.kill()
                 elif now - worker.heard > allowed:
                     self._lose(worker, "fell silent")
-
             if not (self._count or self._reached or self._failure) and now > patience:
-                where = ", ".join(remote.address for remote in self._remotes)
-                self._failure = RenderError(
-                    f"no render process that could be used has answered at {where}: "
-                    "is `aimv render` running there with the same --generator and --model, and are the keys right?"
-                )
+                self._failure = unanswered(self._remotes)
                 self._fail_all(self._failure)
 
     async def _end_tasks(self) -> None:

@@ -39,6 +39,9 @@ class Hosts:
             stderr=subprocess.PIPE,
             text=True,
         )
+        said = self.process.stderr
+        assert said
+        assert any("waiting for work" in line for line in iter(said.readline, ""))
 
 
 @pytest.fixture(scope="module")
