@@ -13,9 +13,11 @@ import msgspec
 from engine.listen.words_seam import Word
 
 YOUNGEST_S = 0.4  # a word that ends closer to the end of the audio may be cut off
-OLD_S = 1.0  # a word that ends this far behind the end of the audio is taken as it reads now
+OLD_S = 1.2  # a word that ends this far behind the end of the audio is taken as it reads now
 LEAST_CONFIDENCE = 0.3  # below it more words are wrong than right
 LIKELY_ALONE = 0.5  # confidence of a last word that only one look has read
+ECHO_S = 1.5  # a word that only one look has read is not given twice within this time
+_ECHOED_WORDS = 3
 _SAME_START_S = 0.5
 _DRIFT_S = 1.0
 _TAIL_WORDS = 8
@@ -48,7 +50,8 @@ class Commitment:
             agreed = self._was_read(word)
             if word.end > now_s - (self._youngest_s if agreed else self._old_s):
                 break
-            certain.append(word)
+            if agreed or not self._echoes(word):
+                certain.append(word)
         self._previous = look
         return self._commit(certain, now_s)
 
@@ -57,9 +60,16 @@ class Commitment:
 
         Over the rest after a line Whisper likes to sing on: what no look before has read must be likely.
         """
-        certain = [word for word in self._fresh(look) if word.confidence >= LIKELY_ALONE or self._was_read(word)]
+        certain = [word for word in self._fresh(look) if self._was_read(word) or self._is_likely_alone(word)]
         self._previous = ()
         return self._commit(certain, now_s)
+
+    def _is_likely_alone(self, word: Word) -> bool:
+        return word.confidence >= LIKELY_ALONE and not self._echoes(word)
+
+    def _echoes(self, word: Word) -> bool:
+        """Whether the word repeats one just given: Whisper, hearing more of it, places it later than it did."""
+        return any(_same(word, given, ECHO_S) for given in self._tail[-_ECHOED_WORDS:])
 
     def _was_read(self, word: Word) -> bool:
         return any(_same(word, before, _SAME_START_S) for before in self._previous)

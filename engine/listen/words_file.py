@@ -157,7 +157,7 @@ def _placed(words: Sequence[Word]) -> list[Word]:
 
 def _detect(model: faster_whisper.WhisperModel, audio: NDArray[np.float32], vote: LanguageVote) -> None:
     length = model.feature_extractor.n_samples
-    for start in range(0, min(len(audio), _LANGUAGE_LOOKS * length), length):
+    for start in range(0, max(1, min(len(audio) - length // 2, _LANGUAGE_LOOKS * length)), length):
         _, sure, heard = model.detect_language(audio[start : start + length])
         vote.hear(dict(heard))
         if sure > _SURE_OF_LANGUAGE:

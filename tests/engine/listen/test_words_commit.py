@@ -99,3 +99,20 @@ def test_whatever_the_looks_hold_words_come_in_order_and_after_they_were_sung(
 @given(st.text(max_size=12))
 def test_plain_is_its_own_plain(text: str) -> None:
     assert plain(plain(text)) == plain(text)
+
+
+def test_a_word_that_moves_on_is_not_given_twice_and_one_that_is_sung_twice_is() -> None:
+    commitment = Commitment(YOUNGEST_S, OLD_S)
+    assert said(commitment.insert([Word("a", 0.0, 0.2, 0.9), Word("star", 0.3, 0.6, 0.9)], 2.5)) == ["a", "star"]
+    assert commitment.insert([Word("northern", 0.2, 0.6, 0.1), Word("star", 1.2, 1.6, 0.9)], 4.0) == []
+    again = Commitment(YOUNGEST_S, OLD_S)
+    for _ in range(2):
+        given = again.insert(timed(["star", "star"]), 1.5)
+    assert said(given) == ["star", "star"]
+
+
+def test_when_the_singing_stops_an_unlikely_last_word_is_left_out() -> None:
+    commitment = Commitment(YOUNGEST_S, OLD_S)
+    commitment.insert(timed(["oh"]), 0.5)
+    last = [*timed(["oh"]), Word("you", 0.6, 0.9, 0.4), Word("heart", 1.0, 1.4, 0.8)]
+    assert said(commitment.flush(last, 3.0)) == ["oh", "heart"]
