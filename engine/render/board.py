@@ -112,8 +112,13 @@ class Board:
             self.expected.pop(twin, None)
 
     def forget(self, shot: int) -> None:
-        """The clip of a shot long past is not to be shown again."""
+        """The clip of a shot long past is not to be shown again, nor is the shot anybody's twin any more."""
         del self.clips[shot]
+        past = self.shots[shot]
+        for alike, name in ((self._same_key, past.key), (self._in_section, past.section)):
+            alike[name].remove(shot)
+            if not alike[name]:
+                del alike[name]
 
     def fail(self, task: Task) -> None:
         """The clip cannot be made; it is not tried again."""

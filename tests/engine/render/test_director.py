@@ -172,3 +172,17 @@ async def test_live_a_stale_clip_is_withdrawn_from_its_worker_and_the_newest_is_
                     await directing
     assert prompts == [PROMPTS["b"]]
     assert "lost" not in states
+
+
+def test_a_forgotten_shot_is_nobodys_twin():
+    board = Board((Level("", 1.0),))
+    for index in range(3):
+        board.know(Shot(2.0 * index, 2.0 * index + 2, "verse", "same" if index < 2 else "other"))
+        board.clips[index] = 2.0
+    board.forget(0)
+    assert board.twins(1) == [1]
+    assert board.of_section(2) == [1, 2]
+    board.forget(2)
+    board.know(Shot(6.0, 8.0, "verse", "other"))
+    assert board.twins(3) == [3]
+    assert 3 not in board.clips
