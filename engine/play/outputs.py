@@ -23,6 +23,7 @@ class Outputs:
         self.taps = tuple(taps)
         self.latencies: deque[float] = deque(maxlen=_REMEMBERED)  # s, of the last attacks
         self._stage, self._window = stage, window
+        self._handed = -1.0  # the time of the last picture given to the taps
         self._coming: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)  # when told, when it came
         self._shown: deque[float] = deque(maxlen=60)
 
@@ -42,8 +43,10 @@ class Outputs:
         while self._coming and self._coming[0][0] <= begun:
             self.latencies.append(shown - self._coming.popleft()[1])
         self._shown.append(shown)
-        for tap in self.taps:
-            tap.picture(frame, self._stage.time)
+        if self._stage.time != self._handed:  # a picture that stands is shown again, but handed on once
+            self._handed = self._stage.time
+            for tap in self.taps:
+                tap.picture(frame, self._stage.time)
 
     @property
     def fps(self) -> float:
