@@ -27,6 +27,7 @@ _LONGEST_PAYLOAD = 4096  # bytes
 _KEEPALIVE_S = 5
 _TELEMETRY_S = 1.0
 _WAITING = 256  # messages
+_FAREWELL_S = 3.0  # for the last will's "offline" and the broker's goodbye
 _CALM = 4  # connections that end sooner than this many seconds after they began count as failed
 
 _QUIET = logging.getLogger("aimv.mqtt")  # what matters is said in `why`
@@ -93,14 +94,19 @@ class Mqtt:
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
+            # In a task of its own, because the library waits without end for a goodbye that a lost broker never says.
+            session = asyncio.create_task(self._session(), name="mqtt session")
             try:
-                await self._session()
+                await asyncio.wait([session])
+                session.result()
             except self._library.MqttError as error:
                 self.why = f"the broker {self._broker.host}:{self._broker.port} does not answer: {error}"
             except (OSError, ssl.SSLError) as error:
                 self.why = f"the broker {self._broker.host}:{self._broker.port} cannot be reached: {error}"
             finally:
                 self.connected = False
+                if session.cancel():
+                    await asyncio.wait([session], timeout=_FAREWELL_S)
             tries = 0 if loop.time() - began > _CALM else tries + 1
             pause = _BACKOFF_S[min(tries, len(_BACKOFF_S) - 1)]
             await asyncio.sleep(pause * random.uniform(0.8, 1.2))

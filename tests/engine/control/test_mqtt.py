@@ -45,14 +45,20 @@ async def running(client: Mqtt) -> AsyncIterator[asyncio.Task[None]]:
 @contextlib.asynccontextmanager
 async def second(server: Mosquitto) -> AsyncIterator[aiomqtt.Client]:
     """Another program on the broker."""
-    async with aiomqtt.Client(
+    client = aiomqtt.Client(
         "localhost",
         server.port,
         username=USER,
         password=PASSWORD,
         tls_context=ssl.create_default_context(cafile=str(server.ca)),
-    ) as client:
+    )
+    await client.__aenter__()
+    try:
         yield client
+    finally:
+        with contextlib.suppress(TimeoutError):  # the library waits without end for a broker's goodbye
+            async with asyncio.timeout(10.0):
+                await client.__aexit__(None, None, None)
 
 
 async def heard(client: aiomqtt.Client, topic: str, payload: str | None = None) -> str:
@@ -101,6 +107,26 @@ async def test_telemetry_and_availability_are_told_and_the_end_is_announced(
             assert await heard(other, "aimv/available", "online")
             assert json.loads(await heard(other, "aimv/telemetry")) == telemetry()
         assert await heard(other, "aimv/available", "offline")
+
+
+async def test_a_broker_that_never_says_goodbye_holds_up_nobody(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.control.mqtt._FAREWELL_S", 0.05)
+    client = Mqtt(broker_of("mqtt://localhost:1"), Receiver(desk), dict)
+    left = asyncio.Event()
+
+    async def session() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            left.set()
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(client, "_session", session)
+    task = asyncio.create_task(client.run())
+    await asyncio.sleep(0.01)
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=60.0)
+    assert done and left.is_set()
 
 
 SHOW = """
