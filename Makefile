@@ -36,7 +36,7 @@ bench: $(VENV)/.dev ## speed beside a limit or a peer in the same run
 	$(BIN)/python tools/bench_export.py
 	$(BIN)/python tools/bench_pictures.py --export examples/heart.wav
 
-chaos: $(VENV)/.dev ## the fault matrix, long form, and the fuzzer; under 30 minutes
+chaos: $(VENV)/.dev ## the fault matrix, long form, and the fuzzer
 	@$(PYTHON) tools/system_packages.py test
 	OMP_NUM_THREADS=1 $(BIN)/python tools/chaos.py
 

@@ -257,8 +257,9 @@ class LiveShow:
 
     async def _choose(self, name: str) -> None:
         """In the background, since looking for a CUDA device takes seconds."""
+        scenes = "" if name == "cogvideox" else self.settings.scenes
         try:
-            choice = await to_thread(choose, name, self.settings.model, bool(self.crew.remotes), self.settings.scenes)
+            choice = await to_thread(choose, name, self.settings.model, bool(self.crew.remotes), scenes)
         except AimvError as error:
             self.desk.refuse(str(error))
         else:

@@ -3,7 +3,7 @@
     python tools/chaos.py [--rows PATTERN] [--cases 10000] [--json FILE]
 
 Runs the long form of tests/chaos and the fuzzer, prints the matrix and, last, one JSON line of the totals; exit status
-1 if anything was lost. Bounded: under 30 minutes on two cores.
+1 if anything was lost, or if it took longer than the half hour that it is meant for.
 """
 
 import argparse

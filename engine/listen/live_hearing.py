@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -75,7 +76,7 @@ class LiveHearing:
                 worker.end()
 
 
-class _Worker:
+class _Worker(ABC):
     """A thread that is fed blocks of sound through a bounded queue."""
 
     def __init__(self, rate: int, name: str, back: int) -> None:
@@ -118,8 +119,9 @@ class _Worker:
                 self._waiting -= len(given[0])
             self.hear(*given)
 
+    @abstractmethod
     def hear(self, samples: NDArray[np.float32], came: float) -> None:
-        raise NotImplementedError
+        """Take a block of sound that came at `came` s, in the worker's own thread."""
 
 
 class _Ears(_Worker):

@@ -10,6 +10,11 @@ _FLOW_WIDTH = 320  # pixels; the flow of a smaller picture is smoother and four 
 _STRANGE = 24.0  # mean error (of 255) of the warped frame above which the two frames are no motion of one another
 
 
+def mix(first: Frame, second: Frame, share: float) -> Frame:
+    """`share` (0..1) of the second picture over the rest of the first."""
+    return np.asarray(cv2.addWeighted(first, 1.0 - share, second, share, 0.0), dtype=np.uint8)
+
+
 class Tween:
     """Mixes two frames along DIS optical flow (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", 2016).
 
@@ -27,16 +32,12 @@ class Tween:
         if self._pair != key:
             self._pair, self._flow = key, self._measure(first, second)
         if self._flow is None:
-            return np.asarray(cv2.addWeighted(first, 1.0 - share, second, share, 0.0), dtype=np.uint8)
+            return mix(first, second, share)
         forward = cv2.remap(first, self._grid - share * self._flow, None, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
         backward = cv2.remap(
             second, self._grid + (1.0 - share) * self._flow, None, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE
         )
-        return np.asarray(cv2.addWeighted(forward, 1.0 - share, backward, share, 0.0), dtype=np.uint8)
-
-    def mixed(self, first: Frame, second: Frame, share: float, key: tuple[int, int]) -> Frame:
-        """The same without looking for motion: for frames so near in time that none would be seen."""
-        return np.asarray(cv2.addWeighted(first, 1.0 - share, second, share, 0.0), dtype=np.uint8)
+        return mix(forward, backward, share)
 
     def _measure(self, first: Frame, second: Frame) -> NDArray[np.float32] | None:
         """Flow from `first` to `second` in pixels, height x width x 2; None where it explains too little."""

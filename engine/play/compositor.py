@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.play.blend import Tween
+from engine.play.blend import Tween, mix
 from engine.play.clips import ClipReader
 from engine.play.flashes import FlashGuard
 from engine.play.lettering import Lettering
@@ -106,13 +106,13 @@ class Compositor:
         if t > now.end + 0.5 / self.fps:
             self.held += 1
         picture = self._picture(now, t)
-        fade = self._fade(now.start)
-        if index == 0 or t - now.start >= fade:
+        since = t - now.start
+        if index == 0 or since >= FADE_S or since >= (fade := self._fade(now.start)):
             return picture
-        share = (t - now.start) / fade
+        share = since / fade
         share = share * share * (3.0 - 2.0 * share)
         before = self._picture(placed[index - 1], now.start)  # its last frame, held while it fades
-        return np.asarray(cv2.addWeighted(before, 1.0 - share, picture, share, 0.0), dtype=np.uint8)
+        return mix(before, picture, share)
 
     def _fade(self, start: float) -> float:
         """Seconds of the crossfade into a shot: the more rises where it begins, the shorter; a drop is cut to."""
@@ -125,9 +125,8 @@ class Compositor:
         pictures = (placed.end - placed.start) * self.fps
         t = min(max(t, placed.start), placed.end)
         stray = self._reactor.stray(t) - self._reactor.stray(placed.start)
-        stray = min(
-            max(stray, _LOOSE * (placed.start - t)), _LOOSE * (placed.end - t)
-        )  # never back, never past the end
+        # Never backwards, never past the end.
+        stray = min(max(stray, _LOOSE * (placed.start - t)), _LOOSE * (placed.end - t))
         share = (t - placed.start + stray) * self.fps / pictures
         # Frame k of n covers [k / n, (k + 1) / n) of the shot; a slow clip's last one is reached by its last picture.
         slow = reader.count * _SLOW < pictures
@@ -136,9 +135,10 @@ class Compositor:
         rest = position - first
         if rest < _SHARP:
             return self._fill(reader.frame(first))
-        tween = self._tweens[placed.path]
-        between = tween.between if slow else tween.mixed
-        return self._fill(between(reader.frame(first), reader.frame(first + 1), rest, (first, first + 1)))
+        pair = (reader.frame(first), reader.frame(first + 1))
+        if not slow:  # so near in time that no motion would be seen between them
+            return self._fill(mix(*pair, rest))
+        return self._fill(self._tweens[placed.path].between(*pair, rest, (first, first + 1)))
 
     def _reader(self, path: Path) -> ClipReader:
         reader = self._readers.pop(path, None) or ClipReader(path)
