@@ -36,6 +36,14 @@ def test_only_what_is_sung_is_read() -> None:
     assert 30 <= stretches[0][1] <= 33
 
 
+@pytest.mark.parametrize(("rest_s", "count"), [(4.0, 1), (12.0, 2)])
+def test_a_short_rest_stays_inside_a_stretch_and_a_long_one_parts_it(rest_s: float, count: int) -> None:
+    def voice(start_s: float, end_s: float) -> float:
+        return 0.1 if 20 <= start_s < 20 + rest_s else 0.9
+
+    assert len([stretch for stretch in sung_stretches(voice, 50.0) if stretch[1] > stretch[0]]) == count
+
+
 def test_a_first_word_does_not_reach_back_over_a_rest_nor_a_last_one_over_the_next() -> None:
     pieces = [
         (" my", 19.9, 24.6, 0.9),
