@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.render.board import Board, Level, Shot, Speed, Task
+from engine.render.board import Board, Level, Shot, Speed, Task, Took
 from engine.render.cut import HOLD_S, Cutter
 from engine.render.plan import LONGEST_S, SHORTEST_S, STRETCH, Plan
 from tools.simulate_show import KINDS, LEVELS, simulate
@@ -26,14 +26,14 @@ def board_of(*known, levels=ONE_LEVEL, factor=0.5):
     board = Board(levels)
     for shot in known:
         board.know(shot)
-    board.speed.measure(1.0, factor)
+    board.speed.measure(1.0, Took(factor))
     return board
 
 
 def have(board, index, seconds=4.0):
     task = Task(index, 0, seconds)
     board.begin(task, 0.0)
-    board.finish(task, seconds * board.speed.factor)
+    board.finish(task, Took(seconds * board.speed.factor))
 
 
 @pytest.mark.parametrize("live", [False, True])
@@ -69,7 +69,7 @@ def test_two_workers_show_more_that_is_fresh_than_one():
 def test_a_single_stall_does_not_change_the_measured_speed():
     speed = Speed(10.0)
     for elapsed in (2.0, 2.0, 60.0, 2.0):
-        speed.measure(2.0, elapsed)
+        speed.measure(2.0, Took(elapsed))
     assert speed.factor == 1.0
 
 
@@ -208,7 +208,7 @@ def test_whatever_comes_when_something_stands_at_every_moment(data):
                     assert SHORTEST_S <= task.seconds <= LONGEST_S
                     board.begin(task, t)
             case "work":
-                board.finish(task, data.draw(st.floats(0.1, 30)))
+                board.finish(task, Took(data.draw(st.floats(0.1, 30)), data.draw(st.floats(0, 30))))
                 task = None
             case "die" if task:
                 board.lose(task)
