@@ -133,7 +133,8 @@ def _work(worker: _Worker, wall: float, t: float, board: Board, plan: Plan, rng:
     if worker.task:
         kept = wall - worker.begun
         if beside:
-            worker.last = (worker.task, Took.staged(kept, beside * kept), wall + beside * kept)
+            rest = beside * (worker.free_at - worker.begun)
+            worker.last = (worker.task, Took.staged(kept, rest), wall + rest)
         else:
             board.finish(worker.task, Took(kept))
     worker.task = plan.next(t)
