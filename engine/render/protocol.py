@@ -16,7 +16,8 @@ A conversation:
            <------------------------ Stop     finish
 
 A worker begins one job at a time and finishes one at a time, so it has two at most. One on another host serves one
-engine at a time, the first that asks, and says to others that it is taken.
+engine at a time, the first that asks, and says to others that it is taken. Deadlines are the engine's: what is due
+first is given out first, and what is superseded is withdrawn.
 
 A clip does not travel between processes of one host: its address is the job's id in their clip store. A worker on
 another host sends it before Done, as Pieces in order.

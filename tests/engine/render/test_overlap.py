@@ -16,6 +16,7 @@ from engine.render.board import Board, Level, Shot, Took
 from engine.render.director import Director, _Underway
 from engine.render.generators import cogvideox_presets
 from engine.render.generators.fake import FakeGenerator
+from engine.render.last_stage import LastStage
 from engine.render.protocol import Done, Failed, Finishing, Ready, Withdrawn
 from engine.render.renderer import Renderer
 from engine.render.seal import is_sealed
@@ -236,6 +237,20 @@ def test_clips_end_in_order_each_in_one_way_and_only_one_is_finished_at_a_time(s
     assert [message.job_id for message in wire.of(Finishing)] == [jobs[n].id for n in (0, 1, 3)]
     assert [message.job_id for message in wire.of(Done)] == [jobs[n].id for n in (0, 1, 3)]
     assert isinstance(wire.said[0], Ready)
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_last_stage_begins_and_frees_its_caller_only_once_the_one_before_is_done(apart):
+    order, gate = [], threading.Event()
+    with LastStage() as last:
+        last.run(lambda: (gate.wait(PATIENCE), order.append("first"))[0], apart=True)
+        arguments = (lambda: order.append("second"), apart, lambda: order.append("free"))
+        caller = threading.Thread(target=last.run, args=arguments)
+        caller.start()
+        caller.join(0.1)
+        gate.set()
+        caller.join()
+    assert order == ["first", *(["free"] if apart else []), "second"]
 
 
 def test_the_plan_goes_by_a_workers_pace_and_expects_a_clip_when_it_is_there():
