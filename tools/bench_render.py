@@ -5,7 +5,11 @@
     python tools/bench_render.py --model tiny --stock     # the same on a tiny model, on a CPU
 
 Weights are random: speed does not depend on them. `--flops` runs the real architectures on torch's meta device, where
-shapes are followed and nothing is computed. Prints a table and, last, one JSON line.
+shapes are followed and nothing is computed. Prints a table and, last, one JSON line. Of times it says, per preset: the
+seconds for reading the prompt, denoising, decoding and copying the pictures, each alone; `pace_s`, the seconds from
+clip to clip where many are rendered, each decoded beside the next one's denoising if the preset has it so; `rtf`, that
+pace over the clip's length; `matrix_share`, operations a second while denoising over those of large matrix products
+here; the peak of memory at that pace; and, with `--stock`, how many times faster than diffusers' own pipeline it is.
 """
 
 import argparse
@@ -25,15 +29,18 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
-from engine.render.generators.cogvideox import CogVideoXGenerator
+from engine.messages import Job
+from engine.render.generators.cogvideox import CogVideoXGenerator, CogVideoXRendering
 from engine.render.generators.cogvideox_presets import PRESETS, Preset
-from engine.render.generators.decode import TILE
+from engine.render.generators.decode import TILE, Lot, videos
 from engine.render.generators.denoise import Denoiser
 from engine.render.generators.speedups import Speedups
+from engine.render.last_stage import LastStage
 from tools.make_tiny_cogvideox import build
 
 PROMPT = "A heart made of crimson glass turns slowly in a dark room while the camera glides forward."
 STOCK_STEPS = 50
+CLIPS = 3  # for the pace
 TERA = 1e12
 
 # The published configurations: transformer, and whether its positions are rotary (which also sets the precision).
@@ -52,23 +59,28 @@ WIDTH, HEIGHT, FRAMES, FPS = 720, 480, 49, 8
 
 
 def denoise_flops(name: str, preset: Preset) -> int:
-    """Operations of denoising a clip of 49 frames of 720x480, times the preset's scale, with its cache at work.
-
-    They are counted with one layer and with two; each of the others adds as many as the second.
-    """
-    one, two = (_denoise_flops({**TRANSFORMERS[name], "num_layers": layers}, preset) for layers in (1, 2))
-    return one + int(TRANSFORMERS[name]["num_layers"] - 1) * (two - one)
+    """Operations of denoising a clip of 49 frames of 720x480, times the preset's scale, with its cache at work."""
+    size = tuple(2 * round(side * preset.scale / 2) for side in (HEIGHT // 8, WIDTH // 8))
+    return _flops_by_layers(TRANSFORMERS[name], preset, *size)
 
 
-def _denoise_flops(shape: dict[str, Any], preset: Preset) -> int:
-    high, wide = (2 * round(side * preset.scale / 2) for side in (HEIGHT // 8, WIDTH // 8))
+def _flops_by_layers(shape: dict[str, Any], preset: Preset, high: int, wide: int) -> int:
+    """They are counted with one layer and with two; each of the others adds as many as the second."""
+    one, two = (_denoise_flops({**shape, "num_layers": layers}, preset, high, wide) for layers in (1, 2))
+    return one + int(shape["num_layers"] - 1) * (two - one)
+
+
+def _denoise_flops(shape: dict[str, Any], preset: Preset, high: int, wide: int) -> int:
+    """Operations of denoising 13 latent frames `high` x `wide` with a transformer of that shape."""
     timesteps = _timesteps(preset.steps)
     now = timesteps[0]
     with torch.device("meta"):
-        transformer = diffusers.CogVideoXTransformer3DModel(sample_width=wide, sample_height=high, **shape)
+        transformer = diffusers.CogVideoXTransformer3DModel(**{**shape, "sample_width": wide, "sample_height": high})
+        config = transformer.config
         rotary = None
-        if shape["use_rotary_positional_embeddings"]:
-            rotary = (torch.empty(13 * high * wide // 4, 64), torch.empty(13 * high * wide // 4, 64))
+        if config.use_rotary_positional_embeddings:
+            tokens = 13 * high * wide // config.patch_size**2
+            rotary = tuple(torch.empty(tokens, config.attention_head_dim) for _ in range(2))
         with (
             FlopCounterMode(display=False) as counter,
             torch.no_grad(),
@@ -80,8 +92,8 @@ def _denoise_flops(shape: dict[str, Any], preset: Preset) -> int:
                     transformer._reset_stateful_cache()
                 inputs = 2 if step < preset.guided_steps else 1
                 transformer(
-                    hidden_states=torch.empty(inputs, 13, 16, high, wide),
-                    encoder_hidden_states=torch.empty(inputs, 226, 4096),
+                    hidden_states=torch.empty(inputs, 13, config.in_channels, high, wide),
+                    encoder_hidden_states=torch.empty(inputs, config.max_text_seq_length, config.text_embed_dim),
                     timestep=torch.empty(inputs, dtype=torch.long),
                     image_rotary_emb=rotary,
                     return_dict=False,
@@ -142,42 +154,69 @@ def count() -> list[dict[str, Any]]:
 
 
 def measure(name: str, presets: list[Preset], stock: bool, device: str) -> list[dict[str, Any]]:
-    """Times per preset of a clip of 49 frames, the second of two runs of each; decoding is with the copying."""
+    """Times per preset of clips of 49 frames, the second of two runs of each stage."""
     generator = _generator(name, device)
-    rows = []
-    rate = matrix_rate(generator.denoiser.dtype, device)
+    denoiser = generator.denoiser
+    rows: list[dict[str, Any]] = []
+    rate = matrix_rate(torch.bfloat16 if device == "cuda" else torch.float32, device)
+    shape = {key: value for key, value in generator.pipeline.transformer.config.items() if not key.startswith("_")}
+    stock_s = _stock(generator.pipeline, device) if stock else None
     for preset in presets:
-        once = _counted_pass(generator, preset)
         size = generator.size_for(preset)
+        operations = _flops_by_layers(shape, preset, size[1] // 8, size[0] // 8)
         for _ in range(2):
-            _reset_memory(device)
-            generator.denoiser.forget_prompts()
-            encode, _ = _timed(device, partial(generator.denoiser.encode, PROMPT))
-            work = partial(generator.denoiser.latents, PROMPT, FRAMES, *size, preset, 0, _ignore)
+            denoiser.forget_prompts()
+            encode, _ = _timed(device, partial(denoiser.encode, PROMPT))
+            work = partial(denoiser.latents, PROMPT, FRAMES, *size, preset, 0, _ignore)
             denoise, latents = _timed(device, work)
-            decode, _ = _timed(device, partial(_pictures, generator.denoiser, latents, preset.tiled))
-        total = encode + denoise + decode
-        rows.append(
-            {
-                "model": name,
-                "preset": preset.name,
-                "encode_s": encode,
-                "denoise_s": denoise,
-                "decode_copy_s": decode,
-                "rtf": total / (FRAMES / FPS),
-                "matrix_share": preset.passes * once / denoise / rate,
-                "peak_gb": torch.cuda.max_memory_allocated() / 1e9 if device == "cuda" else 0.0,
-            }
-        )
-    if stock:
-        rows.append(
-            {"model": name, "preset": "stock diffusers", "rtf": _stock(generator.pipeline, device) / (FRAMES / FPS)}
-        )
+            decode, made = _timed(device, partial(_decode, denoiser, latents, preset.tiled))
+            copy, _ = _timed(device, partial(_copy, made))
+            del latents, made
+        _reset_peak(device)
+        pace = _pace(generator, preset)
+        row = {
+            "model": name,
+            "preset": preset.name,
+            "encode_s": encode,
+            "denoise_s": denoise,
+            "decode_s": decode,
+            "copy_s": copy,
+            "pace_s": pace,
+            "rtf": pace / (FRAMES / FPS),
+            "matrix_share": operations / denoise / rate,
+            "peak_gb": _peak(device) / 1e9,
+        }
+        rows.append(row | ({"times_stock": stock_s / pace} if stock_s else {}))
+    if stock_s:
+        row = {"model": name, "preset": "stock", "pace_s": stock_s, "rtf": stock_s / (FRAMES / FPS), "times_stock": 1.0}
+        rows.append(row)
     return rows
 
 
-def _pictures(denoiser: Denoiser, latents: torch.Tensor, tiled: bool) -> int:
-    return sum(len(lot) for lot in denoiser.decode(latents, FRAMES, tiled))
+def _decode(denoiser: Denoiser, latents: torch.Tensor, tiled: bool) -> list[torch.Tensor]:
+    return list(videos(*denoiser.decoding(latents, FRAMES), tiled))
+
+
+def _copy(made: list[torch.Tensor]) -> int:
+    return sum(len(Lot(video).pictures()) for video in made)
+
+
+def _pace(generator: CogVideoXGenerator, preset: Preset) -> float:
+    """Seconds from the end of one clip to the end of the next, as the render process makes them, but for writing."""
+    ends: list[float] = []
+
+    def finish(rendering: CogVideoXRendering) -> None:
+        for _ in rendering:
+            pass
+        ends.append(time.perf_counter())
+
+    with LastStage() as last:
+        for number in range(CLIPS):
+            job = Job("cogvideox", "", PROMPT, (), (), number, WIDTH, HEIGHT, FPS, FRAMES / FPS, preset.name)
+            rendering = generator.render(job, lambda: False, lambda share: None)
+            last.run(partial(finish, rendering), rendering.apart)
+        last.wait()
+    return (ends[-1] - ends[0]) / (CLIPS - 1)
 
 
 def matrix_rate(dtype: torch.dtype, device: str) -> float:
@@ -185,16 +224,6 @@ def matrix_rate(dtype: torch.dtype, device: str) -> float:
     side = 8192 if device == "cuda" else 512
     a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
     return max(2 * side**3 / _timed(device, lambda: a @ b)[0] for _ in range(5))
-
-
-def _counted_pass(generator: CogVideoXGenerator, preset: Preset) -> int:
-    """Operations of one pass at the preset's size, nothing saved by a cache."""
-    one = Preset("one", steps=1, guided=0.0)
-    denoiser, size = generator.denoiser, generator.size_for(preset)
-    denoiser.latents(PROMPT, FRAMES, *size, one, 0, _ignore)
-    with FlopCounterMode(display=False) as counter:
-        denoiser.latents(PROMPT, FRAMES, *size, one, 0, _ignore)
-    return int(counter.get_total_flops())
 
 
 def _stock(pipeline: Any, device: str) -> float:
@@ -258,9 +287,19 @@ def _wait(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def _reset_memory(device: str) -> None:
+def _reset_peak(device: str) -> None:
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
+    else:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def _peak(device: str) -> float:
+    """Bytes: of the GPU's memory, or, without one, of this process."""
+    if device == "cuda":
+        return float(torch.cuda.max_memory_allocated())
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return 1024.0 * int(status.partition("VmHWM:")[2].split()[0])
 
 
 def main() -> None:

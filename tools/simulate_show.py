@@ -1,8 +1,10 @@
 """Simulate a show on a virtual clock: would the pictures keep up with the music, with a worker of that speed?
 
     python tools/simulate_show.py --rtf 7.5 --minutes 3 --mode file [--stalls N] [--deaths N] [--workers N] [--seed N]
+                                  [--beside SHARE]
 
-`--rtf` is the seconds that a worker needs for one second of clip at its best. The song has verses, choruses that
+`--rtf` is the seconds for which one second of clip at its best keeps a worker from the next; with `--beside` the clip
+is there only after that share more, in which its worker has begun another. The song has verses, choruses that
 repeat and bridges, in shots of 2 to 6 s. Prints a table and, last, one JSON line: the shares of the frames that were
 fresh, stretched, reused, held (a picture stands), late (made for another section) or blank (nothing to show), the
 share that showed a clip made for its own section of the song, and, live, the median age of the prompt on screen in
@@ -19,7 +21,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.table import Table
 
-from engine.render.board import Board, Level, Shot, Task
+from engine.render.board import Board, Level, Shot, Task, Took
 from engine.render.cut import Cutter
 from engine.render.plan import Plan
 
@@ -52,13 +54,13 @@ class Show:
 
 @dataclass
 class _Worker:
-    """One simulated worker."""
+    """One simulated worker: a task that keeps it until it is free, and one that is being finished beside that."""
 
     factor: float
     task: Task | None = None
     begun: float = 0.0
     free_at: float = 0.0
-    dies_at: float = float("inf")
+    last: tuple[Task, Took, float] | None = None  # what it took, and when it is there
 
 
 def song(minutes: float) -> list[Shot]:
@@ -79,7 +81,14 @@ def song(minutes: float) -> list[Shot]:
 
 
 def simulate(
-    rtf: float, minutes: float, live: bool, stalls: int = 0, deaths: int = 0, workers: int = 1, seed: int = 0
+    rtf: float,
+    minutes: float,
+    live: bool,
+    stalls: int = 0,
+    deaths: int = 0,
+    workers: int = 1,
+    seed: int = 0,
+    beside: float = 0.0,
 ) -> Show:
     """Play one show."""
     rng = random.Random(seed)
@@ -103,7 +112,7 @@ def simulate(
             _trouble(trouble.pop(0)[1], rng.choice(crew), wall, board)
         _supersede(crew, wall, t, board, plan)
         for worker in crew:
-            _work(worker, wall, t, board, plan, rng)
+            _work(worker, wall, t, board, plan, rng, beside)
         wall += 1 / FPS
         if not playing:
             playing = bool(board.clips)
@@ -114,13 +123,20 @@ def simulate(
     return show
 
 
-def _work(worker: _Worker, wall: float, t: float, board: Board, plan: Plan, rng: random.Random) -> None:
+def _work(worker: _Worker, wall: float, t: float, board: Board, plan: Plan, rng: random.Random, beside: float) -> None:
     """Let one worker finish what it has finished, and begin what is next."""
-    if wall < worker.free_at:
+    if worker.last and wall >= worker.last[2]:
+        board.finish(*worker.last[:2])
+        worker.last = None
+    if wall < worker.free_at or (worker.task and worker.last):
         return
     if worker.task:
-        board.finish(worker.task, wall - worker.begun)
-        worker.task = None
+        kept = wall - worker.begun
+        if beside:
+            rest = beside * (worker.free_at - worker.begun)
+            worker.last = (worker.task, Took.staged(kept, rest), wall + rest)
+        else:
+            board.finish(worker.task, Took(kept))
     worker.task = plan.next(t)
     if worker.task:
         board.begin(worker.task, t)
@@ -143,9 +159,10 @@ def _trouble(kind: str, worker: _Worker, wall: float, board: Board) -> None:
     if kind == "stall":
         worker.free_at = max(worker.free_at, wall) + STALL_S
         return
-    if worker.task:
-        board.lose(worker.task)
-        worker.task = None
+    for task in (worker.task, worker.last[0] if worker.last else None):
+        if task:
+            board.lose(task)
+    worker.task = worker.last = None
     worker.free_at = wall + RESTART_S
 
 
@@ -173,8 +190,11 @@ def main() -> None:
     parser.add_argument("--deaths", type=int, default=0, help=f"times that a worker dies, back after {RESTART_S:g} s")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--beside", type=float, default=0.0, help="share of a rendering that is finished beside the next"
+    )
     o = parser.parse_args()
-    show = simulate(o.rtf, o.minutes, o.mode == "live", o.stalls, o.deaths, o.workers, o.seed)
+    show = simulate(o.rtf, o.minutes, o.mode == "live", o.stalls, o.deaths, o.workers, o.seed, o.beside)
     totals = show.totals()
     table = Table(title=f"{o.minutes:g} min, {o.mode}, {o.workers} worker(s) {o.rtf:g} times as slow as playback")
     for heading in ("frames", "share"):

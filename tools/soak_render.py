@@ -2,10 +2,11 @@
 
     python tools/soak_render.py [--kills 100] [--stops 20] [--partitions 20] [--workers 2]
 
-Real processes with a generator that sleeps; for the partitions, one that is reached over TCP through a forwarder that
-falls silent. A watcher looks at the clip folder all the while: whatever is visible there under a clip's name must be
-whole. Prints a table and, last, one JSON line of the totals; exit status 1 if a job was lost, half a clip was seen, a
-death was noticed after more than 1 s, a freeze or a partition after more than 4 s.
+Real processes with a generator of two stages that sleeps, so that they have two jobs in hand; for the partitions, one
+that is reached over TCP through a forwarder that falls silent. A watcher looks at the clip folder all the while:
+whatever is visible there under a clip's name must be whole. Prints a table and, last, one JSON line of the totals;
+exit status 1 if a job was lost, half a clip was seen, a death was noticed after more than 1 s, a freeze or a partition
+after more than 4 s.
 """
 
 import argparse
@@ -37,7 +38,8 @@ from engine.render.seal import is_sealed
 from engine.render.store import ClipStore
 from engine.render.worker import serve
 
-FRAMES, PAUSE = 8, 0.03
+FRAMES, PAUSE, BEFORE = 8, 0.03, 0.3
+MODEL = f"{PAUSE}+{BEFORE}"  # of two stages, so that two jobs are in hand
 DEAD_S, FROZEN_S = 1.0, 4.0
 
 
@@ -51,27 +53,31 @@ class Soak:
         self._blows = [signal.SIGKILL] * kills + [signal.SIGSTOP] * stops
         random.Random(0).shuffle(self._blows)
         self._struck: dict[int, tuple[signal.Signals, float]] = {}
-        self._strikes: Counter[str] = Counter()
+        self._has: dict[int, tuple[str, ...]] = {}
+        self._deaths: Counter[str] = Counter()
         self._rng = random.Random(1)
         self.noticed: dict[signal.Signals, list[float]] = {signal.SIGKILL: [], signal.SIGSTOP: []}
         self.cut_noticed: list[float] = []
+        self.both = 0
         self.half = 0
         self.accepted = 0
         self.lost = 0
 
     def on_worker(self, event: WorkerEvent) -> None:
         """Strike a worker somewhere in its clip; take the time when its loss is noticed."""
-        if event.state == "lost" and event.pid in self._struck:
-            blow, when = self._struck.pop(event.pid)
-            self.noticed[blow].append(time.monotonic() - when)
-        struck_enough = self._strikes[event.job_id] >= MAX_DEATHS - 1
-        if event.state == "rendering" and self._blows and not struck_enough and self._rng.random() < 0.5:
-            self._strikes[event.job_id] += 1
-            delay = self._rng.uniform(0, FRAMES * PAUSE)
+        self._has[event.pid] = event.job_ids
+        if event.state == "lost":
+            self._deaths.update(event.job_ids)
+            if event.pid in self._struck:
+                blow, when = self._struck.pop(event.pid)
+                self.noticed[blow].append(time.monotonic() - when)
+        if event.state == "rendering" and self._blows and self._rng.random() < 0.5:
+            delay = self._rng.uniform(0, FRAMES * PAUSE + BEFORE)
             asyncio.get_running_loop().call_later(delay, self._strike, event.pid, self._blows.pop())
 
     def _strike(self, pid: int, blow: signal.Signals) -> None:
-        if pid in self._struck:
+        struck_enough = any(self._deaths[job_id] >= MAX_DEATHS - 1 for job_id in self._has[pid])
+        if pid in self._struck or struck_enough:
             self._blows.append(blow)
             return
         try:
@@ -80,12 +86,13 @@ class Soak:
             self._blows.append(blow)
         else:
             self._struck[pid] = (blow, time.monotonic())
+            self.both += len(self._has[pid]) == 2
 
     async def run(self, folder: Path, workers: int) -> None:
         """Render until every blow was dealt and noticed."""
         with ClipStore(folder, 10**12) as store:
             watcher = asyncio.create_task(self._watch(folder))
-            async with Renderer(store, "fake", str(PAUSE), workers, on_worker=self.on_worker) as renderer:
+            async with Renderer(store, "fake", MODEL, workers, on_worker=self.on_worker) as renderer:
                 while self._blows or self._struck:
                     jobs = [self._job() for _ in range(4 * workers)]
                     await asyncio.gather(*(self._render(renderer, job) for job in jobs))
@@ -103,7 +110,7 @@ class Soak:
                     {"lost": lost, "rendering": begun}.get(event.state, asyncio.Event()).set()
 
                 remote = Remote(f"tcp://127.0.0.1:{network.port}", read_public(keys / "host.key"), _own(keys))
-                async with Renderer(store, "fake", str(PAUSE), 0, [remote], on_worker=on_worker) as renderer:
+                async with Renderer(store, "fake", MODEL, 0, [remote], on_worker=on_worker) as renderer:
                     for _ in range(partitions):
                         begun.clear()
                         calls = [asyncio.create_task(self._render(renderer, self._job())) for _ in range(3)]
@@ -184,7 +191,7 @@ def _own(keys: Path) -> Keys:
 def _serve(folder: Path, port: int, secret: Path) -> None:
     with ClipStore(folder / "spool", 10**12) as store:
         offer = Offer(f"tcp://127.0.0.1:{port}", read_keys(secret), folder / "allowed")
-        serve(offer, "fake", str(PAUSE), store)
+        serve(offer, "fake", MODEL, store)
 
 
 @contextlib.contextmanager
@@ -228,6 +235,7 @@ def main() -> None:
         "stops": len(stops),
         "partitions": len(soak.cut_noticed),
         "accepted": soak.accepted,
+        "struck_with_two_jobs_in_hand": soak.both,
         "lost": soak.lost,
         "half_clips_seen": soak.half,
         "slowest_death_noticed_s": round(max(kills, default=0.0), 3),

@@ -6,6 +6,7 @@ All times are seconds of the song. Nothing here waits, draws or asks a clock.
 import bisect
 import statistics
 from collections import deque
+from typing import Self
 
 import msgspec
 
@@ -41,27 +42,44 @@ class Task(msgspec.Struct, frozen=True):
     seconds: float
 
 
+class Took(msgspec.Struct, frozen=True):
+    """Seconds for which a rendering `kept` its worker from others, and those `beyond` until the clip was there."""
+
+    kept: float
+    beyond: float = 0.0
+
+    @classmethod
+    def staged(cls, first: float, last: float) -> Self:
+        """A rendering whose last stage ran beside the next one's first: the longer of the two sets the pace."""
+        return cls(max(first, last), min(first, last))
+
+
 class Speed:
-    """How long rendering takes, from what it took: the real-time factor at the best level.
+    """How long rendering takes, from what it took: real-time factors at the best level.
 
     `guess` stands until the first clip has been measured.
     """
 
     def __init__(self, guess: float) -> None:
         self.known = False
-        self._factors: deque[float] = deque([guess], maxlen=_REMEMBERED)
+        self._took: deque[Took] = deque([Took(guess)], maxlen=_REMEMBERED)
 
-    def measure(self, work: float, elapsed: float) -> None:
-        """`work` seconds of clip (times the level's work) took `elapsed` seconds."""
+    def measure(self, work: float, took: Took) -> None:
+        """What `work` seconds of clip (times the level's work) took."""
         if not self.known:
-            self._factors.clear()
+            self._took.clear()
             self.known = True
-        self._factors.append(elapsed / work)
+        self._took.append(Took(took.kept / work, took.beyond / work))
 
     @property
     def factor(self) -> float:
-        """Seconds of rendering per second of clip at the best level."""
-        return statistics.median(self._factors)
+        """Seconds that a second of clip at the best level keeps a worker."""
+        return statistics.median(took.kept for took in self._took)
+
+    @property
+    def beyond(self) -> float:
+        """Seconds for which the clip is still being finished then, while its worker has begun another."""
+        return statistics.median(took.beyond for took in self._took)
 
 
 class Board:
@@ -95,12 +113,12 @@ class Board:
     def begin(self, task: Task, now: float) -> None:
         """A worker has taken `task`."""
         for twin in self.twins(task.shot):
-            self.expected[twin] = now + self.seconds_to_render(task.seconds, task.level)
+            self.expected[twin] = now + self.seconds_until_there(task.seconds, task.level)
 
-    def finish(self, task: Task, elapsed: float | None) -> None:
+    def finish(self, task: Task, took: Took | None) -> None:
         """The clip of `task` is there, for its shot and all that want the same; None if it had been there already."""
-        if elapsed is not None:
-            self.speed.measure(task.seconds * self.levels[task.level].work, elapsed)
+        if took:
+            self.speed.measure(task.seconds * self.levels[task.level].work, took)
         for twin in self.twins(task.shot):
             self.expected.pop(twin, None)
             self.clips[twin] = task.seconds
@@ -147,5 +165,9 @@ class Board:
         return any(other in self.clips or other in self.expected for other in self.of_section(index))
 
     def seconds_to_render(self, seconds: float, level: int) -> float:
-        """How long a clip of that length takes at that level."""
+        """How long a clip of that length at that level keeps its worker from others."""
         return seconds * self.levels[level].work * self.speed.factor
+
+    def seconds_until_there(self, seconds: float, level: int) -> float:
+        """How long it takes from its beginning until it is there."""
+        return seconds * self.levels[level].work * (self.speed.factor + self.speed.beyond)

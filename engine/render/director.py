@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.errors import RenderError
 from engine.messages import Clip, Job
 from engine.render.account import Account
-from engine.render.board import Board, Shot, Task
+from engine.render.board import Board, Shot, Task, Took
 from engine.render.cut import Cutter, Span
 from engine.render.plan import LONGEST_S, Plan
 from engine.render.renderer import Renderer
@@ -17,6 +18,20 @@ from engine.render.renderer import Renderer
 KEPT = 256  # clips that may be shown again, live
 _TICK_S = 0.05
 _HOPELESS = 3  # failures before any clip
+
+
+@dataclass(eq=False)
+class _Underway:
+    """A task that is being rendered."""
+
+    since: float  # s of the song
+    begun: float  # by the monotonic clock, as is `left`
+    left: float | None = None  # when its last stage began, beside which its worker takes another
+    rendering: asyncio.Task[None] = field(init=False)
+
+    def took(self, now: float) -> Took:
+        """What it took, if the clip is there now."""
+        return Took.staged(self.left - self.begun, now - self.left) if self.left else Took(now - self.begun)
 
 
 class Director:
@@ -52,7 +67,7 @@ class Director:
         self._place = place
         self._on_clip = on_clip
         self._clips: dict[int, Clip] = {}
-        self._underway: dict[Task, tuple[float, asyncio.Task[None]]] = {}  # since when
+        self._underway: dict[Task, _Underway] = {}
         self._placed: Span | None = None
         self._opened = asyncio.Event()
         self._woken = asyncio.Event()  # there may be something to do
@@ -98,23 +113,28 @@ class Director:
                         await self._woken.wait()
 
     def _employ(self, group: asyncio.TaskGroup) -> None:
-        """Give every free worker something to do."""
+        """Give every free worker something to do; what is in its last stage keeps none."""
         now = self._position()
-        while len(self._underway) < self._workers and (task := self._plan.next(now)):
+        keeping = [task for task, underway in self._underway.items() if underway.left is None]
+        while len(keeping) < self._workers and (task := self._plan.next(now)):
             self._board.begin(task, now)
-            rendering = group.create_task(self._render(task), name=f"render shot {task.shot}")
-            self._underway[task] = (now, rendering)
-        if len(self._underway) == self._workers:
-            begun = [(task, begun) for task, (begun, _) in self._underway.items()]
-            if stale := self._plan.superseded(begun, now):
-                self._underway[stale][1].cancel()
+            underway = self._underway[task] = _Underway(now, time.monotonic())
+            underway.rendering = group.create_task(self._render(task, underway), name=f"render shot {task.shot}")
+            keeping.append(task)
+        begun = [(task, self._underway[task].since) for task in keeping]
+        if len(keeping) == self._workers and (stale := self._plan.superseded(begun, now)):
+            self._underway[stale].rendering.cancel()
 
-    async def _render(self, task: Task) -> None:
-        begun = time.monotonic()
+    async def _render(self, task: Task, underway: "_Underway") -> None:
+        def on_last(finishing: bool) -> None:
+            underway.left = time.monotonic() if finishing else None
+            self._woken.set()
+
         try:
             job = self._job(task)
             stored = self._renderer.stored(job)
-            clip = stored or await self._renderer.render(job, deadline=self._board.shots[task.shot].start)
+            start = self._board.shots[task.shot].start
+            clip = stored or await self._renderer.render(job, deadline=start, on_last=on_last)
         except asyncio.CancelledError:
             self._board.lose(task)
             raise
@@ -125,13 +145,13 @@ class Director:
                 raise
             self._open()
         else:
-            self._arrived(task, None if stored else time.monotonic() - begun, clip)
+            self._arrived(task, None if stored else underway.took(time.monotonic()), clip)
         finally:
             del self._underway[task]
             self._woken.set()
 
-    def _arrived(self, task: Task, elapsed: float | None, clip: Clip) -> None:
-        self._board.finish(task, elapsed)
+    def _arrived(self, task: Task, took: Took | None, clip: Clip) -> None:
+        self._board.finish(task, took)
         for twin in self._board.twins(task.shot):
             self._clips[twin] = clip
         if self._live:

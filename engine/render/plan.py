@@ -64,8 +64,8 @@ class Plan:
             return Task(newest, len(board.levels) - 1, SHORTEST_S)
         for level in range(len(board.levels)):
             for seconds in LENGTHS_S:
-                taken = board.seconds_to_render(seconds, level)
-                if taken <= budget and taken <= STRETCH * seconds:
+                in_time = board.seconds_until_there(seconds, level) <= budget
+                if in_time and board.seconds_to_render(seconds, level) <= STRETCH * seconds:
                     return Task(newest, level, seconds)
         return Task(newest, len(board.levels) - 1, SHORTEST_S)
 
@@ -82,8 +82,9 @@ class Plan:
                 return Task(index, self._level(shot.start - now), seconds)
             latest = shot.start + _LATE_SHARE * shot.seconds
             for level in range(self._level(shot.start - now), cheapest + 1):
-                finish = now + board.seconds_to_render(seconds, level)
-                if finish <= latest and self._leaves_room(index, finish, open_sections):
+                free = now + board.seconds_to_render(seconds, level)
+                in_time = now + board.seconds_until_there(seconds, level) <= latest
+                if in_time and self._leaves_room(index, free, open_sections):
                     return Task(index, level, seconds)
         return self._last_resort(now, open_sections)
 
@@ -94,9 +95,9 @@ class Plan:
         for index in open_sections:
             ends = max(board.shots[other].end for other in self._run(index))
             for seconds in (min(board.shots[index].seconds, LONGEST_S), SHORTEST_S):
-                if now + board.seconds_to_render(seconds, cheapest) <= board.shots[index].start:
+                if now + board.seconds_until_there(seconds, cheapest) <= board.shots[index].start:
                     return Task(index, cheapest, seconds)
-            if now + board.seconds_to_render(SHORTEST_S, cheapest) < ends - 1.0:
+            if now + board.seconds_until_there(SHORTEST_S, cheapest) < ends - 1.0:
                 return Task(index, cheapest, SHORTEST_S)
         return None
 
@@ -128,16 +129,18 @@ class Plan:
                 return
             yield other
 
-    def _leaves_room(self, index: int, finish: float, open_sections: list[int]) -> bool:
-        """Whether each other section without a clip can still get one in good time after `finish`."""
+    def _leaves_room(self, index: int, free: float, open_sections: list[int]) -> bool:
+        """Whether each other section without a clip can still get one in good time by a worker that is then `free`."""
         board = self._board
         cheapest = len(board.levels) - 1
         for other in open_sections:
             if board.shots[other].section != board.shots[index].section:
                 length = min(board.shots[other].seconds, LONGEST_S)
-                finish += board.seconds_to_render(length, cheapest) / self._workers
+                keeps = board.seconds_to_render(length, cheapest)
+                free += keeps / self._workers
+                there = free + board.seconds_until_there(length, cheapest) - keeps
                 margin = MARGIN_S if board.shots[other].start > board.shots[index].start else 0.0
-                if finish > board.shots[other].start - margin:
+                if there > board.shots[other].start - margin:
                     return False
         return True
 

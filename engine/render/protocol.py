@@ -4,15 +4,20 @@ One message is one frame of MessagePack, a tagged struct of the list below, at m
 A conversation:
 
     worker                          engine
-    Hello  ------------------------>          "I am here, I speak version N, I am process P"
+           <------------------------ Who      to a worker on another host: "who are you? I want such clips"
+    Hello  ------------------------>          "I am process P, speak version N, make such clips, and am taken or not"
     Ready  ------------------------>          the generator is loaded
-           <------------------------ Work     one job; never a second one before the first has ended
+           <------------------------ Work     one job; never a second one before the first is in its last stage
     Ack    ------------------------>          the job has arrived
     Progress, Beat ---------------->          Beat repeats what the worker is busy with, so a lost message shows
+    Finishing --------------------->          the job is in its last stage; the worker can begin the next one beside it
     Done | Failed | Withdrawn ------>         the job has ended, in one of three ways
            <------------------------ Cancel   withdraw the job
-           <------------------------ Who      "I do not know you (any more): say Hello"
            <------------------------ Stop     finish
+
+A worker begins one job at a time and finishes one at a time, so it has two at most. One on another host serves one
+engine at a time, the first that asks, and says to others that it is taken. Deadlines are the engine's: what is due
+first is given out first, and what is superseded is withdrawn.
 
 A clip does not travel between processes of one host: its address is the job's id in their clip store. A worker on
 another host sends it before Done, as Pieces in order.
@@ -25,7 +30,7 @@ import msgspec
 from engine.errors import AimvError, ModelError, OutputError, ProtocolError, RenderError, UsageError
 from engine.messages import Job
 
-VERSION = 2
+VERSION = 3
 MAX_MESSAGE_BYTES = 1 << 20
 PIECE_BYTES = MAX_MESSAGE_BYTES // 2
 MAX_CLIP_BYTES = 1 << 28
@@ -48,13 +53,16 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
     pid: int
     generator: str
     model: str
+    taken: bool = False  # by another engine
 
-    def obstacle(self, generator: str, model: str) -> str:
-        """Why the worker cannot render for an engine of that generator and model; "" if it can."""
-        if self.version != VERSION:
+    def obstacle(self, who: "Who") -> str:
+        """Why the worker cannot render for the engine that asks; "" if it can."""
+        if self.version != who.version:
             return "it is another version of AIMV"
-        if (self.generator, self.model) != (generator, model):
-            return f"it renders {self.generator} {self.model}, not {generator} {model}"
+        if (self.generator, self.model) != (who.generator, who.model):
+            return f"it renders {self.generator} {self.model}, not {who.generator} {who.model}"
+        if self.taken:
+            return "it is serving another engine"
         return ""
 
 
@@ -79,6 +87,12 @@ class Progress(msgspec.Struct, frozen=True, tag="progress"):
 
     job_id: str
     share: float
+
+
+class Finishing(msgspec.Struct, frozen=True, tag="finishing"):
+    """The job has entered its last stage, beside which the worker can begin another."""
+
+    job_id: str
 
 
 class Piece(msgspec.Struct, frozen=True, tag="piece"):
@@ -116,19 +130,23 @@ class Withdrawn(msgspec.Struct, frozen=True, tag="withdrawn"):
 
 
 class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
-    """Withdraw this job if it is the one being rendered."""
+    """Withdraw this job if the worker has it."""
 
     job_id: str
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):
-    """The worker is alive, and busy with this job; "" when idle."""
+    """The worker is alive, and busy with these jobs, the one begun first first."""
 
-    job_id: str
+    job_ids: tuple[str, ...]
 
 
 class Who(msgspec.Struct, frozen=True, tag="who"):
-    """The engine does not know this worker and asks for a Hello."""
+    """An engine that speaks this version and wants this rendered asks for a Hello, and for service."""
+
+    version: int
+    generator: str
+    model: str
 
 
 class Stop(msgspec.Struct, frozen=True, tag="stop"):
@@ -136,7 +154,7 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
 
 
 Message: TypeAlias = (
-    Hello | Ready | Work | Ack | Progress | Piece | Done | Failed | Withdrawn | Cancel | Beat | Who | Stop
+    Hello | Ready | Work | Ack | Progress | Finishing | Piece | Done | Failed | Withdrawn | Cancel | Beat | Who | Stop
 )
 
 _decoder = msgspec.msgpack.Decoder(Message)

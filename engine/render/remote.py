@@ -1,9 +1,10 @@
 """The line between an engine and render processes on other hosts: TCP, encrypted, each side known by its key.
 
-The render process binds, the engine connects, so one engine may use many hosts; a process serves one engine at a time.
+The render process binds, the engine connects, so one engine may use many hosts. A process serves one engine at a time;
+that it may answer others as well, both ends are ROUTERs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from engine.errors import RenderError, UsageError
 from engine.render.keys import Keys
 from engine.render.protocol import MAX_MESSAGE_BYTES
 
+WORKER = b"worker"  # what every such process is called, since each has a connection of its own
 _HEARTBEAT_MS, _SILENCE_MS = 1000, 3000  # a connection that is silent for so long is made anew
 
 
@@ -34,15 +36,18 @@ class Offer(msgspec.Struct, frozen=True):
     allowed: Path
 
 
-def connect(context: zmq.asyncio.Context, remote: Remote) -> zmq.asyncio.Socket:
-    """The engine's socket to `remote`; it connects when it can, and again.
+def connect(context: zmq.asyncio.Context, remote: Remote, engine: str) -> zmq.asyncio.Socket:
+    """The socket of the engine called `engine` to `remote`; it connects when it can, and again.
+
+    What is sent while there is no connection is dropped.
 
     Raises:
         UsageError: that is no address.
     """
     socket = context.socket(zmq.ROUTER)
     _harden(socket, remote.own)
-    socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
+    socket.setsockopt(zmq.IDENTITY, engine.encode())
+    socket.setsockopt(zmq.IMMEDIATE, 1)
     socket.setsockopt(zmq.CURVE_SERVERKEY, remote.public)
     try:
         socket.connect(remote.address)
@@ -60,8 +65,10 @@ def bind(context: zmq.Context[zmq.Socket[bytes]], offer: Offer) -> tuple[zmq.Soc
     guard = ThreadAuthenticator(context)
     guard.start()
     guard.configure_curve(domain="*", location=str(offer.allowed))
-    socket = context.socket(zmq.DEALER)
+    socket = context.socket(zmq.ROUTER)
     _harden(socket, offer.own)
+    socket.setsockopt(zmq.IDENTITY, WORKER)
+    socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # sending tells whether the engine is still there
     socket.setsockopt(zmq.CURVE_SERVER, 1)
     try:
         socket.bind(offer.address)
@@ -71,16 +78,18 @@ def bind(context: zmq.Context[zmq.Socket[bytes]], offer: Offer) -> tuple[zmq.Soc
     return socket, guard
 
 
-def unanswered(remotes: Sequence[Remote]) -> RenderError:
-    """What to tell when nobody at these addresses has come to render."""
+def unanswered(remotes: Sequence[Remote], obstacles: Collection[str]) -> RenderError:
+    """What to tell when nobody at these addresses renders; `obstacles` say why those that answered are not used."""
+    known = "; ".join(obstacles)
     return RenderError(
         f"no render process that could be used has answered at {', '.join(remote.address for remote in remotes)}: "
-        "is `aimv render` running there with the same --generator and --model, and are the keys right?"
+        + (known or "is `aimv render` running there with the same --generator and --model, and are the keys right?")
     )
 
 
 def _harden(socket: zmq.Socket[bytes] | zmq.asyncio.Socket, own: Keys) -> None:
     for option, value in (
+        (zmq.ROUTER_HANDOVER, 1),
         (zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES),
         (zmq.HEARTBEAT_IVL, _HEARTBEAT_MS),
         (zmq.HEARTBEAT_TIMEOUT, _SILENCE_MS),

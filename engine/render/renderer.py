@@ -15,34 +15,32 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import zmq
-import zmq.asyncio
-
-from engine.errors import AimvError, OutputError, ProtocolError, RenderError
+from engine.errors import AimvError, OutputError, RenderError
 from engine.messages import Clip, Job
+from engine.render.lines import Address, Lines
+from engine.render.orders import Loan, Order, Orders
 from engine.render.process import RenderProcess
 from engine.render.protocol import (
     FOLDER_PREFIX,
-    MAX_MESSAGE_BYTES,
     VERSION,
     Ack,
     Beat,
     Cancel,
     Done,
     Failed,
+    Finishing,
     Hello,
     Message,
     Piece,
     Progress,
     Ready,
+    Stop,
     Who,
     Withdrawn,
     Work,
-    decode,
-    encode,
 )
-from engine.render.remote import Remote, connect, unanswered
-from engine.render.roster import Order, State, Worker, WorkerEvent
+from engine.render.remote import Remote, unanswered
+from engine.render.roster import State, Worker, WorkerEvent
 from engine.render.store import ClipStore
 
 __all__ = ["FROZEN_SECONDS", "MAX_DEATHS", "Renderer", "WorkerEvent"]
@@ -52,7 +50,7 @@ FROZEN_SECONDS = 3.0  # silence after which a working process counts as frozen
 _LOADING_SECONDS = 120.0  # the same while its generator loads: imports may hold Python's lock for long
 _WATCH_SECONDS = 0.25
 _REACH_SECONDS = 60.0  # in which a worker on another host should answer, where there is none here
-_IDLE_BEATS = 3  # a worker that says so often that it is idle never got its job
+_MISSED_BEATS = 3  # a worker that so often does not name a job never got it
 
 
 class Renderer:
@@ -81,19 +79,19 @@ class Renderer:
         self._store = store
         self._generator = generator
         self._model = model
+        self._who = Who(VERSION, generator, model)
         self._count = workers
         self._remotes = remotes
         self._back = back
         self._on_progress = on_progress
         self._on_done = on_done
         self._on_worker = on_worker
-        self._orders: dict[str, Order] = {}
-        self._workers: dict[bytes, Worker] = {}
-        self._serial = 0
+        self._orders = Orders()
+        self._workers: dict[Address, Worker] = {}
         self._supervisors = 0
         self._failure: AimvError | None = None
         self._reached = False  # whether any worker on another host was
-        self._refused: set[int] = set()
+        self._refused: dict[int, str] = {}  # workers on other hosts that are not used, by process: why
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -101,22 +99,13 @@ class Renderer:
             folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))  # made with mode 0700
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             self._folder = folder
-            context = zmq.asyncio.Context()
-            stack.callback(context.destroy, 0)
-            self._local = context.socket(zmq.ROUTER)
-            self._local.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
-            self._endpoint = f"ipc://{folder}/socket"
-            self._local.bind(self._endpoint)
+            self._lines = Lines(folder, self._remotes)
+            stack.callback(self._lines.close)
             stack.push_async_callback(self._end_tasks)
             self._group = await asyncio.TaskGroup().__aenter__()
-            self._tasks = [
-                self._group.create_task(self._listen(self._local), name="renderer: listen"),
-                self._group.create_task(self._watch(), name="renderer: watch"),
-            ]
-            for remote in self._remotes:
-                socket = connect(context, remote)
-                name = f"renderer: listen to {remote.address}"
-                self._tasks.append(self._group.create_task(self._listen(socket), name=name))
+            self._tasks = [self._group.create_task(self._watch(), name="renderer: watch")]
+            for name, listening in self._lines.listeners(self._hear):
+                self._tasks.append(self._group.create_task(listening, name=f"renderer: listen {name}"))
             for index in range(self._count):
                 self._supervisors += 1
                 self._tasks.append(self._group.create_task(self._supervise(index), name=f"renderer: worker {index}"))
@@ -127,9 +116,9 @@ class Renderer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for worker in self._workers.values():
-            if worker.order and worker.process is None:
-                self._send(worker, Cancel(worker.order.job_id))
-        self._fail_all(RenderError("the renderer was closed"))
+            for job_id in worker.loans if worker.process is None else ():
+                self._send(worker, Cancel(job_id))
+        self._orders.fail_all(RenderError("the renderer was closed"))
         await self._stack.aclose()
 
     def stored(self, job: Job) -> Clip | None:
@@ -140,11 +129,15 @@ class Renderer:
         """The clip is not needed any more; the store may remove it to make room."""
         self._store.release(clip.job_id)
 
-    async def render(self, job: Job, deadline: float | None = None) -> Clip:
+    async def render(
+        self, job: Job, deadline: float | None = None, on_last: Callable[[bool], None] = lambda finishing: None
+    ) -> Clip:
         """The clip of `job`: from the store, or rendered, however many workers die over it.
 
         Any number of calls may wait at once; those with the earliest `deadline` (any clock, seconds) go first, then
         those without one, in order of submission. Equal jobs are rendered once. Cancelling the call withdraws the job.
+        `on_last` is told True when the job enters its last stage, beside which its worker can begin another, and False
+        if that stage was cut short.
 
         Raises:
             RenderError: it cannot be rendered; one line says why.
@@ -154,84 +147,58 @@ class Renderer:
             return clip
         if self._failure and not self._supervisors:
             raise self._failure
-        order = self._accept(job, float("inf") if deadline is None else deadline)
-        order.waiters += 1
+        order = self._orders.accept(job, float("inf") if deadline is None else deadline)
+        order.waiters.append(on_last)
+        if order.loan and order.loan.finishing:
+            on_last(True)
+        self._dispatch()
         try:
             return await asyncio.shield(order.done)
         finally:
-            order.waiters -= 1
+            order.waiters.remove(on_last)
             if not order.waiters and not order.done.done():
                 self._withdraw(order)
 
-    def _accept(self, job: Job, deadline: float) -> Order:
-        job_id = job.id
-        order = self._orders.get(job_id)
-        if order is None:
-            self._serial += 1
-            order = Order(job, job_id, self._serial, deadline, asyncio.get_running_loop().create_future())
-            self._orders[job_id] = order
-        order.deadline = min(order.deadline, deadline)
-        self._dispatch()
-        return order
-
     def _withdraw(self, order: Order) -> None:
-        del self._orders[order.job_id]
-        order.done.cancel()
-        if order.worker:
-            self._send(order.worker, Cancel(order.job_id))
+        self._orders.withdraw(order)
+        for worker in self._workers.values():
+            if order.job_id in worker.loans:
+                self._send(worker, Cancel(order.job_id))
 
     def _dispatch(self) -> None:
-        """Give waiting jobs to idle workers, the most urgent first."""
-        waiting = sorted(
-            (order for order in self._orders.values() if order.worker is None),
-            key=lambda order: (order.deadline, order.serial),
-        )
-        idle = [worker for worker in self._workers.values() if worker.state == "ready"]
-        for order, worker in zip(waiting, idle, strict=False):
-            order.worker, worker.order = worker, order
-            worker.acked, worker.idle_beats = False, 0
+        """Give waiting jobs to workers that can begin one, the most urgent first; none overtakes another."""
+        for order in self._orders.waiting():
+            able = [worker for worker in self._workers.values() if worker.takes(order)]
+            if not able:
+                return
+            worker = min(able, key=lambda worker: len(worker.loans))
+            order.loan = worker.loans[order.job_id] = Loan(order)
             self._enter(worker, "rendering")
             self._send(worker, Work(order.job))
 
     def _send(self, worker: Worker, message: Message) -> None:
-        self._send_to(worker.socket, worker.name, message)
+        self._lines.send(worker.address, message)
 
-    def _send_to(self, socket: zmq.asyncio.Socket, name: bytes, message: Message) -> None:
-        # Not awaited: a ROUTER sends at once or drops what it cannot deliver, and beats show what was lost.
-        socket.send_multipart([name, encode(message)])
+    def _hear(self, address: Address, message: Message) -> None:
+        if worker := self._workers.get(address):
+            worker.heard = time.monotonic()
+            self._hear_worker(worker, message)
+        elif isinstance(message, Hello) and address.line:
+            self._welcome(address, message)
 
-    async def _listen(self, socket: zmq.asyncio.Socket) -> None:
-        while True:
-            parts = await socket.recv_multipart()
-            if len(parts) != 2:
-                continue
-            try:
-                message = decode(parts[1])
-                worker = self._workers.get(parts[0])
-                if worker is not None and worker.socket is socket:
-                    worker.heard = time.monotonic()
-                    self._hear(worker, message)
-                elif isinstance(message, Hello) and socket is not self._local:
-                    self._welcome(socket, parts[0], message)
-                else:
-                    self._send_to(socket, parts[0], Who())
-            except ProtocolError:
-                continue
-
-    def _welcome(self, socket: zmq.asyncio.Socket, name: bytes, hello: Hello) -> None:
-        """Enrol a worker on another host, if it renders what this renderer is for."""
-        if obstacle := hello.obstacle(self._generator, self._model):
-            if hello.pid not in self._refused:
-                self._refused.add(hello.pid)
+    def _welcome(self, address: Address, hello: Hello) -> None:
+        """Enrol a worker on another host, if it renders what this renderer is for and serves nobody else."""
+        if obstacle := hello.obstacle(self._who):
+            if self._refused.get(hello.pid) != obstacle:
+                self._refused[hello.pid] = obstacle
                 self._on_worker(WorkerEvent(self._count, "refused", hello.pid, obstacle))
             return
         index = self._count + sum(worker.process is None for worker in self._workers.values())
-        worker = Worker(index, name, socket, hello.pid)
-        self._workers[name] = worker
+        worker = self._workers[address] = Worker(index, address, hello.pid)
         self._reached, self._failure = True, None
         self._enter(worker, "starting")
 
-    def _hear(self, worker: Worker, message: Message) -> None:
+    def _hear_worker(self, worker: Worker, message: Message) -> None:
         match message:
             case Hello(version) if version != VERSION and worker.process:
                 worker.unfit = RenderError(
@@ -241,95 +208,94 @@ class Renderer:
             case Ready() if worker.state == "starting":
                 self._enter(worker, "ready")
                 self._dispatch()
-            case Ack(job_id) if worker.order and worker.order.job_id == job_id:
-                worker.acked = True
-            case Progress(job_id, share) if worker.order and worker.order.job_id == job_id:
-                self._on_progress(worker.order.job, share)
-            case Piece(job_id) if worker.order and worker.order.job_id == job_id and worker.process is None:
-                self._receive(worker, worker.order, message)
-            case Done(job_id, elapsed, sent) if worker.order and worker.order.job_id == job_id:
-                if worker.incoming is None or self._receive(worker, worker.order, sent):
-                    self._finish(worker, worker.order, elapsed)
             case Failed(""):
                 worker.unfit = message.error()
-            case Failed(job_id) if worker.order and worker.order.job_id == job_id:
-                self._settle(job_id, message.error())
-                self._idle(worker)
-            case Withdrawn(job_id) if worker.order and worker.order.job_id == job_id:
-                self._give_back(worker.order)
-                self._idle(worker)
-            case Beat(job_id):
-                self._compare(worker, job_id)
+            case Beat(job_ids):
+                for loan in list(worker.loans.values()):
+                    self._compare(worker, loan, job_ids)
+            case Hello() | Ready() | Work() | Cancel() | Who() | Stop():
+                pass
+            case _ if told := worker.loans.get(message.job_id):
+                self._hear_of_job(worker, told, message)
+
+    def _hear_of_job(self, worker: Worker, loan: Loan, message: Message) -> None:
+        """What a worker says of a job that it has."""
+        match message:
+            case Ack():
+                loan.acked = True
+            case Progress(_, share):
+                self._on_progress(loan.order.job, share)
+            case Finishing():
+                loan.finishing = True
+                loan.order.tell(True)
+                self._dispatch()
+            case Piece() if worker.process is None:
+                self._receive(worker, loan, message)
+            case Done(_, elapsed, sent):
+                if loan.incoming is None or self._receive(worker, loan, sent):
+                    self._finish(worker, loan, elapsed)
+            case Failed(job_id):
+                self._orders.settle(job_id, message.error())
+                self._end(worker, loan)
+            case Withdrawn():
+                self._end(worker, loan)
             case _:
                 pass
 
-    def _compare(self, worker: Worker, busy_with: str) -> None:
-        """A worker that says it is idle while a job is out with it: a message was lost, which one the Ack tells."""
-        if busy_with or worker.order is None:
-            worker.idle_beats = 0
+    def _compare(self, worker: Worker, loan: Loan, busy_with: tuple[str, ...]) -> None:
+        """A beat that does not name a job that is out with the worker: a message was lost, which one the Ack tells."""
+        if loan.order.job_id in busy_with:
+            loan.missed = 0
             return
-        worker.idle_beats += 1
-        if worker.acked or worker.idle_beats >= _IDLE_BEATS:
-            order = worker.order
-            if clip := self._store.get(order.job):
-                self._settle(order.job_id, clip)
+        loan.missed += 1
+        if loan.acked or loan.missed >= _MISSED_BEATS:
+            if clip := self._store.get(loan.order.job):
+                self._orders.settle(clip.job_id, clip)
             else:
-                self._blame(order, "does not do what it is given")
-            self._idle(worker)
+                self._blame(loan.order, "does not do what it is given")
+            self._end(worker, loan)
 
-    def _receive(self, worker: Worker, order: Order, part: Piece | int) -> bool:
+    def _receive(self, worker: Worker, loan: Loan, part: Piece | int) -> bool:
         """Take a piece of the clip from another host, or, told its size, the end of it; False if it has no place."""
         try:
-            worker.take(part, self._store)
+            loan.take(part, self._store)
         except OSError as error:
             reason = f"cannot write the clip to {self._store.folder}: {error.strerror or error}"
-            self._settle(order.job_id, OutputError(reason))
-            self._idle(worker)
+            self._orders.settle(loan.order.job_id, OutputError(reason))
+            self._end(worker, loan)
             return False
         return True
 
-    def _finish(self, worker: Worker, order: Order, elapsed: float) -> None:
+    def _finish(self, worker: Worker, loan: Loan, elapsed: float) -> None:
+        order = loan.order
         clip = self._store.get(order.job)
         if clip is None:
             self._blame(order, "the clip is not in the store, or damaged")
         else:
             self._on_progress(order.job, 1.0)
             self._on_done(order.job, elapsed)
-            self._settle(order.job_id, clip)
+            self._orders.settle(order.job_id, clip)
             self._store.trim()
-        self._idle(worker)
+        self._end(worker, loan)
 
-    def _idle(self, worker: Worker) -> None:
-        worker.order = None
-        self._enter(worker, "ready")
+    def _end(self, worker: Worker, loan: Loan) -> None:
+        """The worker has done with the job, in whatever way."""
+        del worker.loans[loan.order.job_id]
+        loan.end()
+        if not worker.loans:
+            self._enter(worker, "ready")
         self._dispatch()
-
-    def _settle(self, job_id: str, outcome: Clip | AimvError) -> None:
-        order = self._orders.pop(job_id, None)
-        if order is None:
-            return  # withdrawn, or rendered by another worker as well
-        if isinstance(outcome, AimvError):
-            order.done.set_exception(outcome)
-        else:
-            order.done.set_result(outcome)
-
-    def _give_back(self, order: Order) -> None:
-        """Put a job back into the queue, at its old place."""
-        order.worker = None
 
     def _blame(self, order: Order, reason: str) -> None:
         """A worker has failed over this job without saying so: once more, or no more."""
         order.deaths += 1
         if order.deaths >= MAX_DEATHS:
             error = RenderError(f"gave up a clip after {order.deaths} tries; the render process {reason}")
-            self._settle(order.job_id, error)
-        else:
-            self._give_back(order)
+            self._orders.settle(order.job_id, error)
 
     def _enter(self, worker: Worker, state: State, detail: str = "") -> None:
         worker.state = state
-        job_id = worker.order.job_id if worker.order else ""
-        self._on_worker(WorkerEvent(worker.index, state, worker.pid, detail, job_id))
+        self._on_worker(WorkerEvent(worker.index, state, worker.pid, detail, tuple(worker.loans)))
 
     async def _supervise(self, index: int) -> None:
         """Keep one worker alive, until its generator turns out not to load or it dies again and again in starting."""
@@ -341,7 +307,7 @@ class Renderer:
             starts += 1
             name = f"{index}-{starts}"
             process = await RenderProcess.start(
-                self._endpoint,
+                self._lines.endpoint,
                 name,
                 index=index,
                 generator=self._generator,
@@ -350,8 +316,8 @@ class Renderer:
                 log=self._folder / f"{name}.log",
                 back=self._back,
             )
-            worker = Worker(index, name.encode(), self._local, process.pid, process)
-            self._workers[worker.name] = worker
+            address = Address(0, name.encode())
+            worker = self._workers[address] = Worker(index, address, process.pid, process)
             self._enter(worker, "starting")
             try:
                 reason = await process.wait()
@@ -365,24 +331,19 @@ class Renderer:
         self._failure = failure
         self._supervisors -= 1
         if not self._supervisors:
-            self._fail_all(failure)
+            self._orders.fail_all(failure)
 
     def _lose(self, worker: Worker, reason: str) -> None:
-        del self._workers[worker.name]
+        del self._workers[worker.address]
         self._enter(worker, "lost", reason)
-        worker.drop()
-        if worker.order and worker.process:
-            self._blame(worker.order, reason)
-        elif worker.order:
-            self._give_back(worker.order)
+        for loan in worker.loans.values():
+            if worker.process:
+                self._blame(loan.order, reason)
+            loan.end()
         self._dispatch()
 
-    def _fail_all(self, error: AimvError) -> None:
-        for job_id in list(self._orders):
-            self._settle(job_id, error)
-
     async def _watch(self) -> None:
-        """End workers that have fallen silent; their supervisors notice and go on from there."""
+        """End workers that have fallen silent, whose supervisors notice and go on from there; ask for those abroad."""
         patience = time.monotonic() + _REACH_SECONDS
         while True:
             before = time.monotonic()
@@ -396,9 +357,10 @@ class Renderer:
                     worker.process.kill()
                 elif now - worker.heard > allowed:
                     self._lose(worker, "fell silent")
+            self._lines.ask(self._who, self._workers)
             if not (self._count or self._reached or self._failure) and now > patience:
-                self._failure = unanswered(self._remotes)
-                self._fail_all(self._failure)
+                self._failure = unanswered(self._remotes, self._refused.values())
+                self._orders.fail_all(self._failure)
 
     async def _end_tasks(self) -> None:
         for task in self._tasks:

@@ -1,19 +1,15 @@
-"""What the renderer keeps of its jobs and workers."""
+"""What the renderer keeps of its workers."""
 
-import asyncio
 import time
 from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
-import zmq.asyncio
 
-from engine.errors import AimvError, ProtocolError
-from engine.messages import Clip, Job
-from engine.render.incoming import Incoming
+from engine.errors import AimvError
+from engine.render.lines import Address
+from engine.render.orders import Loan, Order
 from engine.render.process import RenderProcess
-from engine.render.protocol import Piece
-from engine.render.store import ClipStore
 
 State = Literal["starting", "ready", "rendering", "lost", "refused"]
 
@@ -24,22 +20,8 @@ class WorkerEvent(msgspec.Struct, frozen=True):
     index: int  # which of the renderer's workers, from 0, those on other hosts last
     state: State
     pid: int  # on its own host
-    detail: str = ""  # for "lost": how it ended; for "refused": what it renders instead
-    job_id: str = ""  # for "rendering" and "lost": what it was given
-
-
-@dataclass(eq=False)
-class Order:
-    """An accepted job."""
-
-    job: Job
-    job_id: str
-    serial: int
-    deadline: float
-    done: asyncio.Future[Clip]
-    waiters: int = 0
-    deaths: int = 0
-    worker: "Worker | None" = None
+    detail: str = ""  # for "lost": how it ended; for "refused": why it is not used
+    job_ids: tuple[str, ...] = ()  # what it has, the latest last
 
 
 @dataclass(eq=False)
@@ -47,45 +29,19 @@ class Worker:
     """A render process and what it is known to do; without `process` it lives on another host."""
 
     index: int
-    name: bytes
-    socket: zmq.asyncio.Socket
+    address: Address
     pid: int
     process: RenderProcess | None = None
     state: State = "starting"
     heard: float = field(default_factory=time.monotonic)
-    order: Order | None = None
-    acked: bool = False
-    idle_beats: int = 0
-    incoming: Incoming | None = None  # the clip that it is sending
+    loans: dict[str, Loan] = field(default_factory=dict)  # by job id, in order
     unfit: AimvError | None = None  # why its generator cannot be loaded
 
-    def take(self, part: Piece | int, store: ClipStore) -> None:
-        """A piece of the clip that it sends, or, as a number, the size of the whole.
+    def takes(self, order: Order) -> bool:
+        """Whether it can begin `order` now: it is loaded, and all it has is in its last stage.
 
-        Pieces that do not fit together, or to the size, leave nothing in the store.
-
-        Raises:
-            OSError: no room, or no permission; nothing is left.
+        An order over which a worker has died is rendered alone, so that it cannot cost another its tries.
         """
-        try:
-            if isinstance(part, int):
-                incoming, self.incoming = self.incoming, None
-                if incoming:
-                    incoming.finish(part)
-                return
-            if part.offset == 0:
-                self.drop()
-                self.incoming = Incoming(store, part.job_id)
-            if self.incoming:
-                self.incoming.take(part)
-        except ProtocolError:
-            self.drop()
-        except OSError:
-            self.drop()
-            raise
-
-    def drop(self) -> None:
-        """Leave nothing of the clip that it was sending."""
-        incoming, self.incoming = self.incoming, None
-        if incoming:
-            incoming.abandon()
+        if not self.loans:
+            return self.state == "ready"
+        return not order.deaths and all(loan.finishing and not loan.order.deaths for loan in self.loans.values())

@@ -1,13 +1,15 @@
-"""The render process: takes one job at a time from the engine and puts finished clips into the store.
+"""The render process: takes jobs from the engine, one after the other, and puts finished clips into the store.
 
     python -m engine.render.worker ENDPOINT --name 0 --generator shader --store FOLDER --parent PID
 
 The main thread owns the generator. A second thread (`engine.render.wire`) owns the socket and keeps the heartbeat,
-because one step on a GPU may take seconds. SIGINT is ignored (the parent decides what a Ctrl-C means), SIGTERM ends
-the job in hand and the process. `serve` does the same for engines on other hosts.
+because one step on a GPU may take seconds. Where a generator allows, a third one makes a clip's frames and writes them
+while the main thread begins the next (`engine.render.last_stage`). SIGINT is ignored (the parent decides what a
+Ctrl-C means), SIGTERM ends the jobs in hand and the process. `serve` does the same for engines on other hosts.
 """
 
 import argparse
+import functools
 import signal
 import time
 from collections.abc import Callable
@@ -16,13 +18,26 @@ from pathlib import Path
 from engine.errors import AimvError
 from engine.messages import Job
 from engine.render.encode import encode
-from engine.render.generators.base import Cancelled, Generator
+from engine.render.ends import Local
+from engine.render.generators.base import Cancelled, Generator, Rendering
 from engine.render.generators.choose import make
-from engine.render.protocol import PIECE_BYTES, Done, Failed, Message, Piece, Progress, Ready, Withdrawn, kind_of
+from engine.render.last_stage import LastStage
+from engine.render.protocol import (
+    PIECE_BYTES,
+    Done,
+    Failed,
+    Finishing,
+    Message,
+    Piece,
+    Progress,
+    Ready,
+    Withdrawn,
+    kind_of,
+)
 from engine.render.remote import Offer
 from engine.render.seal import SEAL_BYTES, is_sealed
 from engine.render.store import ClipStore
-from engine.render.wire import Local, Wire
+from engine.render.wire import Wire
 from engine.threads import step_back
 
 _PROGRESS_SECONDS = 0.1  # between two reports
@@ -41,48 +56,62 @@ class Worker:
     def run(self) -> None:
         """Render until told to stop."""
         self._wire.send(Ready())
-        while (job := self._wire.jobs.get()) is not None:
-            self._wire.send(self._outcome(job))
+        with LastStage() as last:
+            while (job := self._wire.jobs.get()) is not None:
+                self._attempt(job.id, functools.partial(self._render, job, last))
 
-    def _outcome(self, job: Job) -> Message:
-        """Render `job` and say how it ended."""
-        begun = time.monotonic()
-        sent = 0
+    def _attempt(self, job_id: str, stage: Callable[[], None]) -> None:
+        """Go through a stage of the job; if it fails, say how."""
         try:
-            if not is_sealed(self._store.path_for(job.id)):
-                self._render(job)
-            elapsed = time.monotonic() - begun
-            if self._send:
-                sent = self._deliver(job.id)
-                self._store.trim()
+            stage()
         except Cancelled:
-            return Withdrawn(job.id)
+            self._wire.send(Withdrawn(job_id))
         except AimvError as error:
-            return Failed(job.id, kind_of(error), _line(error))
+            self._wire.send(Failed(job_id, kind_of(error), _line(error)))
         except OSError as error:
-            return Failed(job.id, "output", f"cannot write the clip to {self._store.folder}: {error.strerror or error}")
+            reason = f"cannot write the clip to {self._store.folder}: {error.strerror or error}"
+            self._wire.send(Failed(job_id, "output", reason))
         except Exception as error:  # noqa: BLE001 - whatever a model library raises is this job's failure, not ours
-            return Failed(job.id, "render", f"{type(error).__name__}: {_line(error)}")
-        return Done(job.id, elapsed, sent)
+            self._wire.send(Failed(job_id, "render", f"{type(error).__name__}: {_line(error)}"))
+
+    def _render(self, job: Job, last: LastStage) -> None:
+        """The first stage; the last one is run here, or apart."""
+        begun = time.monotonic()
+        report = _Reporter(job.id, self._wire.send)
+        cancelled = functools.partial(self._wire.cancelled, job.id)
+        rendering: Rendering | None = None
+        if not is_sealed(self._store.path_for(job.id)):
+            rendering = self._generator.render(job, cancelled, report.prelude)
+
+        def write() -> None:
+            if rendering:
+                self._write(job.id, rendering, report, cancelled)
+            elapsed = time.monotonic() - begun
+            self._wire.send(Done(job.id, elapsed, self._deliver(job.id) if self._send else 0))
+
+        apart = rendering is not None and rendering.apart
+        work = functools.partial(self._attempt, job.id, write)
+        last.run(work, apart, lambda: self._wire.send(Finishing(job.id)))
+
+    def _write(self, job_id: str, rendering: Rendering, report: "_Reporter", cancelled: Callable[[], bool]) -> None:
+        """The clip to the store, frame by frame."""
+
+        def on_frame(count: int) -> None:
+            if cancelled():
+                raise Cancelled
+            report.frames(count / rendering.count)
+
+        with self._store.writing(job_id) as part:
+            on_frame(0)
+            encode(rendering, part, on_frame)
 
     def _deliver(self, job_id: str) -> int:
         """Send the clip in pieces, without its seal, which the other store makes anew; returns its size."""
         data = self._store.path_for(job_id).read_bytes()[:-SEAL_BYTES]
         for offset in range(0, len(data), PIECE_BYTES):
             self._wire.send(Piece(job_id, offset, data[offset : offset + PIECE_BYTES]))
+        self._store.trim()
         return len(data)
-
-    def _render(self, job: Job) -> None:
-        report = _Reporter(job.id, self._wire.send)
-        rendering = self._generator.render(job, self._wire.cancelled, report.prelude)
-
-        def on_frame(count: int) -> None:
-            if self._wire.cancelled():
-                raise Cancelled
-            report.frames(count / rendering.count)
-
-        with self._store.writing(job.id) as part:
-            encode(rendering, part, on_frame)
 
 
 class _Reporter:

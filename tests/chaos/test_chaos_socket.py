@@ -143,7 +143,7 @@ with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
     for message in (Hello(int(os.environ["SPEAKS"]), 1, "fake", ""), Ready()):
         socket.send(encode(message))
     while True:
-        socket.send(encode(Beat("")))
+        socket.send(encode(Beat(())))
         time.sleep(0.2)
 """
 

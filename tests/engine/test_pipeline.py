@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import cv2
 import msgspec
@@ -186,9 +186,9 @@ async def test_clips_of_an_image_to_video_model_go_on_from_one_another_in_chains
     jobs: list[Job] = []
 
     class Watched(Renderer):
-        async def render(self, job: Job, deadline: float | None = None) -> Clip:
+        async def render(self, job: Job, *arguments: Any, **named: Any) -> Clip:
             jobs.append(job)
-            return await super().render(job, deadline)
+            return await super().render(job, *arguments, **named)
 
     chained = [
         Cue(n, n + 1.0, Job("fake", "0", str(n), (), ("#000000", COLOURS[n % 3]), n, 32, 32, FPS, 1.0), continues=True)

@@ -118,7 +118,8 @@ def _message(rng: random.Random) -> bytes:
                 protocol.Done(job.id, 1.5, 50),
                 protocol.Failed(job.id, "render", "no"),
                 protocol.Progress(job.id, 0.5),
-                protocol.Beat(job.id),
+                protocol.Beat((job.id,)),
+                protocol.Finishing(job.id),
             )
         )
     )

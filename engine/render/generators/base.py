@@ -12,10 +12,11 @@ Frame = NDArray[np.uint8]  # height x width x 3, RGB, top row first
 
 
 class Rendering(Protocol):
-    """The frames of one job as they come, and the rate they are meant for."""
+    """The last stage of one job: its frames as they come, and the rate they are meant for."""
 
     fps: float  # the clip's own frame rate
     count: int  # how many frames there will be
+    apart: bool  # whether they may be made in another thread while the generator begins another job
 
     def __iter__(self) -> Iterator[Frame]: ...
 
@@ -24,10 +25,10 @@ class Generator(Protocol):
     """Turns one job at a time into frames; lives in the render process and owns its device."""
 
     def render(self, job: Job, cancelled: Callable[[], bool], progress: Callable[[float], None]) -> Rendering:
-        """Begin `job`; iterate the result for its frames.
+        """Do all of `job` that precedes its frames; iterate the result for those.
 
-        `cancelled` is asked between steps: once true, the iteration ends early with `Cancelled`.
-        `progress` takes the finished share, 0 to 1, from generators whose work precedes their first frame.
+        `cancelled` is asked between steps: once true, this or the iteration ends early with `Cancelled`.
+        `progress` takes the finished share, 0 to 1, of what precedes the frames, where that is work.
         """
         ...
 

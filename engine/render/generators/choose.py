@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from engine.errors import MissingExtra, ModelError, RenderError, UsageError
-from engine.render.board import Board, Level
+from engine.render.board import Board, Level, Took
 from engine.render.generators.base import Generator
 from engine.render.generators.cogvideox_presets import LADDER
 
@@ -71,7 +71,7 @@ def board(generator: str, fixed: str = "") -> Board:
     if generator == "cogvideox":
         return Board((Level(fixed, 1.0),) if fixed else LADDER)
     known = Board((Level("", 1.0), Level("half", 0.3)) if generator == "shader" else (Level("", 1.0),))
-    known.speed.measure(1.0, _SHADER_FACTOR)
+    known.speed.measure(1.0, Took(_SHADER_FACTOR))
     return known
 
 
@@ -95,7 +95,7 @@ def make(name: str, model: str = "", index: int = 0) -> Generator:
     if name == "fake":
         from engine.render.generators.fake import FakeGenerator  # noqa: PLC0415 - for tests
 
-        return FakeGenerator(float(model or 0))
+        return FakeGenerator(*(float(part) for part in (model or "0").split("+")))
     raise UsageError(f"no generator is called {name!r}; there are shader, cogvideox")
 
 

@@ -5,6 +5,7 @@ The model's size, frame rate and frame counts are its own: 720x480 at 8 fps for 
 none, with clouds in the colours of its palette.
 """
 
+import contextlib
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -39,6 +40,8 @@ class CogVideoXGenerator:
             self.width, self.height = min(self.width, _SIZE_15[0]), min(self.height, _SIZE_15[1])
             self.fps = _FPS_15
         self._patch = scale * int(config.patch_size)
+        device = pipeline.transformer.device
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         self._one_size = bool(config.use_learned_positional_embeddings)
 
     @classmethod
@@ -70,11 +73,7 @@ class CogVideoXGenerator:
     def render(
         self, job: Job, cancelled: Callable[[], bool], progress: Callable[[float], None]
     ) -> "CogVideoXRendering":
-        """Begin `job`; all its frames come after the last denoising step."""
-        return CogVideoXRendering(self, job, cancelled, progress)
-
-    def frames(self, job: Job, cancelled: Callable[[], bool], progress: Callable[[float], None]) -> Iterator[Frame]:
-        """Denoise `job` as its preset says, then decode it frame by frame.
+        """Denoise `job` as its preset says; the frames are then decoded as they are taken.
 
         Raises:
             Cancelled: it was withdrawn between two steps.
@@ -93,8 +92,7 @@ class CogVideoXGenerator:
         first = opening(job, width, height) if self.denoiser.begins_with_picture else None
         prompt = grow(job, self.denoiser.count_tokens, self.denoiser.max_tokens)
         latents = self.denoiser.latents(prompt, count, width, height, chosen, job.seed % 2**63, on_step, first)
-        for pictures in self.denoiser.decode(latents, count, chosen.tiled):
-            yield from pictures
+        return CogVideoXRendering(self.denoiser, latents, count, self.fps, chosen, self._stream)
 
     def close(self) -> None:
         """Let go of the weights, and of the GPU's memory with them."""
@@ -104,21 +102,32 @@ class CogVideoXGenerator:
 
 
 class CogVideoXRendering:
-    """The frames of one job."""
+    """The frames of denoised latents, decoded as they are taken; if apart, on a stream of the GPU of their own."""
 
     def __init__(
         self,
-        generator: CogVideoXGenerator,
-        job: Job,
-        cancelled: Callable[[], bool],
-        progress: Callable[[float], None],
+        denoiser: Denoiser,
+        latents: torch.Tensor,
+        count: int,
+        fps: float,
+        chosen: Preset,
+        stream: torch.cuda.Stream | None,
     ) -> None:
-        self.fps = generator.fps
-        self.count = generator.frames_for(job.seconds)
-        self._generator = generator
-        self._job = job
-        self._cancelled = cancelled
-        self._progress = progress
+        self.count = count
+        self.fps = fps
+        self.apart = chosen.overlapped
+        self._denoiser = denoiser
+        self._latents = latents
+        self._tiled = chosen.tiled
+        self._stream = stream if self.apart else None
+        if self._stream:
+            self._denoised = torch.cuda.current_stream(latents.device).record_event()
 
     def __iter__(self) -> Iterator[Frame]:
-        yield from self._generator.frames(self._job, self._cancelled, self._progress)
+        with contextlib.ExitStack() as stack:
+            if self._stream:
+                self._stream.wait_event(self._denoised)
+                stack.enter_context(torch.cuda.stream(self._stream))
+                self._latents.record_stream(self._stream)
+            for pictures in self._denoiser.decode(self._latents, self.count, self._tiled):
+                yield from pictures

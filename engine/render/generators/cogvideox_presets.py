@@ -29,6 +29,7 @@ class Preset(msgspec.Struct, frozen=True):
     precision: Precision = ""  # of the transformer's matrices, by torchao where it is installed; "" for the model's own
     compiled: bool = False  # by torch.compile, on a GPU
     tiled: bool = False  # decodes the picture in tiles: slower, in less memory
+    overlapped: bool = True  # the next clip is denoised while this one is decoded: faster, in more memory
     offload: bool = False  # keeps the text encoder off the GPU while it is not needed
 
     @property
@@ -61,7 +62,16 @@ PRESETS = {
         Preset("balanced", steps=20, guided=0.5, attention=_FAST, cache="pyramid", compiled=True),
         Preset("live", steps=8, guided=0.25, attention=_FAST, precision="fp8", compiled=True),
         Preset("draft", steps=8, guided=0.25, scale=2 / 3, attention=_FAST, precision="fp8", compiled=True),
-        Preset("24gb", steps=30, attention=_FAST, cache="faster", precision="int8", tiled=True, offload=True),
+        Preset(
+            "24gb",
+            steps=30,
+            attention=_FAST,
+            cache="faster",
+            precision="int8",
+            tiled=True,
+            overlapped=False,
+            offload=True,
+        ),
     )
 }
 LADDER = tuple(

@@ -12,7 +12,19 @@ TILE = (240, 360)  # height and width; what diffusers takes where none is given 
 
 
 def decoded(vae: Any, latents: torch.Tensor, scale: float, tiled: bool) -> Iterator[list[Frame]]:
-    """The pictures of `latents`, [1, latent frames, channels, h / 8, w / 8], in order, in lots.
+    """The pictures of `latents`, [1, latent frames, channels, h / 8, w / 8], in order, in lots (see `videos`)."""
+    waiting: Lot | None = None
+    for video in videos(vae, latents, scale, tiled):
+        lot = Lot(video)
+        if waiting:
+            yield waiting.pictures()
+        waiting = lot
+    if waiting:
+        yield waiting.pictures()
+
+
+def videos(vae: Any, latents: torch.Tensor, scale: float, tiled: bool) -> Iterator[torch.Tensor]:
+    """What the VAE makes of `latents`, in order, in lots of [1, 3, frames, height, width], -1 to 1.
 
     The lots are the VAE's own (two latent frames, the first lot one more if they are odd), so the pictures are those
     of decoding all at once. `scale` is the VAE's scaling factor. With `tiled` there is one lot, in less memory.
@@ -21,21 +33,15 @@ def decoded(vae: Any, latents: torch.Tensor, scale: float, tiled: bool) -> Itera
     if tiled:
         vae.enable_tiling(*TILE)
         try:
-            yield _Lot(vae.decode(latents).sample).pictures()
+            yield vae.decode(latents).sample
         finally:
             vae.disable_tiling()
         return
-    waiting: _Lot | None = None
     memory = None  # of the causal convolutions
     for part in _lots(latents, vae.num_latent_frames_batch_size):
         ready = part if vae.post_quant_conv is None else vae.post_quant_conv(part)
         video, memory = vae.decoder(ready, conv_cache=memory)
-        lot = _Lot(video)
-        if waiting:
-            yield waiting.pictures()
-        waiting = lot
-    if waiting:
-        yield waiting.pictures()
+        yield video
 
 
 def _lots(latents: torch.Tensor, size: int) -> Iterator[torch.Tensor]:
@@ -48,7 +54,7 @@ def _lots(latents: torch.Tensor, size: int) -> Iterator[torch.Tensor]:
         begin = end
 
 
-class _Lot:
+class Lot:
     """Decoded pictures on their way from the GPU; on a CPU they are there."""
 
     def __init__(self, video: torch.Tensor) -> None:

@@ -87,8 +87,11 @@ class Denoiser:
 
     def decode(self, latents: torch.Tensor, frames: int, tiled: bool = False) -> Iterator[list[Frame]]:
         """The pictures of `latents` in order, some at a time, `frames` in all."""
-        latents = latents[:, self.padding(frames) :]
-        yield from decoded(self._pipeline.vae, latents, self._pipeline.vae_scaling_factor_image, tiled)
+        yield from decoded(*self.decoding(latents, frames), tiled)
+
+    def decoding(self, latents: torch.Tensor, frames: int) -> tuple[Any, torch.Tensor, float]:
+        """What a clip of so many frames is decoded by and from: the VAE, its latents, its scaling factor."""
+        return self._pipeline.vae, latents[:, self.padding(frames) :], self._pipeline.vae_scaling_factor_image
 
     def encode(self, prompt: str) -> torch.Tensor:
         """The encoded prompt, [1, tokens, width]; cut where the model stops reading."""

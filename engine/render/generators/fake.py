@@ -9,24 +9,36 @@ from engine.errors import RenderError
 from engine.messages import Job
 from engine.render.generators.base import Cancelled, Frame
 
+_STEP_S = 0.02
 FAIL = "fail:"  # a prompt that begins so fails, with the rest of it as the reason
 
 
 class FakeGenerator:
-    """Fades from the palette's first colour to its last; `pause` seconds of sleep before each frame."""
+    """Fades from the palette's first colour to its last; `pause` seconds of sleep before each frame.
 
-    def __init__(self, pause: float = 0.0) -> None:
+    With `before` seconds of sleep before the first frame it has two stages, and makes its frames apart.
+    """
+
+    def __init__(self, pause: float = 0.0, before: float = 0.0) -> None:
         self.pause = pause
+        self.before = before
 
     def render(self, job: Job, cancelled: Callable[[], bool], progress: Callable[[float], None]) -> "FakeRendering":
         """Begin `job`; the size and rate are the wanted ones.
 
         Raises:
             RenderError: the prompt begins with `FAIL`.
+            Cancelled: it was withdrawn in the first stage.
         """
         if job.prompt.startswith(FAIL):
             raise RenderError(job.prompt.removeprefix(FAIL).strip())
-        return FakeRendering(job, self.pause, cancelled)
+        ends = time.monotonic() + self.before
+        while (left := ends - time.monotonic()) > 0:
+            if cancelled():
+                raise Cancelled
+            progress(1 - left / self.before)
+            time.sleep(min(left, _STEP_S))
+        return FakeRendering(job, self.pause, cancelled, apart=self.before > 0)
 
     def close(self) -> None:
         """Nothing to release."""
@@ -35,7 +47,8 @@ class FakeGenerator:
 class FakeRendering:
     """The frames of one job."""
 
-    def __init__(self, job: Job, pause: float, cancelled: Callable[[], bool]) -> None:
+    def __init__(self, job: Job, pause: float, cancelled: Callable[[], bool], apart: bool = False) -> None:
+        self.apart = apart
         self.fps = job.fps
         self.count = max(1, round(job.seconds * job.fps))
         self._job = job

@@ -112,6 +112,8 @@ class ShaderGenerator:
 class ShaderRendering:
     """The frames of one job, drawn one at a time: a scene, in front of another where the job has a background."""
 
+    apart = False
+
     def __init__(
         self,
         canvas: Canvas,

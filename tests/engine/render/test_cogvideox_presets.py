@@ -36,7 +36,7 @@ def job(name, prompt=PROMPT, seconds=1.0):
 
 
 def frames(generator, a_job):
-    return np.stack(list(generator.frames(a_job, lambda: False, lambda share: None)))
+    return np.stack(list(generator.render(a_job, lambda: False, lambda share: None)))
 
 
 def made(folder):
@@ -174,19 +174,6 @@ def test_a_cache_leaves_nothing_behind_for_the_next_clip(generator):
     np.testing.assert_array_equal(frames(generator, job("balanced")), cached)
 
 
-def test_why_a_cache_gets_its_identifiers(generator):
-    """diffusers' TaylorSeer without identifiers hooks nothing in this model, and says nothing."""
-    transformer = generator.pipeline.transformer
-    transformer.enable_cache(diffusers.TaylorSeerCacheConfig())
-    hooked = [
-        name
-        for name, module in transformer.named_modules()
-        if getattr(module, "_diffusers_hook", None) and module._diffusers_hook.hooks
-    ]
-    transformer.disable_cache()
-    assert hooked == []
-
-
 @pytest.mark.parametrize("name", ["live", "balanced"])
 def test_blocks_run_compiled_and_give_the_same_frames(tiny_cogvideox, name):
     generator = made(tiny_cogvideox)
@@ -219,11 +206,6 @@ def test_what_cannot_be_compiled_runs_as_it_is(tiny_cogvideox):
     generator.denoiser.speedups.compiles = True
     generator.denoiser.speedups.backend = backend
     np.testing.assert_array_equal(frames(generator, job("live")), plain)
-
-
-def test_diffusers_own_way_to_compile_blocks_raises_for_this_model(generator):
-    with pytest.raises(ValueError, match="_repeated_blocks"):
-        generator.pipeline.transformer.compile_repeated_blocks()
 
 
 def test_int8_keeps_the_blocks_matrices_in_a_quarter_of_float32s_memory_and_nearly_the_same_frames(tiny_cogvideox):
@@ -415,16 +397,3 @@ def test_attention_is_dispatched_to_the_kernel_that_was_chosen(like, request, mo
     dispatched = latents("sage", "native")
     assert kernels == {"native": 3 * generator.pipeline.transformer.config.num_layers}
     assert torch.allclose(dispatched, plain, atol=1e-3)
-
-
-def test_choosing_a_kernel_the_usual_way_would_change_nothing(generator):
-    """Why there is a processor of our own: diffusers' one for this model does not dispatch."""
-    transformer = generator.pipeline.transformer
-    calls = []
-    name = "diffusers.models.attention_dispatch.dispatch_attention_fn"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(name, lambda *arguments, **named: calls.append(arguments))
-        transformer.set_attention_backend("_native_math")
-        frames(generator, job("live"))
-    transformer.reset_attention_backend()
-    assert calls == []

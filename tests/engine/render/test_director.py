@@ -9,7 +9,7 @@ import pytest
 from engine.errors import ModelError
 from engine.messages import Job
 from engine.render import director as director_module
-from engine.render.board import Board, Level, Shot
+from engine.render.board import Board, Level, Shot, Took
 from engine.render.director import Director
 from engine.render.renderer import Renderer
 from engine.render.store import ClipStore
@@ -152,7 +152,7 @@ async def test_live_a_stale_clip_is_withdrawn_from_its_worker_and_the_newest_is_
         with ClipStore(tmp_path, 10**9) as store:
             async with Renderer(store, "fake", "0.05", on_done=on_done, on_worker=on_worker) as renderer:
                 board = Board((Level("only", 1.0),))
-                board.speed.measure(1.0, 1000.0)
+                board.speed.measure(1.0, Took(1000.0))
                 director = Director(
                     renderer,
                     board,

@@ -3,6 +3,7 @@
 import json
 import sys
 
+import msgspec
 import pytest
 
 from engine.render.generators.cogvideox_presets import PRESETS
@@ -35,15 +36,43 @@ def test_the_soak_counts_what_it_did(monkeypatch, capsys):
     assert (totals["lost"], totals["half_clips_seen"]) == (0, 0)
 
 
-def test_the_bench_counts_the_published_model_and_times_a_tiny_one():
+def test_the_bench_counts_the_published_model_and_times_a_tiny_one(monkeypatch):
     torch = pytest.importorskip("torch")
     pytest.importorskip("diffusers")
-    from tools.bench_render import TERA, measure, pass_flops  # noqa: PLC0415 - needs torch
+    from tools import bench_render  # noqa: PLC0415 - needs torch
 
     torch.set_num_threads(1)
-    assert pass_flops("2b") / TERA == pytest.approx(120.0, abs=0.01)
-    (live,) = measure("tiny", [PRESETS["live"]], False, "cpu")
-    assert live["rtf"] > 0
+    assert bench_render.pass_flops("2b") / bench_render.TERA == pytest.approx(120.0, abs=0.01)
+    monkeypatch.setattr(bench_render, "STOCK_STEPS", 2)
+    live, stock = bench_render.measure("tiny", [PRESETS["live"]], True, "cpu")
+    times = [live[stage] for stage in ("encode_s", "denoise_s", "decode_s", "copy_s", "pace_s", "peak_gb")]
+    assert all(time > 0 for time in times)
+    assert live["rtf"] == pytest.approx(live["pace_s"] / 6.125)
+    assert 0 < live["matrix_share"] < 1
+    assert live["times_stock"] == pytest.approx(stock["pace_s"] / live["pace_s"])
+
+
+def test_the_operations_of_denoising_are_those_that_run():
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("diffusers")
+    from torch.nn.attention import SDPBackend, sdpa_kernel  # noqa: PLC0415 - needs torch
+    from torch.utils.flop_counter import FlopCounterMode  # noqa: PLC0415 - needs torch
+
+    from tools import bench_render  # noqa: PLC0415 - needs torch
+
+    torch.set_num_threads(1)
+    generator = bench_render._generator("tiny", "cpu")
+    shape = {key: value for key, value in generator.pipeline.transformer.config.items() if not key.startswith("_")}
+    for name, steps in (("draft", 4), ("24gb", 6)):
+        row = msgspec.structs.replace(PRESETS[name], precision="", steps=steps)
+        size = generator.size_for(row)
+        generator.denoiser.encode("")
+        generator.denoiser.encode("a")
+        # The CPU's own kernel for attention is not counted; its plain sums are.
+        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+            generator.denoiser.latents("a", 49, *size, row, 0, lambda step: None)
+        counted = bench_render._flops_by_layers(shape, row, size[1] // 8, size[0] // 8)
+        assert counter.get_total_flops() == counted
 
 
 async def test_several_processes_share_the_clips_of_a_song():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.render.board import Board, Level, Shot, Speed, Task
+from engine.render.board import Board, Level, Shot, Speed, Task, Took
 from engine.render.cut import HOLD_S, Cutter
 from engine.render.plan import LONGEST_S, SHORTEST_S, STRETCH, Plan
 from tools.simulate_show import KINDS, LEVELS, simulate
@@ -26,21 +26,21 @@ def board_of(*known, levels=ONE_LEVEL, factor=0.5):
     board = Board(levels)
     for shot in known:
         board.know(shot)
-    board.speed.measure(1.0, factor)
+    board.speed.measure(1.0, Took(factor))
     return board
 
 
 def have(board, index, seconds=4.0):
     task = Task(index, 0, seconds)
     board.begin(task, 0.0)
-    board.finish(task, seconds * board.speed.factor)
+    board.finish(task, Took(seconds * board.speed.factor))
 
 
 @pytest.mark.parametrize("live", [False, True])
 @pytest.mark.parametrize("rtf", RTFS)
 def test_no_frame_is_without_a_picture_and_all_are_accounted_for(rtf, live):
-    for stalls, deaths in ((0, 0), (4, 4)):
-        show = simulate(rtf, 3.0, live, stalls, deaths)
+    for stalls, deaths, beside in ((0, 0, 0.0), (4, 4, 0.0), (4, 4, 0.3)):
+        show = simulate(rtf, 3.0, live, stalls, deaths, beside=beside)
         assert show.frames.total() == 3 * 60 * 24
         assert set(show.frames) <= set(KINDS)
         assert show.frames["blank"] == 0
@@ -57,9 +57,25 @@ def test_every_second_of_a_file_shows_a_clip_of_its_own_section(minutes, rtf):
     assert simulate(rtf, minutes, live=False).totals()["own_section"] == 1.0
 
 
+@pytest.mark.parametrize("beside", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("rtf", RTFS)
-def test_live_the_prompt_on_screen_is_at_most_two_shots_old(rtf):
-    assert simulate(rtf, 10.0, live=True).totals()["prompt_age_median_shots"] <= 2
+def test_live_the_prompt_on_screen_is_at_most_two_shots_old(rtf, beside):
+    assert simulate(rtf, 10.0, live=True, beside=beside).totals()["prompt_age_median_shots"] <= 2
+
+
+def test_what_is_finished_beside_the_next_costs_no_pace():
+    """Were it planned by when clips are there, and not by when the worker is free, half the shots would be left out."""
+    assert simulate(1.0, 10.0, live=False, beside=1.0).totals()["fresh"] >= 0.95
+    assert simulate(7.5, 10.0, live=False, beside=0.5).totals()["own_section"] == 1.0
+
+
+def test_a_worker_of_two_stages_is_free_before_its_clip_is_there():
+    board = board_of(*shots(4, 4))
+    for _ in range(5):
+        board.speed.measure(1.0, Took(0.5, 0.25))
+    board.begin(Task(0, 0, 4.0), 10.0)
+    assert board.expected[0] == 13.0
+    assert board.seconds_to_render(4.0, 0) == 2.0
 
 
 def test_two_workers_show_more_that_is_fresh_than_one():
@@ -69,7 +85,7 @@ def test_two_workers_show_more_that_is_fresh_than_one():
 def test_a_single_stall_does_not_change_the_measured_speed():
     speed = Speed(10.0)
     for elapsed in (2.0, 2.0, 60.0, 2.0):
-        speed.measure(2.0, elapsed)
+        speed.measure(2.0, Took(elapsed))
     assert speed.factor == 1.0
 
 
@@ -208,7 +224,7 @@ def test_whatever_comes_when_something_stands_at_every_moment(data):
                     assert SHORTEST_S <= task.seconds <= LONGEST_S
                     board.begin(task, t)
             case "work":
-                board.finish(task, data.draw(st.floats(0.1, 30)))
+                board.finish(task, Took(data.draw(st.floats(0.1, 30)), data.draw(st.floats(0, 30))))
                 task = None
             case "die" if task:
                 board.lose(task)

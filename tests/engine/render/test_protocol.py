@@ -15,6 +15,7 @@ from engine.render.protocol import (
     Cancel,
     Done,
     Failed,
+    Finishing,
     Hello,
     Piece,
     Progress,
@@ -44,7 +45,14 @@ jobs = st.builds(
     seconds=st.floats(0.01, 1000),
 )
 messages = st.one_of(
-    st.builds(Hello, version=st.integers(0, 2**31), pid=st.integers(0, 2**31), generator=names, model=names),
+    st.builds(
+        Hello,
+        version=st.integers(0, 2**31),
+        pid=st.integers(0, 2**31),
+        generator=names,
+        model=names,
+        taken=st.booleans(),
+    ),
     st.just(Ready()),
     st.builds(Work, job=jobs),
     st.builds(Ack, job_id=names),
@@ -54,8 +62,9 @@ messages = st.one_of(
     st.builds(Failed, job_id=names, kind=st.sampled_from(["render", "model", "output", "usage"]), reason=names),
     st.builds(Withdrawn, job_id=names),
     st.builds(Cancel, job_id=names),
-    st.builds(Beat, job_id=names),
-    st.just(Who()),
+    st.builds(Beat, job_ids=st.lists(names, max_size=3).map(tuple)),
+    st.builds(Finishing, job_id=names),
+    st.builds(Who, version=st.integers(0, 2**31), generator=names, model=names),
     st.just(Stop()),
 )
 

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from engine.errors import OutputError, ProtocolError, UsageError
+from engine.errors import OutputError, ProtocolError, RenderError, UsageError
 from engine.messages import Job
+from engine.render import renderer as renderer_module
 from engine.render.incoming import Incoming
 from engine.render.keys import make_keys, read_keys, read_public
 from engine.render.protocol import Piece
@@ -31,6 +32,25 @@ from engine.render.worker import serve
 address, keys, allowed, folder, model = sys.argv[1:]
 with ClipStore(Path(folder), 10**9) as store:
     serve(Offer(address, read_keys(Path(keys)), Path(allowed)), "fake", model, store)
+"""
+
+
+ENGINE = """
+import asyncio, sys
+from pathlib import Path
+from engine.messages import Job
+from engine.render.keys import read_keys, read_public
+from engine.render.remote import Remote
+from engine.render.renderer import Renderer
+from engine.render.store import ClipStore
+async def main():
+    def show(event):
+        if event.state == "rendering":
+            print("rendering", flush=True)
+    remote = {remote}
+    async with Renderer(ClipStore(Path(sys.argv[1]), 10**9), "fake", "0.05", 0, [remote], on_worker=show) as renderer:
+        await renderer.render(Job("fake", "", "a wall of colour", (), ("#ff0000", "#0000ff"), 0, 32, 32, 8.0, 1000.0))
+asyncio.run(main())
 """
 
 
@@ -65,6 +85,10 @@ class Host:
     def remote(self, port=None, own="engine"):
         address = f"tcp://127.0.0.1:{port or self.port}"
         return Remote(address, read_public(self._keys / "host.key"), read_keys(self._keys / f"{own}.key_secret"))
+
+    def engine_code(self):
+        public, own = self._keys / "host.key", self._keys / "engine.key_secret"
+        return f"Remote({self.address!r}, read_public(Path({str(public)!r})), read_keys(Path({str(own)!r})))"
 
     def end(self):
         if self.process:
@@ -179,6 +203,66 @@ async def test_a_stranger_and_an_engine_for_another_model_are_not_served(host, s
     )
     async with rendering(store, host.remote(), events) as renderer:
         assert await renderer.render(job())
+
+
+async def test_a_second_engine_is_told_that_the_process_is_taken_and_is_served_once_it_is_free(host, store, tmp_path):
+    first, second = Events(), Events()
+    with ClipStore(tmp_path / "others", 10**9) as others:
+        async with contextlib.AsyncExitStack() as stack:
+            serving = await stack.enter_async_context(rendering(store, host.remote(), first))
+            call = asyncio.create_task(serving.render(job(seconds=2.0)))
+            await first.until("rendering")
+            async with rendering(others, host.remote(), second) as waiting:
+                other_call = asyncio.create_task(waiting.render(job(1)))
+                await second.until("refused")
+                assert is_sealed((await call).path)
+                assert second.states == ["refused"], "said once, and nothing of the first engine's went astray"
+                await stack.aclose()
+                assert is_sealed((await other_call).path)
+    assert second[0].detail == "it is serving another engine"
+    assert second[0].pid == host.process.pid
+    assert first.states == ["starting", "ready", "rendering", "ready"]
+
+
+async def test_only_taken_processes_are_what_the_last_line_speaks_of(host, store, tmp_path, monkeypatch):
+    first = Events()
+    async with rendering(store, host.remote(), first) as serving:
+        await serving.render(job())
+        monkeypatch.setattr(renderer_module, "_REACH_SECONDS", 2.0)
+        with ClipStore(tmp_path / "others", 10**9) as others, pytest.raises(RenderError) as failure:
+            async with rendering(others, host.remote(), Events()) as waiting:
+                await waiting.render(job(1))
+    assert str(failure.value).endswith(f"{host.address}: it is serving another engine")
+
+
+def kill_engine(host, folder):
+    """Start an engine that has its job rendered, and kill it."""
+    script = ENGINE.format(remote=host.engine_code())
+    engine = subprocess.Popen([sys.executable, "-c", script, str(folder)], stdout=subprocess.PIPE)
+    assert engine.stdout.readline() == b"rendering\n"
+    engine.kill()
+    engine.wait()
+
+
+async def test_an_engine_that_is_killed_leaves_its_process_to_the_next(host, store, tmp_path):
+    """Its job is given up for that of the next engine, and the orders of both do not mix."""
+    kill_engine(host, tmp_path / "killed")
+    async with rendering(store, host.remote(), Events()) as renderer:
+        assert is_sealed((await renderer.render(job())).path)
+    assert not (tmp_path / "spool" / f"{job(seconds=1000.0).id}.mp4").exists()
+
+
+async def test_two_jobs_are_in_the_hands_of_a_process_on_another_host(tmp_path, store):
+    host, events = Host(tmp_path, "0.05+0.2"), Events()
+    host.start()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            async with Renderer(store, "fake", "0.05+0.2", 0, [host.remote()], on_worker=events.append) as renderer:
+                clips = await asyncio.gather(*(renderer.render(job(seed)) for seed in range(4)))
+    finally:
+        host.end()
+    assert all(is_sealed(clip.path) for clip in clips)
+    assert 2 in {len(event.job_ids) for event in events}
 
 
 def test_keys_are_private_and_never_overwritten(tmp_path):
