@@ -114,7 +114,7 @@ class BeatTracker:
         recent = np.array(self._strength[-8 * self._rate :])
         if recent.std() < 1e-9:
             return
-        lags, weight = _periodicity(recent / recent.std(), self._rate)
+        lags, weight = _periodicity(gaussian_filter1d(recent / recent.std(), self._rate * 0.01), self._rate)
         if not len(lags):
             return
         near = np.exp(-0.5 * np.square(np.log2(lags / self._period) / 0.35))  # tempo seldom jumps

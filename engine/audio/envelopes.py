@@ -11,6 +11,8 @@ RATE = 100  # envelope frames a second
 BANDS_HZ = ((30.0, 150.0), (150.0, 2500.0), (2500.0, 16000.0))  # low (kick, bass), mid, high (cymbals)
 _WINDOW_S = 0.023
 _LEVEL_MEMORY_S = 8.0  # levels are relative to the loudest of about this many seconds
+_USUAL_MEMORY_S = 8.0
+_LEAST_FLUX = 0.01  # of a bin: a band that rises less than this is as good as still
 _ONSET_GAP_S = 0.06
 _ONSET_DECAY_S = 0.15
 _BEAT_DECAY_S = 0.12
@@ -73,7 +75,8 @@ class Envelopes:
         self._times: list[float] = []
         self._risen: list[float] = []
         self._levels: list[tuple[float, float, float, float]] = []
-        self.strength: list[float] = []  # onset strength (flux, not normalised), RATE a second
+        self.strength: list[float] = []  # what beats are tracked by, RATE a second
+        self._usual = [_Usual(_USUAL_MEMORY_S, _LEAST_FLUX * len(bins)) for bins in self._bins]
 
     @classmethod
     def of(cls, mono: NDArray[np.float32], rate: int) -> "Envelopes":
@@ -123,7 +126,9 @@ class Envelopes:
             relative = np.maximum(relative, np.array(self._levels[-1]) * math.exp(-1 / (RATE * 0.12)))
         self._levels.append((float(relative[0]), float(relative[1]), float(relative[2]), float(relative[3])))
         flux = float(rise.sum())
-        self.strength.append(flux)
+        # Each band against its own usual rises: an open hat off the beat has many times the flux of the kick on it.
+        low, mid, high = (usual.share(float(of_band)) for usual, of_band in zip(self._usual, rise, strict=True))
+        self.strength.append(2.0 * low + mid + high)  # kick and bass carry the beat: as much as the rest together
         self._flux_peak = max(flux, self._flux_peak * math.exp(-1 / (RATE * _LEVEL_MEMORY_S)), 1e-3)
         self._recent_flux.append(flux)
         self._recent_bands.append(int((rise / np.array([len(b) for b in self._bins])).argmax()))
@@ -195,6 +200,25 @@ class Envelopes:
         return min(1.0, since / period), math.exp(-since / _BEAT_DECAY_S)
 
 
+class _Usual:
+    """The usual height of late of values that come RATE a second: their mean, each weighed by itself."""
+
+    def __init__(self, memory_s: float, least: float) -> None:
+        self._fading = math.exp(-1 / (RATE * memory_s))
+        self._least = least
+        self._mass, self._weight = 0.0, 1e-9
+
+    @property
+    def value(self) -> float:
+        return max(self._mass / self._weight, self._least)
+
+    def share(self, value: float) -> float:
+        """Take in the next value; how many times the usual height it is."""
+        self._mass = self._mass * self._fading + value**2
+        self._weight = self._weight * self._fading + value
+        return value / self.value
+
+
 class _Rises:
     """How much sound rises, summed: the flux that motion follows, on a scale of decibels as loudness is felt.
 
@@ -212,7 +236,7 @@ class _Rises:
         self._loudest = -100.0  # dB
         self._before: NDArray[np.float32] | None = None
         self._recent = [0.0] * _RISE_FRAMES
-        self._mass, self._weight = 0.0, 1e-9  # of rises, each weighed by itself
+        self._usual = _Usual(_RISE_MEMORY_S, 1.0)
         self._sum = 0.0
 
     def push(self, frames: NDArray[np.float32]) -> list[float]:
@@ -227,8 +251,7 @@ class _Rises:
                 self._recent = [*self._recent[1:], float(np.maximum(0.0, heard - self._before).mean())]
             self._before = heard
             rise = sum(self._recent)
-            fading = math.exp(-1 / (RATE * _RISE_MEMORY_S))
-            self._mass, self._weight = self._mass * fading + rise**2, self._weight * fading + rise
-            self._sum += self._recent[-1] / max(self._mass / self._weight, 1.0)
+            self._usual.share(rise)
+            self._sum += self._recent[-1] / self._usual.value
             sums.append(self._sum)
         return sums

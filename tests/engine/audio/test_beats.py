@@ -38,6 +38,28 @@ def test_causal_beats_are_said_before_they_fall(bpm: float) -> None:
     assert share_hit(np.arange(0.4, SONG_S - 0.1, 60 / bpm), np.array(said)) > 0.85
 
 
+def disco(bpm: float) -> np.ndarray:
+    """Onset strength of a kick on every beat and, between them, an open hat, whose flux is many times the kick's."""
+    rate = 22050
+    random, time = np.random.default_rng(3), np.arange(rate // 4) / rate
+    noise = random.standard_normal(rate // 4)
+    swept = np.sin(2 * np.pi * (50 * time + 80 * (1 - np.exp(-30 * time)) / 30))
+    kick = 0.9 * swept * np.exp(-time / 0.07) + 0.05 * noise * np.exp(-time / 0.004)
+    hat = 0.08 * np.diff(noise, prepend=0) * np.exp(-time / 0.12)
+    sound = np.zeros(round(SONG_S * rate), np.float32)
+    for beat in np.arange(0.4, SONG_S - 1, 60 / bpm):
+        for start, stroke in ((beat, kick), (beat + 30 / bpm, hat)):
+            sound[round(start * rate) :][: len(stroke)] += stroke
+    return np.array(Envelopes.of(sound, rate).strength)
+
+
+@pytest.mark.parametrize("bpm", [104, 126])
+def test_the_beat_is_on_the_kick_not_on_the_hats_between(bpm: float) -> None:
+    truth, flux = np.arange(0.4, SONG_S - 1, 60 / bpm), disco(bpm)
+    assert share_hit(truth, track_beats(flux, RATE)) > 0.95
+    assert share_hit(truth, np.array(BeatTracker(RATE).push(flux))) > 0.85
+
+
 @pytest.mark.parametrize("flux", [np.zeros(0), np.zeros(2000), np.ones(2000), np.ones(50)])
 def test_no_beat_where_there_is_none(flux: np.ndarray) -> None:
     assert len(track_beats(flux, RATE)) == 0
