@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from engine.audio.envelopes import Reaction
 from engine.play.compositor import FADE_S, Compositor
+from engine.play.planes import rgb
 from engine.render.encode import encode
 
 WIDTH, HEIGHT, FPS = 96, 64, 24.0
@@ -187,10 +188,10 @@ def test_an_onset_jerks_the_clip_on_and_it_lingers_after(tmp_path: Path) -> None
     stage.place(0.0, 2.0, clip(tmp_path / "a.mp4", [grey(20 + 4 * k) for k in range(48)]))
     shown = []
     for k in range(20, 34):
-        picture = stage._still(k / FPS).mean()
+        picture = rgb(stage._still(k / FPS)).mean()
         shown.append((picture - 20) / 4)
     steps = np.diff(shown)
     assert steps[:3] == pytest.approx(1.0, abs=0.3)
     assert steps[3] > 2.5, "from picture 23 to 24, where the stroke is"
     assert steps[4:].min() > -0.3 and steps[4:].mean() < 0.85
-    assert (stage._still(47 / FPS).mean() - 20) / 4 == pytest.approx(47, abs=0.6 * FPS), "it does not get lost"
+    assert (rgb(stage._still(47 / FPS)).mean() - 20) / 4 == pytest.approx(47, abs=0.6 * FPS), "it does not get lost"
