@@ -1,6 +1,7 @@
 /*{
   "DESCRIPTION": "Rubber balls leap over a floor, squash where they land, shadows under them",
   "CATEGORIES": ["Generator", "bounce"],
+  "SOFT": true,
   "KEYWORDS": [
     "bounce", "ball", "spring", "tom", "jump", "bubble",
     "rubber", "gallop", "drum", "dance", "horse", "leap"

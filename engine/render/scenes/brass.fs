@@ -1,6 +1,7 @@
 /*{
   "DESCRIPTION": "Beaten metal: hammered dents turn the light, a long gleam travels over it",
   "CATEGORIES": ["Generator", "brass"],
+  "SOFT": true,
   "KEYWORDS": [
     "brass", "gold", "metal", "trumpet", "silver", "bell", "gong",
     "shine", "crown", "copper", "anvil", "chain", "metallic"

@@ -1,6 +1,7 @@
 /*{
   "DESCRIPTION": "Piled clouds sail over a wide sky, a flock of birds before them",
   "CATEGORIES": ["Generator", "sky"],
+  "SOFT": true,
   "KEYWORDS": ["sky", "cloud", "wind", "horizon", "bird", "air", "dawn", "summer", "morning", "wing", "aurora"],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
