@@ -16,8 +16,8 @@ from engine.play.planes import Frame, Planes, cropped, of_rgb, rgb, scaled
 from engine.play.pulses import Reactions
 from engine.play.reaction import Reactor
 
-FADE_S = 0.3  # crossfade into a shot where nothing is struck
-_DROP = 1.0  # a usual onset within two pictures is cut to, not faded
+FADE_S = 0.3  # crossfade into a shot
+_STRUCK, _DROP = 1.0, 3.0  # what rises within two pictures in a usual onset, which a fade springs to; in one cut to
 _SLOW = 1.5  # clips with fewer frames than one per this many pictures get pictures in between
 _LOOSE = 0.8  # share of the time since a shot's start, or to its end, by which its clip may stray
 _SHARP = 0.02  # share of the next frame that is not worth mixing in
@@ -111,19 +111,24 @@ class Compositor:
             self.held += 1
         picture = self._picture(now, t)
         since = t - now.start
-        if index == 0 or since >= FADE_S or since >= (fade := self._fade(now.start)):
+        if index == 0 or since >= FADE_S or (share := self._share(now.start, since)) >= 1.0:
             return picture
-        share = since / fade
-        share = share * share * (3.0 - 2.0 * share)
         before = self._picture(placed[index - 1], now.start)  # its last frame, held while it fades
         if before.shape != picture.shape:
             before, picture = self._whole(before), self._whole(picture)
         return mix(before, picture, share)
 
-    def _fade(self, start: float) -> float:
-        """Seconds of the crossfade into a shot: the more rises where it begins, the shorter; a drop is cut to."""
+    def _share(self, start: float, since: float) -> float:
+        """How much of a shot is seen in the picture `since` s after its start: it fades in, the harder the more rises.
+
+        On a stroke it springs in with the first picture, as far as a stroke moves a picture otherwise, and settles.
+        """
         before, after = (self._reactions.at(start + pictures / self.fps).risen for pictures in (-0.5, 1.5))
-        return FADE_S * max(0.0, 1.0 - (after - before) / _DROP)
+        if after - before >= _DROP:
+            return 1.0
+        hard = min(1.0, (after - before) / _STRUCK)
+        gone, ends = since / FADE_S, min(1.0, (since + 1.0 / self.fps) / FADE_S)
+        return (1.0 - hard) * gone * gone * (3.0 - 2.0 * gone) + hard * (1.0 - (1.0 - ends) ** 3)
 
     def _picture(self, placed: Placed, t: float) -> Planes:
         """The clip's picture at `t`, in the clip's own size; the clip's time passes as the music moves."""

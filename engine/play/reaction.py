@@ -77,13 +77,13 @@ class Reactor:
         """Zoom, shift and turn about the centre; red and blue a little apart towards the edges."""
         amount = self._amount
         kick = pulse.kick * (0.5 + 0.5 * now.low)
-        zoom = 1.02 + amount * (0.065 * kick + 0.012 * now.beat + 0.012 * now.low**2 + 0.006 * math.sin(0.9 * time))
-        angle = amount * (0.35 * math.sin(0.53 * time) + 0.5 * pulse.push[0])
+        zoom = 1.03 + amount * (0.05 * kick + 0.012 * now.beat + 0.012 * now.low**2 + 0.006 * math.sin(0.9 * time))
+        angle = amount * (0.35 * math.sin(0.53 * time) + 0.75 * pulse.push[0])
         fringe = amount * 0.0055 * (now.high**2 + 0.5 * pulse.kick)
 
         def warped(plane: NDArray[np.uint8], zoomed: float) -> NDArray[np.uint8]:
             height, width = plane.shape
-            push = 0.018 * amount * width
+            push = 0.027 * amount * width
             turned = cv2.getRotationMatrix2D(((width - 1) / 2.0, (height - 1) / 2.0), angle, zoomed)
             turned[:, 2] += (push * pulse.push[0], push * pulse.push[1])
             method, edge = cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101
@@ -102,10 +102,10 @@ class Reactor:
 
     def _light(self, moved: Planes, light: float, level: float, noise: NDArray[np.uint8], grain: float) -> None:
         """Exposure follows loudness a little; a pulse of light is screened over the picture and blooms; edges dim."""
-        lift = min(0.5, 0.20 * light * self._amount)
-        exposure = 1.0 - 0.05 * min(1.0, self._amount) * (1.0 - level) + 0.25 * light * self._amount
+        lift = min(0.5, 0.10 * light * self._amount)
+        exposure = 1.0 - 0.05 * min(1.0, self._amount) * (1.0 - level) + 0.125 * light * self._amount
         gain, black = exposure * (1.0 - lift), 255.0 * lift  # screen: 1 - (1 - picture) * (1 - lift)
-        share = min(0.4, 0.22 * light * self._amount) if light >= 0.05 else 0.0
+        share = min(0.4, 0.11 * light * self._amount) if light >= 0.05 else 0.0
         for number, plane in enumerate(parts(moved)):
             glow = self._glow(plane) if share else plane
             if number == 0:

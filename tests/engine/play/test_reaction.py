@@ -133,7 +133,7 @@ def test_a_kick_zooms_in() -> None:
 
 def test_highs_part_the_colours_at_the_edge() -> None:
     line = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-    line[:, 140:142] = 255
+    line[:, 138:144] = 255
 
     def parting(reactions: Constant) -> float:
         moved = seen(reactions).move(line, 0.0).astype(float).clip(60).sum(axis=0)
