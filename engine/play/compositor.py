@@ -34,7 +34,7 @@ class Placed(msgspec.Struct, frozen=True):
 
 
 class Compositor:
-    """`planes(t)`, or `frame(t)`, is the picture at `t` seconds of the song. Asking forward in time is the fast path."""
+    """`planes(t)`, or `frame(t)`, is the picture at `t` s of the song. Asking forward in time is the fast path."""
 
     def __init__(self, width: int, height: int, fps: float, reactions: Reactions, amount: float = 1.0) -> None:
         """`amount` scales how far the music moves the picture; see `Reactor`."""
