@@ -59,7 +59,7 @@ def cropped(planes: Planes, width: int, height: int) -> Parts:
     whole = parts(planes)
     high, wide = whole.light.shape
     scale = max(width / wide, height / high)
-    part_w, part_h = (min(full, round(side / scale / 2) * 2) for full, side in ((wide, width), (high, height)))
+    part_w, part_h = (min(full, max(2, round(side / scale / 2) * 2)) for full, side in ((wide, width), (high, height)))
     x, y = (wide - part_w) // 4, (high - part_h) // 4  # in pixels of colour
 
     def cut(plane: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:

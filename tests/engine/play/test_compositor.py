@@ -110,6 +110,15 @@ def test_a_shot_fades_in_over_the_last_frame_of_the_one_before(tmp_path: Path) -
     assert stage.frame(1.0 + FADE_S / 2).mean() == pytest.approx(120, abs=6)
 
 
+def test_clips_of_two_sizes_fade_into_one_another(tmp_path: Path) -> None:
+    stage = compositor()
+    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40, WIDTH // 2, HEIGHT // 2)] * 24))
+    stage.place(1.0, 2.0, clip(tmp_path / "b.mp4", [grey(200)] * 24))
+    between = stage.frame(1.0 + FADE_S / 2)
+    assert between.shape == (HEIGHT, WIDTH, 3)
+    assert between.mean() == pytest.approx(120, abs=6) and between.std() < 3
+
+
 def from_grey_to_grey(tmp_path: Path, rises: float) -> list[float]:
     """How much of the second shot is seen, picture by picture, from the last before it on."""
     stage = compositor(Quiet(stroke=1.0, rises=rises))

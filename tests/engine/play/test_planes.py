@@ -40,6 +40,8 @@ def test_the_middle_is_kept_and_no_side_is_drawn_out() -> None:
     assert kept.shape == (200, 200, 3) and kept[:, 2:-2].min() > 240
     tall = rgb(scaled(cropped(of_rgb(np.rot90(wide).copy()), 40, 20), 40, 20))
     assert tall.shape == (20, 40, 3) and tall.min() > 240
+    strip = rgb(scaled(cropped(of_rgb(picture(16, 16)), 320, 16), 320, 16))
+    assert strip.shape == (16, 320, 3)
 
 
 def test_a_picture_of_the_right_size_is_copied() -> None:
