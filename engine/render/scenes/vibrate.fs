@@ -29,7 +29,7 @@ void main() {
     float slope = fwidth(w) / pixel();
     float still = abs(w) / max(slope, 0.6);
     // sand: grains thick where the plate is still, dancing a little
-    vec2 g = p * min(RENDERSIZE.y * 0.4, 190.0);
+    vec2 g = p * RENDERSIZE.y * 0.22;
     float own = hash(floor(g));
     float grain = fract(own + 0.618 * floor(TIME * 3.0 + 9.0 * own));  // each leaps at its own moments
     float line = 1.0 / (1.0 + 900.0 * still * still);
