@@ -102,7 +102,7 @@ async def write(
     end: float,
     progress: Progress,
 ) -> None:
-    """Write every picture from `start` to `end` s into `sink`, each as soon as its clip is there.
+    """Write every picture from `start` to `end` s into `sink`, each as soon as its clip is there, as planes.
 
     Listening, rendering and writing go on side by side; the sink is closed by the caller. Whatever fails or is
     cancelled ends all three.
@@ -119,7 +119,7 @@ async def write(
         last = math.ceil((min(until, end) - start) * compositor.fps - 1e-6)
         writing: asyncio.Task[None] | None = None
         for number in range(first, last):
-            picture = (await to_thread(compositor.frame, start + number / compositor.fps)).copy()
+            picture = await to_thread(compositor.planes, start + number / compositor.fps)
             if writing:
                 await writing
             writing = group.create_task(to_thread(sink.write, picture), name="write")

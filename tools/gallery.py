@@ -21,12 +21,14 @@ from numpy.typing import NDArray
 import aimv
 from aimv.colour import harmony, hex_of_name
 from aimv.scorefile import is_score
+from aimv.show import cue_of
 from engine.audio.envelopes import Envelopes
 from engine.audio.song import load_song
 from engine.listen.hearing import song_envelopes
 from engine.messages import Job
 from engine.play.compositor import Compositor
 from engine.render.encode import encode
+from engine.render.generators.choose import Choice
 from engine.render.generators.shader import ShaderGenerator, ShaderRendering
 
 Frame = NDArray[np.uint8]
@@ -89,15 +91,12 @@ def composed(score: aimv.Score, folder: Path) -> tuple[Compositor, Envelopes]:
     """A compositor with every shot's clip in `folder`."""
     envelopes = song_envelopes(load_song(score.song))
     compositor = Compositor(WIDTH, HEIGHT, FPS, envelopes)
-    generator = ShaderGenerator()
+    generator, settings = ShaderGenerator(), aimv.Settings(width=WIDTH, height=HEIGHT, fps=FPS)
     for number, shot in enumerate(score.shots):
-        words = (*shot.abstractions, *shot.instruments)
-        job = Job(
-            "shader", "", shot.sentence, words, colours(shot), shot.seed, WIDTH, HEIGHT, FPS, shot.end - shot.start
-        )
+        cue = cue_of(shot, score.head.style, Choice("shader", "", ""), settings)
         clip = folder / f"{number}.mp4"
-        encode(rendering(generator, job), clip, lambda done: None)
-        compositor.place(shot.start, shot.end, clip)
+        encode(rendering(generator, cue.job), clip, lambda done: None)
+        compositor.place(cue.start, cue.end, clip)
     generator.close()
     return compositor, envelopes
 

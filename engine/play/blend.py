@@ -1,17 +1,21 @@
 """Pictures between the frames of a slow clip: motion-compensated where the motion can be told, else mixed."""
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Frame = NDArray[np.uint8]
+from engine.play.planes import Planes, empty, parts, size_of
 
 _FLOW_WIDTH = 320  # pixels; the flow of a smaller picture is smoother and four times cheaper
 _STRANGE = 24.0  # mean error (of 255) of the warped frame above which the two frames are no motion of one another
 
+Flow = NDArray[np.float32]  # height x width x 2, in pixels
 
-def mix(first: Frame, second: Frame, share: float) -> Frame:
-    """`share` (0..1) of the second picture over the rest of the first."""
+
+def mix(first: Planes, second: Planes, share: float) -> Planes:
+    """`share` (0..1) of the second picture over the rest of the first, which has its size."""
     return np.asarray(cv2.addWeighted(first, 1.0 - share, second, share, 0.0), dtype=np.uint8)
 
 
@@ -24,34 +28,45 @@ class Tween:
     def __init__(self) -> None:
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._pair: tuple[int, int] | None = None
-        self._flow: NDArray[np.float32] | None = None
-        self._grid: NDArray[np.float32] = np.zeros((0, 0, 2), np.float32)
+        self._flows: tuple[Flow, Flow] | None = None  # of light and of colour
 
-    def between(self, first: Frame, second: Frame, share: float, key: tuple[int, int]) -> Frame:
+    def between(self, first: Planes, second: Planes, share: float, key: tuple[int, int]) -> Planes:
         """The picture at `share` (0..1) of the way from `first` to `second`; `key` names the pair."""
         if self._pair != key:
-            self._pair, self._flow = key, self._measure(first, second)
-        if self._flow is None:
+            self._pair, self._flows = key, self._measure(first, second)
+        if self._flows is None:
             return mix(first, second, share)
-        forward = cv2.remap(first, self._grid - share * self._flow, None, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
-        backward = cv2.remap(
-            second, self._grid + (1.0 - share) * self._flow, None, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE
-        )
-        return mix(forward, backward, share)
+        return mix(_moved(first, self._flows, -share), _moved(second, self._flows, 1.0 - share), share)
 
-    def _measure(self, first: Frame, second: Frame) -> NDArray[np.float32] | None:
-        """Flow from `first` to `second` in pixels, height x width x 2; None where it explains too little."""
-        height, width = first.shape[:2]
+    def _measure(self, first: Planes, second: Planes) -> tuple[Flow, Flow] | None:
+        """The flow from `first` to `second`; None where it explains too little."""
+        width, height = size_of(first)
         scale = min(1.0, _FLOW_WIDTH / width)
         small = (max(16, round(width * scale)), max(16, round(height * scale)))
-        grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (first, second)]
-        a, b = (cv2.resize(each, small, interpolation=cv2.INTER_AREA) for each in grey)
-        flow = self._dis.calc(a, b, None)
-        grid = np.dstack(np.meshgrid(np.arange(small[0]), np.arange(small[1]))).astype(np.float32)
-        warped = cv2.remap(b, grid + flow, None, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
+        a, b = (cv2.resize(parts(each).light, small, interpolation=cv2.INTER_AREA) for each in (first, second))
+        flow = np.asarray(self._dis.calc(a, b, None), np.float32)
+        warped = cv2.remap(b, _grid(small) + flow, None, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
         if float(cv2.absdiff(warped, a).mean()) > _STRANGE:
             return None
-        if self._grid.shape[:2] != (height, width):
-            self._grid = np.dstack(np.meshgrid(np.arange(width), np.arange(height))).astype(np.float32)
-        ratio = np.array([width / small[0], height / small[1]], np.float32)
-        return np.asarray(cv2.resize(flow, (width, height)) * ratio, dtype=np.float32)
+        return _grown(flow, (width, height)), _grown(flow, (width // 2, height // 2))
+
+
+def _moved(planes: Planes, flows: tuple[Flow, Flow], share: float) -> Planes:
+    """The picture seen `share` of the flow further on."""
+    moved = empty(*size_of(planes))
+    for plane, into, flow in zip(parts(planes), parts(moved), (flows[0], flows[1], flows[1]), strict=True):
+        place = _grid(plane.shape[::-1]) + share * flow
+        cv2.remap(plane, place, None, cv2.INTER_LINEAR, into, cv2.BORDER_REPLICATE)
+    return moved
+
+
+@lru_cache(maxsize=4)
+def _grid(size: tuple[int, ...]) -> Flow:
+    """The place of every pixel of a picture of that width and height."""
+    return np.dstack(np.meshgrid(np.arange(size[0]), np.arange(size[1]))).astype(np.float32)
+
+
+def _grown(flow: Flow, size: tuple[int, int]) -> Flow:
+    """The flow of the same motion in a picture of another size."""
+    ratio = np.array([size[0] / flow.shape[1], size[1] / flow.shape[0]], np.float32)
+    return np.asarray(cv2.resize(flow, size) * ratio, dtype=np.float32)

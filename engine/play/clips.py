@@ -7,11 +7,9 @@ from pathlib import Path
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.errors import RenderError
-
-Frame = NDArray[np.uint8]  # height x width x 3, RGB, top row first
+from engine.play.planes import Planes
 
 KEPT = 4  # decoded frames kept: the neighbours of the present one
 
@@ -44,12 +42,12 @@ class ClipReader:
             raise RenderError(f"{path.name}: a clip without frames")
         self.count = len(self._times)
         self.fps = float(self._stream.average_rate or 0) or 1.0
-        self._kept: OrderedDict[int, Frame] = OrderedDict()
+        self._kept: OrderedDict[int, Planes] = OrderedDict()
         self._decoder: Iterator[av.VideoFrame] | None = None
         self._next = 0  # the frame the decoder gives next
 
-    def frame(self, index: int) -> Frame:
-        """Frame `index`, clamped to the clip; uint8, height x width x 3, RGB. Not to be written to.
+    def frame(self, index: int) -> Planes:
+        """Frame `index`, clamped to the clip. Not to be written to.
 
         Raises:
             RenderError: the clip is damaged.
@@ -62,7 +60,7 @@ class ClipReader:
         except (av.FFmpegError, StopIteration):
             raise RenderError(f"{self.path.name}: damaged at frame {index}") from None
 
-    def _read(self, index: int) -> Frame:
+    def _read(self, index: int) -> Planes:
         key = self._keys[max(0, bisect.bisect_right(self._keys, self._times[index]) - 1)]
         from_key = bisect.bisect_left(self._times, key)
         if self._decoder is None or index < self._next or from_key > self._next:
@@ -74,7 +72,7 @@ class ClipReader:
             at = bisect.bisect_left(self._times, decoded.pts)
             self._next = at + 1
             if at >= index - 1:  # the one before it is kept too: blending asks for both
-                picture = np.asarray(decoded.to_ndarray(format="rgb24"), dtype=np.uint8)
+                picture = np.asarray(decoded.to_ndarray(format="yuv420p"), dtype=np.uint8)
                 self._kept[at] = picture
                 while len(self._kept) > KEPT:
                     self._kept.popitem(last=False)

@@ -7,19 +7,17 @@ from pathlib import Path
 import cv2
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.play.blend import Tween, mix
 from engine.play.clips import ClipReader
 from engine.play.flashes import FlashGuard
 from engine.play.lettering import Lettering
+from engine.play.planes import Frame, Planes, cropped, of_rgb, rgb, scaled
 from engine.play.pulses import Reactions
 from engine.play.reaction import Reactor
 
-Frame = NDArray[np.uint8]  # height x width x 3, RGB, top row first
-
-FADE_S = 0.3  # crossfade into a shot where nothing is struck
-_DROP = 1.0  # a usual onset within two pictures is cut to, not faded
+FADE_S = 0.3  # crossfade into a shot
+_STRUCK, _DROP = 1.0, 3.0  # what rises within two pictures in a usual onset, which a fade springs to; in one cut to
 _SLOW = 1.5  # clips with fewer frames than one per this many pictures get pictures in between
 _LOOSE = 0.8  # share of the time since a shot's start, or to its end, by which its clip may stray
 _SHARP = 0.02  # share of the next frame that is not worth mixing in
@@ -36,7 +34,7 @@ class Placed(msgspec.Struct, frozen=True):
 
 
 class Compositor:
-    """`frame(t)` is the picture at `t` seconds of the song. Asking forward in time is the fast path."""
+    """`planes(t)`, or `frame(t)`, is the picture at `t` s of the song. Asking forward in time is the fast path."""
 
     def __init__(self, width: int, height: int, fps: float, reactions: Reactions, amount: float = 1.0) -> None:
         """`amount` scales how far the music moves the picture; see `Reactor`."""
@@ -82,13 +80,19 @@ class Compositor:
         self._lettering.say(text, start_s, end_s)
 
     def frame(self, t: float) -> Frame:
-        """The picture at `t` seconds; uint8, height x width x 3, RGB.
+        """The picture at `t` seconds in RGB, as screens take it; see `planes`."""
+        return rgb(self.planes(t))
+
+    def planes(self, t: float) -> Planes:
+        """The picture at `t` seconds, as encoders take it. Not to be written to.
 
         Raises:
             RenderError: a clip is damaged.
         """
         moved = self._reactor.move(self._still(t), t)
-        return self._guard.limit(self._lettering.draw(moved, t), t)
+        if self._lettering.is_set(t):
+            moved = of_rgb(self._lettering.draw(rgb(moved), t))
+        return self._guard.limit(moved, t)
 
     def close(self) -> None:
         """Release the clip files."""
@@ -97,7 +101,7 @@ class Compositor:
         self._readers.clear()
         self._tweens.clear()
 
-    def _still(self, t: float) -> Frame:
+    def _still(self, t: float) -> Planes:
         placed = self._placed
         index = bisect.bisect_right([each.start for each in placed], t + 1e-6) - 1
         if index < 0:
@@ -107,20 +111,27 @@ class Compositor:
             self.held += 1
         picture = self._picture(now, t)
         since = t - now.start
-        if index == 0 or since >= FADE_S or since >= (fade := self._fade(now.start)):
+        if index == 0 or since >= FADE_S or (share := self._share(now.start, since)) >= 1.0:
             return picture
-        share = since / fade
-        share = share * share * (3.0 - 2.0 * share)
         before = self._picture(placed[index - 1], now.start)  # its last frame, held while it fades
+        if before.shape != picture.shape:
+            before, picture = self._whole(before), self._whole(picture)
         return mix(before, picture, share)
 
-    def _fade(self, start: float) -> float:
-        """Seconds of the crossfade into a shot: the more rises where it begins, the shorter; a drop is cut to."""
-        before, after = (self._reactions.at(start + pictures / self.fps).risen for pictures in (-0.5, 1.5))
-        return FADE_S * max(0.0, 1.0 - (after - before) / _DROP)
+    def _share(self, start: float, since: float) -> float:
+        """How much of a shot is seen in the picture `since` s after its start: it fades in, the harder the more rises.
 
-    def _picture(self, placed: Placed, t: float) -> Frame:
-        """The clip's picture at `t`, filling the frame; the clip's time passes as the music moves."""
+        On a stroke it springs in with the first picture, as far as a stroke moves a picture otherwise, and settles.
+        """
+        before, after = (self._reactions.at(start + pictures / self.fps).risen for pictures in (-0.5, 1.5))
+        if after - before >= _DROP:
+            return 1.0
+        hard = min(1.0, (after - before) / _STRUCK)
+        gone, ends = since / FADE_S, min(1.0, (since + 1.0 / self.fps) / FADE_S)
+        return (1.0 - hard) * gone * gone * (3.0 - 2.0 * gone) + hard * (1.0 - (1.0 - ends) ** 3)
+
+    def _picture(self, placed: Placed, t: float) -> Planes:
+        """The clip's picture at `t`, in the clip's own size; the clip's time passes as the music moves."""
         reader = self._reader(placed.path)
         pictures = (placed.end - placed.start) * self.fps
         t = min(max(t, placed.start), placed.end)
@@ -134,11 +145,11 @@ class Compositor:
         first = math.floor(position + 1e-6)
         rest = position - first
         if rest < _SHARP:
-            return self._fill(reader.frame(first))
+            return reader.frame(first)
         pair = (reader.frame(first), reader.frame(first + 1))
         if not slow:  # so near in time that no motion would be seen between them
-            return self._fill(mix(*pair, rest))
-        return self._fill(self._tweens[placed.path].between(*pair, rest, (first, first + 1)))
+            return mix(*pair, rest)
+        return self._tweens[placed.path].between(*pair, rest, (first, first + 1))
 
     def _reader(self, path: Path) -> ClipReader:
         reader = self._readers.pop(path, None) or ClipReader(path)
@@ -150,22 +161,15 @@ class Compositor:
             del self._tweens[oldest]
         return reader
 
-    def _fill(self, picture: Frame) -> Frame:
-        """Scale so that the picture covers the frame, cut off what is over on both sides."""
-        height, width = picture.shape[:2]
-        if (width, height) == (self.width, self.height):
-            return picture
-        scale = max(self.width / width, self.height / height)
-        wide, high = min(width, round(self.width / scale)), min(height, round(self.height / scale))
-        x, y = (width - wide) // 2, (height - high) // 2
-        part = picture[y : y + high, x : x + wide]
-        method = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC
-        return np.asarray(cv2.resize(part, (self.width, self.height), interpolation=method), dtype=np.uint8)
+    def _whole(self, picture: Planes) -> Planes:
+        """The picture in the size of the frame."""
+        return scaled(cropped(picture, self.width, self.height), self.width, self.height)
 
-    def _calm(self, t: float) -> Frame:
+    def _calm(self, t: float) -> Planes:
         """Before the first clip: a dim field of light that drifts."""
         x, y = np.meshgrid(np.linspace(-1, 1, 32), np.linspace(-1, 1, 18))
         light = np.exp(-((x - 0.5 * math.sin(0.7 * t)) ** 2 + (y - 0.3 * math.cos(0.9 * t)) ** 2) * 1.5)
         tint = np.array([70.0, 80.0, 110.0])
         small = (18.0 + light[..., None] * tint).astype(np.uint8)
-        return np.asarray(cv2.resize(small, (self.width, self.height), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+        whole = cv2.resize(small, (self.width, self.height), interpolation=cv2.INTER_CUBIC)
+        return of_rgb(np.asarray(whole, dtype=np.uint8))

@@ -9,12 +9,12 @@ from typing import Any, Self
 import av
 import numpy as np
 import soxr
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from numpy.typing import NDArray
 
 from engine.errors import UsageError
 from engine.files import output_error, whole_file
-from engine.play.sinks import Frame
+from engine.play.planes import Frame, Planes, bt709, of_rgb
 
 _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
 _AAC_FRAME = 1024  # samples
@@ -45,7 +45,6 @@ class FileSink:
         self._size = (width, height)
         self._sound, self._sound_rate = _encodable(sound, rate)
         self._heard = 0  # samples given to the encoder
-        self._reformat = VideoReformatter()
         try:
             self._open()
         except OSError as error:
@@ -61,19 +60,15 @@ class FileSink:
             self._audio = self._add_audio() if len(self._sound) else None
             self._stack = stack.pop_all()
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame | Planes) -> None:
         """Encode the next picture and the sound up to its end.
 
         Raises:
             OutputError: no room left, or no permission; nothing is left behind.
         """
+        planes = frame if frame.ndim == 2 else of_rgb(frame)
         with self._giving_up_on_failure():
-            picture = self._reformat.reformat(
-                av.VideoFrame.from_ndarray(frame, format="rgb24"),
-                format="yuv420p",
-                dst_colorspace=Colorspace.ITU709,
-                dst_color_range=ColorRange.MPEG,
-            )
+            picture = av.VideoFrame.from_ndarray(bt709(planes), format="yuv420p")
             picture.pts, picture.time_base = self.frames, 1 / self._rate
             self._container.mux(self._video.encode(picture))
             self.frames += 1

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Frame = NDArray[np.uint8]  # height x width x 3, RGB
+from engine.play.planes import Frame, Planes, empty, parts, rgb
 
 MOST = 3  # flashes allowed in any second
 AREA = 0.25  # of the picture that must flash together to count
@@ -51,16 +51,15 @@ class FlashMeter:
         self._most = most
         self._general, self._red = _Swings(_STEP, second), _Swings(_RED_STEP, second)
 
-    def add(self, frame: Frame) -> bool:
+    def add(self, frame: Frame | Planes) -> bool:
         """Take the next picture; whether it is at fault."""
         look = self.look(frame)
         self.take(look)
         return look.fault
 
-    def look(self, frame: Frame) -> Look:
+    def look(self, frame: Frame | Planes) -> Look:
         """What `frame` would be as the next picture; nothing is taken."""
-        sampled = cv2.resize(frame, _SAMPLED, interpolation=cv2.INTER_NEAREST)
-        small = _LINEAR[cv2.resize(sampled, _BLOCKS, interpolation=cv2.INTER_AREA)]
+        small = _LINEAR[cv2.resize(_sampled(frame), _BLOCKS, interpolation=cv2.INTER_AREA)]
         luminance = small @ np.array([0.2126, 0.7152, 0.0722], np.float32)
         general = self._general.look(luminance, np.minimum(luminance, self._general.last(luminance)) < _DARK)
         redness = np.maximum(0.0, small[..., 0] - small[..., 1] - small[..., 2])
@@ -86,7 +85,7 @@ class FlashGuard:
         self._most = MOST
         self.held_back = 0  # pictures that were mixed
         self._meter = FlashMeter(fps)
-        self._shown: Frame | None = None
+        self._shown: Planes | None = None
         self._time = -np.inf
 
     def allow(self, most: int) -> None:
@@ -94,7 +93,7 @@ class FlashGuard:
         if most != self._most:
             self._most, self._meter = most, FlashMeter(self._fps, most)
 
-    def limit(self, frame: Frame, time: float) -> Frame:
+    def limit(self, frame: Planes, time: float) -> Planes:
         """The picture that may be shown at `time` s; a jump in time begins anew."""
         if not 0.0 <= time - self._time <= 2.0 / self._fps:
             self._meter, self._shown = FlashMeter(self._fps, self._most), None
@@ -107,13 +106,23 @@ class FlashGuard:
         self._shown = frame
         return frame
 
-    def _mixed(self, frame: Frame, shown: Frame) -> tuple[Frame, Look]:
+    def _mixed(self, frame: Planes, shown: Planes) -> tuple[Planes, Look]:
         for share in (0.5, 0.25, 0.1):
             mixed = np.asarray(cv2.addWeighted(frame, share, shown, 1.0 - share, 0.0), dtype=np.uint8)
             look = self._meter.look(mixed)
             if not look.fault:
                 return mixed, look
         return shown, self._meter.look(shown)
+
+
+def _sampled(frame: Frame | Planes) -> Frame:
+    """Some pixels of the picture."""
+    if frame.ndim == 3:
+        return np.asarray(cv2.resize(frame, _SAMPLED, interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
+    sampled = empty(*_SAMPLED)
+    for plane, into in zip(parts(frame), parts(sampled), strict=True):
+        cv2.resize(plane, into.shape[::-1], into, interpolation=cv2.INTER_NEAREST)
+    return rgb(sampled)
 
 
 class _Swings:

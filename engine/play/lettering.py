@@ -51,6 +51,11 @@ class Lettering:
         if text.strip() and _font(visual(text)) is not None:
             bisect.insort(self._words, _Word(start, max(end, start + _LEAST_S), text.strip()))
 
+    def is_set(self, time: float) -> bool:
+        """Whether a word may stand on the picture of this moment."""
+        last = bisect.bisect_right(self._words, (time, math.inf, ""))
+        return any(word.end + _FALL_S > time for word in self._words[max(0, last - 3) : last])
+
     def draw(self, frame: Frame, time: float) -> Frame:
         """The picture with the words of this moment; the picture itself where there are none."""
         last = bisect.bisect_right(self._words, (time, math.inf, ""))

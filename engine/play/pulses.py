@@ -15,7 +15,7 @@ _LEAST_LIGHT, _LIGHT_BY_RISE = (
 )  # of an onset in which nothing rises (it has hardly begun), and for a usual rise
 _OUTDONE = 1.5
 _RISING_S = 0.03  # until the rise of an onset is complete; live it is not known yet
-_LIGHT_S, _KICK_S = 0.16, 0.25  # decay of the light and of the movement
+_LIGHT_S, _KICK_S = 0.16, 0.4  # decay of the light and of the movement
 _ONSET_DECAY_S = 0.15  # of the onset value itself, see engine.audio.envelopes
 _RISE = 0.08  # an onset is new when it lies this far above the decay of the one before
 _REMEMBERED = 8  # onsets that may still be felt

@@ -1,8 +1,9 @@
 """Scenes as ISF files: the JSON header is read, the fragment shader is turned into GLSL 3.30.
 
 ISF (Interactive Shader Format, version 2, https://docs.isf.video) is the form in which VJs trade shaders: one file,
-a JSON comment that names inputs and passes, and GLSL below it. Two additions of AIMV, both ignored by other hosts:
-KEYWORDS, the words a scene pictures, and `#include "file.glsl"`, which is resolved beside the scene.
+a JSON comment that names inputs and passes, and GLSL below it. Three additions of AIMV, all ignored by other hosts:
+KEYWORDS, the words a scene pictures; SOFT, that nothing in it is so fine that it must be drawn at full size; and
+`#include "file.glsl"`, which is resolved beside the scene.
 """
 
 import ast
@@ -111,6 +112,7 @@ class _Header(msgspec.Struct, frozen=True):
     description: str = msgspec.field(name="DESCRIPTION", default="")
     categories: tuple[str, ...] = msgspec.field(name="CATEGORIES", default=())
     keywords: tuple[str, ...] = msgspec.field(name="KEYWORDS", default=())
+    soft: bool = msgspec.field(name="SOFT", default=False)
     inputs: tuple[Input, ...] = msgspec.field(name="INPUTS", default=())
     passes: tuple[Pass, ...] = msgspec.field(name="PASSES", default=())
     imported: dict[str, Imported] = msgspec.field(name="IMPORTED", default_factory=dict)
@@ -124,6 +126,7 @@ class Scene(msgspec.Struct, frozen=True):
     description: str
     categories: tuple[str, ...]
     keywords: tuple[str, ...]
+    soft: bool  # whether it may be drawn smaller than it is shown
     inputs: tuple[Input, ...]
     passes: tuple[Pass, ...]  # at least one; the last one is shown
     images: dict[str, Path]  # pictures that it imports
@@ -211,6 +214,7 @@ def parse(text: str, name: str, folder: Path, vertex: str = "") -> Scene:
         description=header.description,
         categories=header.categories,
         keywords=tuple(word.lower() for word in header.keywords) or _words_of(name, header),
+        soft=header.soft,
         inputs=header.inputs,
         passes=tuple(kept) or (Pass(),),
         images=images,

@@ -22,6 +22,9 @@ void main() {
     gl_FragColor = nothing;
 }
 """
+STROBE = """/*{"DESCRIPTION": "black and white, twelve times a second"}*/
+void main() { gl_FragColor = vec4(vec3(step(0.5, fract(12.0 * TIME))), 1.0); }
+"""
 
 
 def frames(path: Path) -> NDArray[np.uint8]:
@@ -91,3 +94,17 @@ def test_a_song_of_strobes_flashes_nobody(aimv: Aimv, wav: Callable[..., Path], 
     assert aimv("export", song, "-o", out, "--size", "320x180", "--fps", "30", "--reaction", "2").status == 0
     meter = FlashMeter(30.0)
     assert sum(meter.add(frame) for frame in frames(out)) == 0
+
+
+def test_a_scene_that_strobes_is_held_back(aimv: Aimv, wav: Callable[..., Path], tmp_path: Path) -> None:
+    scenes = tmp_path / "scenes"
+    scenes.mkdir()
+    (scenes / "strobe.fs").write_text(STROBE)
+    out = tmp_path / "a.mp4"
+    song = wav(clicks([0.25 + k / 12 for k in range(40)], 4.0))
+    ran = aimv("export", song, "-o", out, "--size", "160x90", "--fps", "30", "--scenes", scenes)
+    assert ran.status == 0, ran.err
+    shown = frames(out)
+    meter = FlashMeter(30.0)
+    assert sum(meter.add(frame) for frame in shown) == 0
+    assert np.ptp(shown.mean(axis=(1, 2, 3))) > 100, "some of it is seen all the same"

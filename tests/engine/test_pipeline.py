@@ -17,7 +17,7 @@ from engine.messages import Clip, Job
 from engine.pipeline import Cue, Performance, Progress, Rendering, in_thread, perform, write
 from engine.play.clock import VirtualClock
 from engine.play.compositor import Compositor
-from engine.play.sinks import Frame
+from engine.play.planes import Frame, Planes, rgb
 from engine.render.continuing import last_picture
 from engine.render.generators.choose import board
 from engine.render.renderer import Renderer
@@ -33,7 +33,8 @@ class Pictures:
     def __init__(self) -> None:
         self.colours: list[tuple[float, ...]] = []
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame | Planes) -> None:
+        frame = rgb(frame) if frame.ndim == 2 else frame
         self.colours.append(tuple(float(c) for c in frame.reshape(-1, 3).mean(axis=0)))
 
     def close(self) -> None: ...

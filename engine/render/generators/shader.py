@@ -18,6 +18,7 @@ from engine.render.generators.base import Cancelled, Frame
 from engine.render.generators.depth import Depth, background_size
 from engine.render.generators.stage import Canvas, Program, Stage
 
+LEAST_HIGH = 270  # pixels: soft scenes are drawn half as high as they are shown, but no lower than this
 HALF = "half"  # the preset that draws half as wide and high, for machines that cannot keep up with the show
 SCENES = Path(__file__).parent.parent / "scenes"
 
@@ -81,6 +82,9 @@ class ShaderGenerator:
         if job.preset == HALF:
             job = msgspec.structs.replace(job, width=max(2, job.width // 4 * 2), height=max(2, job.height // 4 * 2))
         scene = choose(self.scenes, job.keywords, job.seed)
+        if scene.soft:
+            width, height = soft_size(job.width, job.height)
+            job = msgspec.structs.replace(job, width=width, height=height)
         others = [each for each in self.scenes if each is not scene]
         behind = choose(others, job.background, job.seed) if job.background and others else None
         with self._gl:
@@ -143,6 +147,12 @@ class ShaderRendering:
             with self._canvas.gl:
                 for stage in stages:
                     stage.release()
+
+
+def soft_size(width: int, height: int) -> tuple[int, int]:
+    """The size in pixels at which a soft scene is drawn to be shown at `width` x `height`."""
+    high = max(height / 2, min(height, LEAST_HIGH))
+    return max(2, round(width * high / height / 2) * 2), max(2, round(high / 2) * 2)
 
 
 def _behind(job: Job) -> Job:

@@ -1,6 +1,7 @@
 /*{
   "DESCRIPTION": "A flower that never stops opening: petals grow from its heart and turn outwards",
   "CATEGORIES": ["Generator", "bloom"],
+  "SOFT": true,
   "KEYWORDS": ["bloom", "flower", "rose", "petal", "garden", "spring", "leaf", "grow", "spiral", "sun", "spinning", "vine"],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},

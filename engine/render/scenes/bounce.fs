@@ -1,6 +1,7 @@
 /*{
   "DESCRIPTION": "Rubber balls leap over a floor, squash where they land, shadows under them",
   "CATEGORIES": ["Generator", "bounce"],
+  "SOFT": true,
   "KEYWORDS": [
     "bounce", "ball", "spring", "tom", "jump", "bubble",
     "rubber", "gallop", "drum", "dance", "horse", "leap"
@@ -23,7 +24,9 @@ void main() {
     vec2 ground = vec2(p.x * far * 0.35 + 0.5 * t, far * 0.55);
     float tile = step(0.5, fract(ground.x)) == step(0.5, fract(ground.y)) ? 1.0 : 0.0;
     float stripe = smoothstep(-0.02, 0.02, sin(p.x * 5.0 + p.y * 3.0 + 2.0 * t + place));
-    float v = p.y > floor_line ? 0.50 + 0.07 * stripe - 0.06 * p.y : 0.36 + 0.10 * tile;
+    // a pool of light on the wall, another on the floor before it
+    float pool = 1.0 / (1.0 + 0.7 * p.x * p.x + 1.6 * (p.y - 0.2) * (p.y - 0.2));
+    float v = p.y > floor_line ? 0.32 + 0.09 * stripe + 0.38 * pool : 0.26 + 0.20 * tile + 0.24 * pool;
     float row = 0.0;
     v -= 0.12 * smoothstep(0.12, 0.0, abs(p.y - floor_line));
     for (int i = 0; i < 6; i++) {
@@ -31,7 +34,7 @@ void main() {
         vec2 chance = hash2(vec2(id, 4.0));
         if (i > 3 && chance.y > crowd) continue;
         float near = float(i) / 5.0;
-        float size = mix(0.15, 0.40, near * near) * (0.8 + 0.4 * chance.y);
+        float size = mix(0.20, 0.52, near * near) * (0.8 + 0.4 * chance.y);
         float base = mix(floor_line - 0.02, -0.86, near);
         float beat = t * (0.95 + 0.35 * chance.x) + chance.y * 7.0;
         float leap = fract(beat);
@@ -51,7 +54,7 @@ void main() {
         float spin = beat * 2.0 * (chance.x - 0.5);
         float across = sway(spin + 1.5708) * lit.y - sway(spin) * lit.x;
         float band = step(0.22, abs(across));
-        float light = 0.42 + 0.28 * dot(lit, vec2(-0.5, 0.75)) + 0.5 * smoothstep(0.12, 0.0, dot(lit - vec2(-0.35, 0.45), lit - vec2(-0.35, 0.45)));
+        float light = 0.46 + 0.32 * dot(lit, vec2(-0.5, 0.75)) + 0.22 * smoothstep(0.6, 1.0, dot(lit, lit)) * step(lit.y, 0.2) + 0.5 * smoothstep(0.12, 0.0, dot(lit - vec2(-0.35, 0.45), lit - vec2(-0.35, 0.45)));
         v = mix(v, light, inside);
         float own = chance.y > 0.66 ? 3.0 : chance.y > 0.33 ? 1.0 : 2.0;
         row = mix(row, band > 0.5 ? own : 0.0, inside);

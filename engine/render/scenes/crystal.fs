@@ -1,6 +1,7 @@
 /*{
   "DESCRIPTION": "A wall of cut stone, its facets turning in the light",
   "CATEGORIES": ["Generator", "crystal"],
+  "SOFT": true,
   "KEYWORDS": [
     "crystal", "glass", "shatter", "ice", "diamond", "stone", "gem",
     "splinter", "ride", "hi-hat", "cymbal", "frost", "prism", "snow", "marble"

@@ -1,6 +1,7 @@
 /*{
   "DESCRIPTION": "A shaft that one falls down: wall after wall, darker the deeper, a glow from the bottom",
   "CATEGORIES": ["Generator", "deep"],
+  "SOFT": true,
   "KEYWORDS": [
     "deep", "abyss", "tunnel", "cave", "depth", "bass",
     "shadow", "well", "dark", "hollow", "canyon", "endless"

@@ -1,6 +1,7 @@
 /*{
   "DESCRIPTION": "A figure and its canon: each outline enters later, paler and larger, until the picture is full of it",
   "CATEGORIES": ["Generator", "canon"],
+  "SOFT": true,
   "KEYWORDS": ["canon", "echo", "repeat", "round", "mirror", "kick", "boom", "choir", "memory", "organ", "cathedral"],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},

@@ -1,6 +1,7 @@
 /*{
   "DESCRIPTION": "Flames that lick upwards in hard-edged tongues, sparks above them",
   "CATEGORIES": ["Generator", "fire"],
+  "SOFT": true,
   "KEYWORDS": [
     "fire", "flame", "ember", "burn", "spark", "heat",
     "rage", "torch", "distortion", "inferno", "candle", "molten"

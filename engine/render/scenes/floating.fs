@@ -1,6 +1,7 @@
 /*{
   "DESCRIPTION": "Paper lanterns rise through warm air, near ones large and soft, far ones small",
   "CATEGORIES": ["Generator", "floating"],
+  "SOFT": true,
   "KEYWORDS": [
     "floating", "feather", "lantern", "balloon", "drift", "dream", "breath",
     "light", "flute", "cello", "bellows", "glow", "weightless"

@@ -1,6 +1,7 @@
 /*{
   "DESCRIPTION": "Trunks pass behind trunks, light falls between them, leaves drift down",
   "CATEGORIES": ["Generator", "forest"],
+  "SOFT": true,
   "KEYWORDS": ["forest", "tree", "wood", "leaf", "autumn", "root", "branch", "jungle", "marimba", "earth", "wooden"],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},

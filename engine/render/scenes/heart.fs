@@ -1,6 +1,7 @@
 /*{
   "DESCRIPTION": "A heart that beats, and the warmth that goes out from it in rings of hearts",
   "CATEGORIES": ["Generator", "pulse"],
+  "SOFT": true,
   "KEYWORDS": ["heart", "love", "pulse", "beat", "blood", "kiss", "life", "passion", "soul", "you", "heartbeat"],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},

@@ -1,6 +1,7 @@
 /*{
   "DESCRIPTION": "A blow: rings of pressure bend the rays behind them, splinters fly outwards",
   "CATEGORIES": ["Generator", "impact"],
+  "SOFT": true,
   "KEYWORDS": [
     "impact", "burst", "crash", "explosion", "hit", "strike", "blast",
     "slam", "snare", "rimshot", "clap", "break", "firework", "hammer"

@@ -1,6 +1,7 @@
 /*{
   "DESCRIPTION": "Bands of cloth blow across the picture, over and under one another",
   "CATEGORIES": ["Generator", "ribbon"],
+  "SOFT": true,
   "KEYWORDS": [
     "ribbon", "silk", "cloth", "flag", "swirl", "dance",
     "scarf", "melody", "clarinet", "lace", "swing", "velvet"

@@ -1,6 +1,7 @@
 /*{
   "DESCRIPTION": "Piled clouds sail over a wide sky, a flock of birds before them",
   "CATEGORIES": ["Generator", "sky"],
+  "SOFT": true,
   "KEYWORDS": ["sky", "cloud", "wind", "horizon", "bird", "air", "dawn", "summer", "morning", "wing", "aurora"],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
@@ -14,8 +15,12 @@
 void main() {
     vec2 p = centred();
     float t = TIME * pace;
-    vec2 sun = vec2(0.8 * sin(place), 0.1);
-    float v = 0.44 - 0.08 * p.y + 0.20 / (1.0 + 4.0 * dot(p - sun, p - sun)), row = 0.0;
+    // a low sun: the sky glows around it, the clouds are lit from its side
+    vec2 sun = vec2(0.9 * sin(place), 0.42), away = p - sun;
+    float r2 = dot(away, away), glow = 1.0 / (1.0 + 5.0 * r2);
+    float disc = smoothstep(0.022, 0.018, r2);
+    float v = 0.40 - 0.10 * p.y + 0.34 * glow, row = 1.3 * glow * glow;
+    v = mix(v, 0.98, disc);
     // three banks, the near ones lower, larger and faster
     for (int k = 0; k < 3; k++) {
         float near = float(k) / 2.0;
@@ -27,10 +32,12 @@ void main() {
         float top = base + 0.55 * (bank - 0.8 + cover) + 0.5 * (puff - 0.5);
         float d = top - p.y;
         float cloud = smoothstep(0.0, 0.035, d);
-        float rim = cloud * smoothstep(0.16, 0.0, d);
-        float body = mix(0.60, 0.38, near) + 0.30 * rim + 0.22 * (puff - 0.5) - 0.06 * smoothstep(0.1, 0.8, d);
+        // light runs down from the crest into each billow, shadow gathers below
+        float crest = max(0.0, 1.0 - 4.0 * max(d, 0.0)), billow = puff - 0.45;
+        float lit = crest * crest * (0.30 + 0.30 * glow) + 0.75 * billow;
+        float body = mix(0.58, 0.40, near) + lit - 0.22 * smoothstep(0.05, 0.75, d);
         v = mix(v, body, cloud);
-        row = mix(row, rim * 0.9 + (k == 1 ? 0.45 : 0.0), cloud);
+        row = mix(row, crest * glow * 1.2 + (k == 1 ? 0.4 : 0.0), cloud);
     }
     // birds in a wedge
     vec2 flock = vec2(mod(0.4 * TIME + 0.3 * place, 4.6) - 2.3, 0.45 + 0.12 * sin(0.6 * TIME + place));

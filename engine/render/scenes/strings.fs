@@ -1,6 +1,7 @@
 /*{
   "DESCRIPTION": "Strings stretched over the picture, plucked one after another, each swinging in its own mode",
   "CATEGORIES": ["Generator", "strings"],
+  "SOFT": true,
   "KEYWORDS": [
     "pedal", "string", "thread", "guitar", "harp", "pluck",
     "violin", "chord", "tension", "fiddle", "rope", "web"

@@ -1,6 +1,7 @@
 /*{
   "DESCRIPTION": "Lightning feels its way down between storm clouds, slanting rain before it",
   "CATEGORIES": ["Generator", "thunder"],
+  "SOFT": true,
   "KEYWORDS": ["thunder", "lightning", "storm", "bolt", "power", "shock", "electric", "war", "spark", "timpani"],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},

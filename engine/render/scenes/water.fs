@@ -1,6 +1,7 @@
 /*{
   "DESCRIPTION": "Drops fall on still water, their rings cross; the light on the bottom bends with them",
   "CATEGORIES": ["Generator", "water"],
+  "SOFT": true,
   "KEYWORDS": [
     "water", "ripple", "rain", "drop", "ocean", "river", "sea",
     "pool", "piano", "tear", "foam", "shower", "waterfall", "liquid"

@@ -1,6 +1,7 @@
 /*{
   "DESCRIPTION": "Long swells one behind the other, lit along their crests",
   "CATEGORIES": ["Generator", "wave"],
+  "SOFT": true,
   "KEYWORDS": ["wave", "swell", "silk", "ribbon", "splash", "desert", "mountain", "tide"],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},

@@ -8,6 +8,7 @@ import pytest
 
 from engine.errors import RenderError
 from engine.play.clips import KEPT, ClipReader
+from engine.play.planes import rgb
 
 
 def write_clip(path: Path, count: int, fps: int = 24, size: tuple[int, int] = (64, 48)) -> Path:
@@ -23,7 +24,7 @@ def write_clip(path: Path, count: int, fps: int = 24, size: tuple[int, int] = (6
 
 
 def number(frame: np.ndarray) -> int:
-    return round((float(frame.mean()) - 20) / 5)
+    return round((float(rgb(frame).mean()) - 20) / 5)
 
 
 @pytest.fixture

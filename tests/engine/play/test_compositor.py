@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from engine.audio.envelopes import Reaction
 from engine.play.compositor import FADE_S, Compositor
+from engine.play.planes import rgb
 from engine.render.encode import encode
 
 WIDTH, HEIGHT, FPS = 96, 64, 24.0
@@ -19,13 +20,13 @@ STILL = Reaction(level=1.0, low=0.0, mid=0.0, high=0.0, onset=0.0, beat_phase=0.
 class Quiet:
     """Nothing is heard, except a stroke at one moment."""
 
-    def __init__(self, stroke: float | None = None) -> None:
-        self._stroke = stroke
+    def __init__(self, stroke: float | None = None, rises: float = 1.0) -> None:
+        self._stroke, self._rises = stroke, rises
 
     def at(self, time: float) -> Reaction:
         struck = self._stroke is not None and time >= self._stroke
         onset = 1.0 if struck and time - (self._stroke or 0.0) < 0.1 else 0.0
-        return Reaction(1.0, 0.0, 0.0, 0.0, onset, 0.0, 0.0, risen=1.0 if struck else 0.0)
+        return Reaction(1.0, 0.0, 0.0, 0.0, onset, 0.0, 0.0, risen=self._rises if struck else 0.0)
 
 
 class Frames:
@@ -109,12 +110,32 @@ def test_a_shot_fades_in_over_the_last_frame_of_the_one_before(tmp_path: Path) -
     assert stage.frame(1.0 + FADE_S / 2).mean() == pytest.approx(120, abs=6)
 
 
-def test_a_shot_that_begins_on_a_stroke_is_cut_to(tmp_path: Path) -> None:
-    stage = compositor(Quiet(stroke=1.0))
+def test_clips_of_two_sizes_fade_into_one_another(tmp_path: Path) -> None:
+    stage = compositor()
+    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40, WIDTH // 2, HEIGHT // 2)] * 24))
+    stage.place(1.0, 2.0, clip(tmp_path / "b.mp4", [grey(200)] * 24))
+    between = stage.frame(1.0 + FADE_S / 2)
+    assert between.shape == (HEIGHT, WIDTH, 3)
+    assert between.mean() == pytest.approx(120, abs=6) and between.std() < 3
+
+
+def from_grey_to_grey(tmp_path: Path, rises: float) -> list[float]:
+    """How much of the second shot is seen, picture by picture, from the last before it on."""
+    stage = compositor(Quiet(stroke=1.0, rises=rises))
     stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40)] * 24))
     stage.place(1.0, 2.0, clip(tmp_path / "b.mp4", [grey(200)] * 24))
-    assert stage.frame(1.0 - 1 / FPS).mean() == pytest.approx(40, abs=3)
-    assert stage.frame(1.0).mean() == pytest.approx(200, abs=3)
+    return [float((stage.frame(1.0 + k / FPS).mean() - 40) / 160) for k in range(-1, 9)]
+
+
+def test_a_shot_that_begins_on_a_drop_is_cut_to(tmp_path: Path) -> None:
+    assert from_grey_to_grey(tmp_path, rises=4.0) == pytest.approx([0.0] + [1.0] * 9, abs=0.02)
+
+
+def test_a_shot_that_begins_on_a_stroke_springs_in_and_settles(tmp_path: Path) -> None:
+    """No stroke moves a picture as far as a cut does; the largest step is the first."""
+    steps = np.diff(from_grey_to_grey(tmp_path, rises=1.0))
+    assert 0.3 < steps[0] < 0.5 and steps[0] == steps.max()
+    assert steps[:3].sum() > 0.75 and steps.sum() == pytest.approx(1.0, abs=0.02)
 
 
 def test_the_last_shot_is_held_while_the_next_is_missing_and_counted(tmp_path: Path) -> None:
@@ -187,10 +208,10 @@ def test_an_onset_jerks_the_clip_on_and_it_lingers_after(tmp_path: Path) -> None
     stage.place(0.0, 2.0, clip(tmp_path / "a.mp4", [grey(20 + 4 * k) for k in range(48)]))
     shown = []
     for k in range(20, 34):
-        picture = stage._still(k / FPS).mean()
+        picture = rgb(stage._still(k / FPS)).mean()
         shown.append((picture - 20) / 4)
     steps = np.diff(shown)
     assert steps[:3] == pytest.approx(1.0, abs=0.3)
     assert steps[3] > 2.5, "from picture 23 to 24, where the stroke is"
     assert steps[4:].min() > -0.3 and steps[4:].mean() < 0.85
-    assert (stage._still(47 / FPS).mean() - 20) / 4 == pytest.approx(47, abs=0.6 * FPS), "it does not get lost"
+    assert (rgb(stage._still(47 / FPS)).mean() - 20) / 4 == pytest.approx(47, abs=0.6 * FPS), "it does not get lost"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.errors import ModelError, RenderError
 from engine.messages import Job
+from engine.render import isf
 from engine.render.generators import shader
 from engine.render.generators.base import Cancelled
 from engine.render.generators.shader import SCENES, ShaderGenerator, scenes_digest
@@ -243,3 +244,37 @@ def test_the_digest_changes_with_a_scene(tmp_path: Path) -> None:
     assert before == scenes_digest(tmp_path) != scenes_digest()
     (tmp_path / "a.fs").write_text("two")
     assert scenes_digest(tmp_path) != before
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(SCENES.glob("*.fs")) if isf.load(path).soft])
+def test_a_soft_scene_drawn_at_half_the_size_looks_as_if_drawn_whole(
+    only: Callable[[str], ShaderGenerator], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Structural similarity (Wang et al. 2004) of light, at 1280x720; a scene too fine for it must not be soft."""
+    wanted = job("any", seconds=0.2, size=720)
+    small = draw(only(name), wanted)[-1]
+    monkeypatch.setattr(shader, "soft_size", lambda width, height: (width, height))
+    whole = draw(only(name), wanted)[-1]
+    assert small.shape == (360, 640, 3) and whole.shape == (720, 1280, 3)
+    grown = cv2.resize(small, (1280, 720), interpolation=cv2.INTER_CUBIC)
+    assert similarity(grown, whole) > 0.97
+
+
+def similarity(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    a, b = (cv2.cvtColor(each, cv2.COLOR_RGB2GRAY).astype(np.float32) for each in (one, other))
+
+    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(cv2.GaussianBlur(values, (11, 11), 1.5))
+
+    mean_a, mean_b, steady, lively = mean(a), mean(b), 0.01 * 255, 0.03 * 255
+    both = mean(a * b) - mean_a * mean_b
+    each = mean(a * a) - mean_a**2 + mean(b * b) - mean_b**2
+    light = (2 * mean_a * mean_b + steady**2) / (mean_a**2 + mean_b**2 + steady**2)
+    return float((light * (2 * both + lively**2) / (each + lively**2)).mean())
+
+
+@pytest.mark.parametrize(
+    ("shown", "drawn"), [((640, 360), (480, 270)), ((320, 180), (320, 180)), ((3840, 2160), (1920, 1080))]
+)
+def test_the_size_of_a_soft_scene(shown: tuple[int, int], drawn: tuple[int, int]) -> None:
+    assert shader.soft_size(*shown) == drawn
