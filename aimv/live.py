@@ -192,6 +192,10 @@ class LiveShow:
         """Have a clip shown; see `Stage.place`."""
         self.stage.place(start_s, end_s, clip_path)
 
+    def prepare(self, t: float) -> None:
+        """See `Stage.prepare`."""
+        self.stage.prepare(t)
+
     def frame(self, t: float) -> Frame:
         """The picture at `t` s; see `Stage.frame`."""
         self.stage.amount, self.stage.flashes, self.stage.black = self.desk.react, self.desk.flashes, self.desk.blackout

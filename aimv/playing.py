@@ -74,6 +74,10 @@ class PlayedSong:
         self.ready = max(self.ready, end_s)
         self.stage.place(start_s, end_s, clip_path)
 
+    def prepare(self, t: float) -> None:
+        """See `Stage.prepare`."""
+        self.stage.prepare(t)
+
     def frame(self, t: float) -> Frame:
         """The picture at `t` s of the song, as the desk wants it."""
         self.stage.amount, self.stage.flashes, self.stage.black = self.desk.react, self.desk.flashes, self.desk.blackout

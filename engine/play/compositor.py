@@ -49,6 +49,7 @@ class Compositor:
         self._placed: tuple[Placed, ...] = ()
         self._readers: dict[Path, ClipReader] = {}
         self._tweens: dict[Path, Tween] = {}
+        self._read: tuple[Placed | None, int] = (None, -1)  # the clip on screen and its frame
 
     def place(self, start_s: float, end_s: float, clip_path: Path) -> None:
         """Show the clip from `start_s` to `end_s`, from its first frame to its last; replaces one at the same start.
@@ -90,6 +91,24 @@ class Compositor:
         moved = self._reactor.move(self._still(t), t)
         return self._guard.limit(self._lettering.draw(moved, t), t)
 
+    def prepare(self, t: float) -> None:
+        """Read from its file what the picture at `t` s will most likely show; not while a picture is drawn.
+
+        Raises:
+            RenderError: a clip is damaged.
+        """
+        placed = self._placed
+        index = self._index_at(t, placed)
+        if index < 0:
+            return
+        now = placed[index]
+        reader = self._reader(now.path)
+        on_screen, last = self._read
+        share = (t - now.start) / (now.end - now.start)
+        following = last + 1 if on_screen == now else min(max(0, math.floor(share * reader.count)), reader.count - 1)
+        reader.frame(following)
+        reader.frame(following + 1)
+
     def close(self) -> None:
         """Release the clip files."""
         for reader in self._readers.values():
@@ -99,20 +118,24 @@ class Compositor:
 
     def _still(self, t: float) -> Frame:
         placed = self._placed
-        index = bisect.bisect_right([each.start for each in placed], t + 1e-6) - 1
+        index = self._index_at(t, placed)
         if index < 0:
             return self._calm(t)
         now = placed[index]
         if t > now.end + 0.5 / self.fps:
             self.held += 1
-        picture = self._picture(now, t)
         since = t - now.start
         if index == 0 or since >= FADE_S or since >= (fade := self._fade(now.start)):
-            return picture
+            return self._picture(now, t)
         share = since / fade
         share = share * share * (3.0 - 2.0 * share)
         before = self._picture(placed[index - 1], now.start)  # its last frame, held while it fades
-        return mix(before, picture, share)
+        return mix(before, self._picture(now, t), share)  # the new clip last: `prepare` goes on from there
+
+    @staticmethod
+    def _index_at(t: float, placed: tuple[Placed, ...]) -> int:
+        """Which clip belongs to `t`; -1 before the first."""
+        return bisect.bisect_right([each.start for each in placed], t + 1e-6) - 1
 
     def _fade(self, start: float) -> float:
         """Seconds of the crossfade into a shot: the more rises where it begins, the shorter; a drop is cut to."""
@@ -133,6 +156,7 @@ class Compositor:
         position = min(share * pictures / (pictures - 1.0), 1.0) * (reader.count - 1) if slow else share * reader.count
         first = math.floor(position + 1e-6)
         rest = position - first
+        self._read = (placed, first)
         if rest < _SHARP:
             return self._fill(reader.frame(first))
         pair = (reader.frame(first), reader.frame(first + 1))
