@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from aimv.listening import Row, row_of, shot_of
+from aimv.live_lettering import LiveLettering
 from aimv.live_score import LiveScore
 from aimv.live_shots import LiveShots
 from aimv.shots import Shot
@@ -103,7 +104,10 @@ class LiveShow:
             on_generator=self._change_generator,
         )
         self.desk.react = settings.reaction
-        self.hearing = LiveHearing(device.rate, classifier, transcriber, self._on_heard)
+        lettering = LiveLettering(self.compositor.say, self.input.time) if settings.lettering else None
+        self.hearing = LiveHearing(
+            device.rate, classifier, transcriber, self._on_heard, lettering.hear if lettering else lambda words: None
+        )
         self.tally = Tally()
         self.row: Row | None = None  # what was heard last
         self.words: deque[str] = deque(maxlen=_WORDS)  # the latest

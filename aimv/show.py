@@ -240,7 +240,6 @@ def play(
 
     async def run(store: ClipStore) -> Performance:
         compositor = _compositor(settings, source)
-        cues = _cues_in_sections(source, compositor, choice, settings)
         title = f"AIMV: {Path(path).name}"
         with (
             contextlib.closing(compositor),
@@ -251,6 +250,7 @@ def play(
                 stage.worker = event
                 on_worker(event)
 
+            cues = _cues_in_sections(source, compositor, choice, settings, stage.know)
             renderer = Renderer(store, choice.generator, choice.model, crew.local, crew.remotes, on_worker=worked)
             async with stage.connected(), renderer:
                 return await perform(
@@ -284,11 +284,14 @@ def _lettering(compositor: Compositor, settings: Settings, shots: Iterable[Shot]
         yield shot
 
 
-def _cues_in_sections(source: Source, compositor: Compositor, choice: Choice, settings: Settings) -> Iterator[Cue]:
+def _cues_in_sections(
+    source: Source, compositor: Compositor, choice: Choice, settings: Settings, know: Callable[[Shot], None]
+) -> Iterator[Cue]:
     """The cues of a song that is played, each with the section of the song that its middle lies in."""
     found = sections(source.song.mono(ANALYSIS_RATE), ANALYSIS_RATE)
     starts = [section.start for section in found]
     for shot in _lettering(compositor, settings, source.shots()):
+        know(shot)
         section = found[bisect.bisect_right(starts, (shot.start + shot.end) / 2) - 1]
         yield msgspec.structs.replace(cue_of(shot, source.head.style, choice, settings), section=section.label)
 

@@ -73,10 +73,11 @@ class Compositor:
         self._reactor.space_lights(_LIGHT_GAPS_S[most])
 
     def forget(self, before: float) -> None:
-        """Let go of clips that ended before `before` s, all but the last, for a show without an end."""
+        """Let go of clips that ended before `before` s, all but the last, and of words, for a show without an end."""
         past = [each for each in self._placed if each.end < before]
         if len(past) > 1:
             self._placed = self._placed[len(past) - 1 :]
+        self._lettering.forget(before)
 
     def say(self, text: str, start_s: float, end_s: float) -> None:
         """Set a sung word in type from `start_s` to `end_s`, over whatever is shown."""

@@ -12,6 +12,7 @@ _EVERY = 3  # pictures between two settings of the text
 _INK, _DIM, _WARN = (235, 235, 235), (150, 155, 165), (255, 120, 90)
 _GOOD = (120, 220, 150)
 _WEIGHT = 460  # of the type: 400 is regular
+_TYPING = "Enter applies · Esc leaves · Delete empties · up, down: styles before"
 
 
 class Readout(msgspec.Struct, frozen=True):
@@ -53,6 +54,23 @@ class Hud:
         dark = cv2.convertScaleAbs(place, alpha=0.25)
         place[:] = cv2.max(dark, self._panel)
         self._move(shown, readout)
+        return shown
+
+    def line(self, frame: Frame, typed: str) -> Frame:
+        """`frame` with the style that is being typed at its foot; a new array."""
+        size, pad = self._size, self._pad
+        shown = frame.copy()
+        top = max(0, self._height - 4 * size)
+        shown[top:] = cv2.convertScaleAbs(shown[top:], alpha=0.15)
+        left = pad + self._width_of("style ")
+        room = self._width - left - pad
+        visible = typed
+        while visible and self._width_of(f"{visible}|") > room:
+            visible = visible[1:]  # the end is what is being typed
+        y = top + round(1.6 * size)
+        self._text(shown, "style", y, _DIM)
+        self._text(shown, f"{visible}|", y, _INK, x=left)
+        self._text(shown, _TYPING, y + round(1.5 * size), _DIM)
         return shown
 
     def _move(self, shown: Frame, readout: Readout) -> None:

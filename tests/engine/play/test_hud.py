@@ -44,3 +44,14 @@ def test_beat_and_level_move_with_every_picture() -> None:
 def test_an_empty_readout_and_a_tiny_picture_are_no_trouble() -> None:
     assert Hud(16, 16).draw(np.zeros((16, 16, 3), np.uint8), FULL).shape == (16, 16, 3)
     assert Hud(320, 180).draw(FRAME, Readout()).shape == FRAME.shape
+
+
+def test_a_line_that_is_typed_stands_at_the_foot_and_shows_its_end() -> None:
+    hud = Hud(320, 180)
+    kept = FRAME.copy()
+    short, longer, far = (hud.line(FRAME, text) for text in ("ink", "ink on paper", "ink on paper " * 20 + "!"))
+    assert np.array_equal(FRAME, kept)
+    assert np.array_equal(short[:120], FRAME[:120])
+    assert (short != longer).any()
+    assert (far[120:, -40:].max(axis=2) > 180).sum() > 5, "as wide as there is room, with its end"
+    assert Hud(16, 16).line(np.zeros((16, 16, 3), np.uint8), "ink").shape == (16, 16, 3)
