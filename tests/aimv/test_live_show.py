@@ -14,6 +14,9 @@ from engine.render.generators.choose import choose
 from tests.conftest import tone
 
 
+HEARD = dict.fromkeys(("vocal", "kick", "bass", "guitar"), 0.9)
+
+
 class Device:
     """An input that is never opened."""
 
@@ -28,7 +31,7 @@ class Device:
 def test_sung_words_are_set_in_type_where_it_is_wanted(wanted: bool) -> None:
     words = FakeTranscriber([Word("heart", 0.5, 0.8, 1.0)], delay_s=0.2)
     settings = Settings(width=160, height=90, lettering=wanted)
-    show = LiveShow(settings, Device(), FakeClassifier({"vocal": 0.9}), words, choose("shader"))
+    show = LiveShow(settings, Device(), FakeClassifier(HEARD), words, choose("shader"))
     bare = show.compositor.frame(0.2)
     with show.hearing:
         for _ in range(20):
@@ -37,7 +40,7 @@ def test_sung_words_are_set_in_type_where_it_is_wanted(wanted: bool) -> None:
         while show.row is None and time.monotonic() < ends:
             time.sleep(0.005)
     assert show.row is not None
-    plain = LiveShow(settings, Device(), FakeClassifier({"vocal": 0.9}), None, choose("shader"))
+    plain = LiveShow(settings, Device(), FakeClassifier(HEARD), None, choose("shader"))
     assert np.array_equal(bare, plain.compositor.frame(0.2))
     lettered = (show.compositor.frame(0.3) != plain.compositor.frame(0.3)).any()
     assert lettered == wanted
