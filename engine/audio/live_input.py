@@ -163,6 +163,7 @@ class LiveInput:
                 self._give(np.zeros((count, self.device.channels), np.float32), now, now)
             self._ending.wait(_FILL_S)
         opening.join()
+        self.clock.settle()
         if not self._ending.is_set():
             self.state = "open"
 
