@@ -13,7 +13,6 @@ from engine.listen.words_seam import FakeTranscriber, Word
 from engine.render.generators.choose import choose
 from tests.conftest import tone
 
-
 HEARD = dict.fromkeys(("vocal", "kick", "bass", "guitar"), 0.9)
 
 
