@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import sys
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -37,13 +36,12 @@ from engine.render.cut import Kind
 from engine.render.generators.choose import Choice, board, choose
 from engine.render.renderer import Renderer, WorkerEvent
 from engine.render.store import ClipStore
-from engine.threads import to_thread
+from engine.threads import be_prompt, to_thread
 
 _CUES = 8  # that may wait to be planned
 _SENTENCES = 64  # of clips, remembered
 _REMEMBERED = 256
 _WORDS = 12
-_SWITCH_S = 0.0005  # a thread that waits for Python's lock gets it after this: 5 ms would be a third of a picture
 _BACK = 10  # by which rendering steps back behind the picture that is on screen
 
 
@@ -141,7 +139,7 @@ class LiveShow:
             AimvError: nothing can be rendered.
         """
         self._loop = asyncio.get_running_loop()
-        sys.setswitchinterval(_SWITCH_S)
+        be_prompt()
         with (
             contextlib.closing(self.compositor),
             clip_store() as store,

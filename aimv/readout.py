@@ -27,6 +27,8 @@ def readout_of(show: LiveShow, wires: str = "") -> Readout:
         ("input", f"{show.input.xruns} xruns, {show.input.losses} losses"),
         ("desk", f"react {show.desk.react:g}, flashes {show.desk.flashes}, seed {show.desk.seed}"),
     ]
+    if show.desk.style:
+        rows.append(("style", show.desk.style))
     rows += [(tap.name.rsplit("/", 1)[-1][:12], f"{tap.state}, {tap.written} pictures") for tap in _taps(show)]
     return Readout(
         title=" · ".join([show.input.device.name, f"{show.input.device.rate / 1000:g} kHz", *switches]),

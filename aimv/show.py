@@ -33,6 +33,7 @@ from engine.render.generators.choose import Choice, board, choose, is_at_hand
 from engine.render.generators.cogvideox_presets import preset
 from engine.render.renderer import Renderer, WorkerEvent
 from engine.render.store import ClipStore
+from engine.threads import be_prompt
 
 _T = TypeVar("_T")
 
@@ -239,6 +240,7 @@ def play(
     progress.lasts(source.song.duration, source.song.duration)
 
     async def run(store: ClipStore) -> Performance:
+        be_prompt()
         compositor = _compositor(settings, source)
         title = f"AIMV: {Path(path).name}"
         with (
