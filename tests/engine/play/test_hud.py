@@ -1,5 +1,6 @@
 """The readout over the picture: it is there, it moves, and it leaves the picture itself alone."""
 
+import msgspec
 import numpy as np
 
 from engine.play.hud import Hud, Readout
@@ -55,3 +56,15 @@ def test_a_line_that_is_typed_stands_at_the_foot_and_shows_its_end() -> None:
     assert (short != longer).any()
     assert (far[120:, -40:].max(axis=2) > 180).sum() > 5, "as wide as there is room, with its end"
     assert Hud(16, 16).line(np.zeros((16, 16, 3), np.uint8), "ink").shape == (16, 16, 3)
+
+
+def test_however_much_there_is_to_say_the_last_row_is_seen() -> None:
+    """The colour of the last row's letters stands near the foot, and nothing is cut off below."""
+    rows = tuple((f"row {number}", "value") for number in range(10))
+    crowded = msgspec.structs.replace(
+        FULL, rows=rows, bars=tuple((f"bar {k}", 0.5) for k in range(5)), words="my heart " * 9
+    )
+    shown = Hud(640, 360).draw(np.zeros((360, 640, 3), np.uint8), crowded)
+    fewer = Hud(640, 360).draw(np.zeros((360, 640, 3), np.uint8), msgspec.structs.replace(crowded, rows=rows[:-1]))
+    assert not np.array_equal(shown, fewer)
+    assert not shown[-4:, :280].any()
