@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pythonosc.udp_client import SimpleUDPClient
 
 from aimv.scorefile import read_score
+from tests.cli.conftest import ENDS_WITH_US
 from tests.conftest import Ran, clicks, tone
 from tools.virtual_stage import screenshot
 
@@ -46,6 +47,7 @@ class Show:
         self.recording = folder / "show.mp4"
         self.process = subprocess.Popen(
             [
+                *ENDS_WITH_US,
                 *(sys.executable, "-m", "aimv", "live", "--no-words", "--generator", "shader", "--hud", "--fullscreen"),
                 *("--size", f"{WIDTH}x{HEIGHT}", "--fps", "15"),
                 *("--record", str(self.recording), "--osc", str(self.port)),
@@ -72,7 +74,8 @@ class Show:
             player.wait()
 
     def key(self, *names: str) -> None:
-        self.run("xdotool", "search", "--name", "AIMV live", "windowfocus", "key", "--delay", "80", *names)
+        """Press keys one after another; OpenCV tells of one a picture."""
+        self.run("xdotool", "search", "--name", "AIMV live", "windowfocus", "key", "--delay", "400", *names)
 
     def end(self) -> str:
         self.key("q")
