@@ -49,7 +49,7 @@ class Compositor:
         self._placed: tuple[Placed, ...] = ()
         self._readers: dict[Path, ClipReader] = {}
         self._tweens: dict[Path, Tween] = {}
-        self._read: tuple[Placed | None, int] = (None, -1)  # the clip on screen and its frame
+        self._read: dict[Placed, int] = {}  # the frame that each clip of late was at
 
     def place(self, start_s: float, end_s: float, clip_path: Path) -> None:
         """Show the clip from `start_s` to `end_s`, from its first frame to its last; replaces one at the same start.
@@ -98,15 +98,12 @@ class Compositor:
         Raises:
             RenderError: a clip is damaged.
         """
-        placed = self._placed
-        index = self._index_at(t, placed)
-        if index < 0:
+        now = next((each for each in reversed(self._placed) if each.start <= t + 1e-6), None)
+        if now is None:
             return
-        now = placed[index]
         reader = self._reader(now.path)
-        on_screen, last = self._read
-        share = (t - now.start) / (now.end - now.start)
-        following = last + 1 if on_screen == now else min(max(0, math.floor(share * reader.count)), reader.count - 1)
+        begins = math.floor((t - now.start) / (now.end - now.start) * reader.count) - 1
+        following = self._read.get(now, begins) + 1
         reader.frame(following)
         reader.frame(following + 1)
 
@@ -119,24 +116,20 @@ class Compositor:
 
     def _still(self, t: float) -> Frame:
         placed = self._placed
-        index = self._index_at(t, placed)
+        index = bisect.bisect_right([each.start for each in placed], t + 1e-6) - 1
         if index < 0:
             return self._calm(t)
         now = placed[index]
         if t > now.end + 0.5 / self.fps:
             self.held += 1
+        picture = self._picture(now, t)
         since = t - now.start
         if index == 0 or since >= FADE_S or since >= (fade := self._fade(now.start)):
-            return self._picture(now, t)
+            return picture
         share = since / fade
         share = share * share * (3.0 - 2.0 * share)
         before = self._picture(placed[index - 1], now.start)  # its last frame, held while it fades
-        return mix(before, self._picture(now, t), share)  # the new clip last: `prepare` goes on from there
-
-    @staticmethod
-    def _index_at(t: float, placed: tuple[Placed, ...]) -> int:
-        """Which clip belongs to `t`; -1 before the first."""
-        return bisect.bisect_right([each.start for each in placed], t + 1e-6) - 1
+        return mix(before, picture, share)
 
     def _fade(self, start: float) -> float:
         """Seconds of the crossfade into a shot: the more rises where it begins, the shorter; a drop is cut to."""
@@ -157,7 +150,7 @@ class Compositor:
         position = min(share * pictures / (pictures - 1.0), 1.0) * (reader.count - 1) if slow else share * reader.count
         first = math.floor(position + 1e-6)
         rest = position - first
-        self._read = (placed, first)
+        self._read = {**dict(list(self._read.items())[-_OPEN:]), placed: first}
         if rest < _SHARP:
             return self._fill(reader.frame(first))
         pair = (reader.frame(first), reader.frame(first + 1))

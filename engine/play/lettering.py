@@ -51,11 +51,6 @@ class Lettering:
         if text.strip() and _font(visual(text)) is not None:
             self._words = tuple(sorted([*self._words, _Word(start, max(end, start + _LEAST_S), text.strip())]))
 
-    def forget(self, before: float) -> None:
-        """Let go of words that began before `before` s, as many at once as there are places, which thus stay."""
-        past = bisect.bisect_left(self._words, (before, 0.0, ""))
-        self._words = self._words[past - past % len(_PLACES) :]
-
     def draw(self, frame: Frame, time: float) -> Frame:
         """The picture with the words of this moment; the picture itself where there are none."""
         words = self._words
@@ -69,6 +64,11 @@ class Lettering:
                 grown = 1.0 + 0.10 * math.exp(-(time - word.start) / 0.12)
                 frame = self._set(frame, word.text, share, grown, _PLACES[index % len(_PLACES)])
         return frame
+
+    def forget(self, before: float) -> None:
+        """Let go of words that began before `before` s, as many at once as there are places, which thus stay."""
+        past = bisect.bisect_left(self._words, (before, 0.0, ""))
+        self._words = self._words[past - past % len(_PLACES) :]
 
     def _set(self, frame: Frame, text: str, share: float, grown: float, centre: tuple[float, float]) -> Frame:
         letters, shadow = self._mask(text)
