@@ -211,7 +211,7 @@ class LiveShow:
         if found and self._loop:
             with contextlib.suppress(RuntimeError):  # the show has ended
                 self._loop.call_soon_threadsafe(self._hurry.set)
-        self.hearing.feed(block.samples, block.came)
+        self.hearing.feed(block.samples, block.ended)
 
     def _on_heard(self, lagged: Lagged) -> None:
         """In the hearing's thread: a sentence for each window, and a shot where one begins."""
