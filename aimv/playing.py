@@ -149,7 +149,7 @@ class PlayedSong:
                 ("hears", ", ".join(shot.instruments) if shot else "nothing yet"),
                 ("lead", f"{lead:.1f} s" if lead > 0 else "none"),
                 ("pictures", f"{self.outputs.fps:.1f} a second"),
-                ("", f"{self.tally.late} late, {self.tally.skipped} skipped, {self.outputs.dropped} dropped"),
+                ("late", f"{self.tally.late}, {self.tally.skipped} skipped, {self.outputs.dropped} dropped"),
                 ("latency", offset),
                 ("sound", f"{self.clock.underruns} underruns"),
                 ("worker", self.worker.state if self.worker else "starting"),

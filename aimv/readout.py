@@ -21,7 +21,7 @@ def readout_of(show: LiveShow, wires: str = "") -> Readout:
     rows = [
         ("prompt", f"{now - on_screen[0]:.1f} s old" if on_screen else "none yet"),
         ("pictures", f"{outputs.fps:.1f} a second" if outputs else ""),
-        ("", f"{show.tally.late} late, {show.tally.skipped} skipped, {outputs.dropped if outputs else 0} dropped"),
+        ("late", f"{show.tally.late}, {show.tally.skipped} skipped, {outputs.dropped if outputs else 0} dropped"),
         ("latency", _latency(show)),
         ("worker", _worker(show)),
         ("input", f"{show.input.xruns} xruns, {show.input.losses} losses"),
