@@ -131,8 +131,7 @@ class PlayedSong:
         time = self.clock.time()
         now = self._reactions.at(time)
         lead = self.ready - time
-        index = bisect.bisect_right(self._shots, time, key=lambda shot: shot.start) - 1
-        shot = self._shots[index] if index >= 0 else None
+        shot = self._shot(time)
         offset = f"{1000 * statistics.median(self._offsets):.0f} ms behind the sound" if self._offsets else ""
         return Readout(
             title=self._title + (" · paused" if self.desk.hold else ""),
@@ -159,10 +158,15 @@ class PlayedSong:
 
     def telemetry(self) -> dict[str, Any]:
         """The show as plain values, times in s."""
+        time = self.clock.time()
+        shot = self._shot(time)
         return {
-            "time": round(self.clock.time(), 2),
+            "time": round(time, 2),
             "sentence": self._sentence(),
-            "lead_s": round(max(0.0, self.ready - self.clock.time()), 2),
+            "instruments": list(shot.instruments) if shot else [],
+            "words": (shot.words or "") if shot else "",
+            "colour": shot.colour if shot else "",
+            "lead_s": round(max(0.0, self.ready - time), 2),
             "fps": round(self.outputs.fps, 1),
             "late": self.tally.late,
             "skipped": self.tally.skipped,
@@ -173,6 +177,11 @@ class PlayedSong:
             "blackout": self.desk.blackout,
             "warning": self.desk.note,
         }
+
+    def _shot(self, time: float) -> Shot | None:
+        """What is heard at `time`, as far as it is known."""
+        index = bisect.bisect_right(self._shots, time, key=lambda shot: shot.start) - 1
+        return self._shots[index] if index >= 0 else None
 
     def _sentence(self) -> str:
         return self._sentences.get(self.stage.clip.stem, "") if self.stage.clip else ""
