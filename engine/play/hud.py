@@ -66,7 +66,7 @@ class Hud:
 
     def line(self, frame: Frame, typed: str) -> Frame:
         """`frame` with the style that is being typed at its foot; a new array."""
-        self._size, pad = self._usual, self._pad
+        pad, readout_size, self._size = self._pad, self._size, self._usual
         shown = frame.copy()
         top = max(0, self._height - 4 * self._size)
         shown[top:] = cv2.convertScaleAbs(shown[top:], alpha=0.05)
@@ -78,6 +78,7 @@ class Hud:
         self._text(shown, "style", y, _DIM)
         self._text(shown, f"{visible}|", y, _INK, x=left)
         self._text(shown, _TYPING, y + round(1.5 * self._size), _DIM)
+        self._size = readout_size
         return shown
 
     def _fitting(self, readout: Readout) -> int:

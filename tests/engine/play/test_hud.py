@@ -64,7 +64,10 @@ def test_however_much_there_is_to_say_the_last_row_is_seen() -> None:
     crowded = msgspec.structs.replace(
         FULL, rows=rows, bars=tuple((f"bar {k}", 0.5) for k in range(5)), words="my heart " * 9
     )
-    shown = Hud(640, 360).draw(np.zeros((360, 640, 3), np.uint8), crowded)
+    hud, black = Hud(640, 360), np.zeros((360, 640, 3), np.uint8)
+    shown = hud.draw(black, crowded)
+    hud.line(black, "ink")
+    assert np.array_equal(hud.draw(black, crowded), shown), "a line that is typed moves nothing"
     fewer = Hud(640, 360).draw(np.zeros((360, 640, 3), np.uint8), msgspec.structs.replace(crowded, rows=rows[:-1]))
     assert not np.array_equal(shown, fewer)
     assert not shown[-4:, :280].any()
