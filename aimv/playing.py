@@ -132,7 +132,7 @@ class PlayedSong:
         now = self._reactions.at(time)
         lead = self.ready - time
         shot = self._shot(time)
-        offset = f"{1000 * statistics.median(self._offsets):.0f} ms behind the sound" if self._offsets else ""
+        offset = 1000 * statistics.median(self._offsets) if self._offsets else 0.0
         return Readout(
             title=self._title + (" · paused" if self.desk.hold else ""),
             warning=self.desk.note or self._room.why or next((tap.why for tap in self.taps.all if tap.why), ""),
@@ -149,7 +149,7 @@ class PlayedSong:
                 ("lead", f"{lead:.1f} s" if lead > 0 else "none"),
                 ("pictures", f"{self.outputs.fps:.1f} a second"),
                 ("late", f"{self.tally.late}, {self.tally.skipped} skipped, {self.outputs.dropped} dropped"),
-                ("latency", offset),
+                ("latency", f"{abs(offset):.0f} ms {'ahead of' if offset < 0 else 'behind'} the sound"),
                 ("sound", f"{self.clock.underruns} underruns"),
                 ("worker", self.worker.state if self.worker else "starting"),
                 ("desk", f"react {self.desk.react:g}, flashes {self.desk.flashes}"),
