@@ -146,3 +146,8 @@ def _hex_of_lch(lightness: float, chroma: float, hue: float) -> str:
     coded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     red, green, blue = (round(float(c) * 255) for c in coded)
     return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def rgb_of_hex(colour: str) -> tuple[int, int, int]:
+    """Red, green and blue, 0 to 255, of "#rrggbb"."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

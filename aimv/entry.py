@@ -7,12 +7,13 @@ from typing import NoReturn
 
 STOPPED = "stopped; nothing half-written was left. `aimv export` goes on from here with --resume."
 
+STOPS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _last = signal.SIGINT
 
 
 def main() -> NoReturn:
     """Run the command line; see `aimv.cli.main`."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _heeded():
         signal.signal(number, _stop_at_once)
     from aimv.cli import main as run  # noqa: PLC0415 - seconds, in which a stop must be heard
 
@@ -20,23 +21,28 @@ def main() -> NoReturn:
 
 
 def watch_for_stops() -> None:
-    """Let SIGTERM end the command as cleanly as Ctrl-C does."""
+    """Let SIGTERM, and SIGHUP when the terminal goes, end the command as cleanly as Ctrl-C does."""
+    for number in _heeded():
+        signal.signal(number, _as_interrupt)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _as_interrupt)
 
 
 def ignore_stops() -> None:
     """The outcome is settled and will be said: a stop that comes now ends the process without a word."""
-    stops = (signal.SIGINT, signal.SIGTERM)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # or one would come between the two
-    for number in stops:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # or one would come between the two
+    for number in _heeded():
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def stop_status() -> int:
-    """The exit status for the stop that came: 130 for Ctrl-C, 143 for SIGTERM, as shells have it."""
+    """The exit status for the stop that came: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP, as shells have it."""
     return 128 + _last
+
+
+def _heeded() -> list[signal.Signals]:
+    """The stops that this process hears; nohup has SIGHUP ignored."""
+    return [number for number in STOPS if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN]
 
 
 def _stop_at_once(number: int, frame: FrameType | None) -> None:
@@ -47,5 +53,5 @@ def _stop_at_once(number: int, frame: FrameType | None) -> None:
 
 def _as_interrupt(number: int, frame: FrameType | None) -> None:
     global _last  # noqa: PLW0603 - what a signal handler knows outlives it
-    _last = signal.SIGTERM
+    _last = signal.Signals(number)
     signal.raise_signal(signal.SIGINT)

@@ -72,6 +72,7 @@ def shot_of(row: Row, seed: int) -> Shot:
         colour=row.content.colour,
         hex=row.hex,
         seed=seed,
+        times=tuple(round(word.start, 3) for word in row.heard.words),
         english=row.content.english,
     )
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import sys
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from aimv.listening import Row, row_of, shot_of
+from aimv.live_lettering import LiveLettering
 from aimv.live_score import LiveScore
 from aimv.live_shots import LiveShots
 from aimv.shots import Shot
@@ -36,13 +36,12 @@ from engine.render.cut import Kind
 from engine.render.generators.choose import Choice, board, choose
 from engine.render.renderer import Renderer, WorkerEvent
 from engine.render.store import ClipStore
-from engine.threads import to_thread
+from engine.threads import be_prompt, to_thread
 
 _CUES = 8  # that may wait to be planned
 _SENTENCES = 64  # of clips, remembered
 _REMEMBERED = 256
 _WORDS = 12
-_SWITCH_S = 0.0005  # a thread that waits for Python's lock gets it after this: 5 ms would be a third of a picture
 _BACK = 10  # by which rendering steps back behind the picture that is on screen
 
 
@@ -103,7 +102,10 @@ class LiveShow:
             on_generator=self._change_generator,
         )
         self.desk.react = settings.reaction
-        self.hearing = LiveHearing(device.rate, classifier, transcriber, self._on_heard)
+        lettering = LiveLettering(self.compositor.say, self.input.time) if settings.lettering else None
+        self.hearing = LiveHearing(
+            device.rate, classifier, transcriber, self._on_heard, lettering.hear if lettering else lambda words: None
+        )
         self.tally = Tally()
         self.row: Row | None = None  # what was heard last
         self.words: deque[str] = deque(maxlen=_WORDS)  # the latest
@@ -137,7 +139,7 @@ class LiveShow:
             AimvError: nothing can be rendered.
         """
         self._loop = asyncio.get_running_loop()
-        sys.setswitchinterval(_SWITCH_S)
+        be_prompt()
         with (
             contextlib.closing(self.compositor),
             clip_store() as store,
@@ -192,6 +194,10 @@ class LiveShow:
         """Have a clip shown; see `Stage.place`."""
         self.stage.place(start_s, end_s, clip_path)
 
+    def prepare(self, t: float) -> None:
+        """See `Stage.prepare`."""
+        self.stage.prepare(t)
+
     def frame(self, t: float) -> Frame:
         """The picture at `t` s; see `Stage.frame`."""
         self.stage.amount, self.stage.flashes, self.stage.black = self.desk.react, self.desk.flashes, self.desk.blackout
@@ -205,7 +211,7 @@ class LiveShow:
         if found and self._loop:
             with contextlib.suppress(RuntimeError):  # the show has ended
                 self._loop.call_soon_threadsafe(self._hurry.set)
-        self.hearing.feed(block.samples, block.came)
+        self.hearing.feed(block.samples, block.ended)
 
     def _on_heard(self, lagged: Lagged) -> None:
         """In the hearing's thread: a sentence for each window, and a shot where one begins."""

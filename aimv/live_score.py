@@ -4,6 +4,7 @@ from pathlib import Path
 
 import av
 import msgspec
+from msgspec.structs import replace
 
 from aimv.scorefile import SUFFIX, Score, head_of
 from aimv.shots import Shot
@@ -39,7 +40,8 @@ class LiveScore:
         shots = self._within(origin, duration) if self._shots else []
         if not shots:
             raise OutputError("no score was written, because the show had no shot yet when it ended")
-        Score(head_of(self._recording, duration, "", 0), tuple(shots)).write(self.path)
+        moved = [replace(shot, times=tuple(round(time - origin, 3) for time in shot.times)) for shot in shots]
+        Score(head_of(self._recording, duration, "", 0), tuple(moved)).write(self.path)
         return len(shots)
 
     def _within(self, origin: float, duration: float) -> list[Shot]:

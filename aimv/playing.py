@@ -1,5 +1,8 @@
 """A song on stage: played in a window like a live show, with its readout, outputs, and commands from outside."""
 
+import bisect
+import statistics
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +10,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from aimv.colour import hex_of_name, rgb_of_hex
 from aimv.control_room import ControlRoom, Wires
+from aimv.shots import Shot
 from aimv.taps import Taps, Wanted
 from engine.audio.song import Song
 from engine.audio.tempo import Tempo
 from engine.control.desk import Desk
-from engine.control.keys import command_of_key
+from engine.control.keys import Keyboard
 from engine.messages import Job
 from engine.pipeline import Cue
 from engine.play.clock import AudioClock
@@ -26,6 +31,7 @@ from engine.play.stage import Stage
 from engine.play.window_sink import WindowSink
 from engine.render.renderer import WorkerEvent
 
+_REMEMBERED = 60  # pictures
 _KNOWN = "a song's shots and beats are known from the start"
 _REFUSED = dict.fromkeys(("style", "next", "generator", "seed", "tap", "nudge"), _KNOWN)
 
@@ -57,11 +63,13 @@ class PlayedSong:
         self.worker: WorkerEvent | None = None
         self.ready = 0.0  # s of the song up to which there are clips
         self._sentences: dict[str, str] = {}
+        self._shots: list[Shot] = []
+        self._offsets: deque[float] = deque(maxlen=_REMEMBERED)  # s by which pictures came after their sound
         self._song, self._reactions, self._title = song, reactions, title
         self._fed = 0  # samples given to the outputs
         size = (compositor.width, compositor.height)
         self._room = ControlRoom(dressing.wires, self.desk, Tempo(), self.clock.time, self.telemetry)
-        self.window = WindowSink(title, *size, self._pressed, self.readout)
+        self.window = WindowSink(title, *size, Keyboard(self.desk), self.readout)
         self.window.readout_shown = dressing.hud
         if dressing.fullscreen:
             self.window.fill_screen()
@@ -74,6 +82,10 @@ class PlayedSong:
         self.ready = max(self.ready, end_s)
         self.stage.place(start_s, end_s, clip_path)
 
+    def prepare(self, t: float) -> None:
+        """See `Stage.prepare`."""
+        self.stage.prepare(t)
+
     def frame(self, t: float) -> Frame:
         """The picture at `t` s of the song, as the desk wants it."""
         self.stage.amount, self.stage.flashes, self.stage.black = self.desk.react, self.desk.flashes, self.desk.blackout
@@ -83,6 +95,8 @@ class PlayedSong:
         """Show the picture, and give the outputs the sound up to its end."""
         self.clock.paused = self.desk.hold
         self.outputs.write(frame)
+        if not self.clock.paused:
+            self._offsets.append(self.clock.time() - self.stage.time)
         until = min(round((self.stage.time + 1.0 / self.fps) * self._song.rate), len(self._song.samples))
         if until > self._fed and self.taps.all:
             part: NDArray[np.float32] = self._song.samples[self._fed : until]
@@ -104,26 +118,38 @@ class PlayedSong:
         """Whether somebody wants it to end."""
         return self.window.quit or self.desk.quit
 
+    def know(self, shot: Shot) -> None:
+        """The next shot of the song; from any thread."""
+        self._shots.append(shot)
+
     def remember(self, cue: Cue, job: Job) -> None:
         """Which sentence a clip shows."""
         self._sentences[job.id] = cue.job.prompt
 
     def readout(self) -> Readout:
         """The show as its player sees it now."""
-        now = self._reactions.at(self.clock.time())
-        lead = self.ready - self.clock.time()
+        time = self.clock.time()
+        now = self._reactions.at(time)
+        lead = self.ready - time
+        shot = self._shot(time)
+        offset = 1000 * statistics.median(self._offsets) if self._offsets else 0.0
         return Readout(
             title=self._title + (" · paused" if self.desk.hold else ""),
             warning=self.desk.note or self._room.why or next((tap.why for tap in self.taps.all if tap.why), ""),
             sentence=self._sentence(),
+            words=(shot.words or "") if shot else "",
+            colour=shot.colour if shot else "",
+            rgb=rgb_of_hex(hex_of_name(shot.hex)) if shot else (0, 0, 0),
             bars=(("low", now.low), ("mid", now.mid), ("high", now.high), ("onset", now.onset)),
             phase=now.beat_phase,
             beat=now.beat,
-            tempo=f"{self.clock.time():.0f} of {self._song.duration:.0f} s",
+            tempo=f"{time:.0f} of {self._song.duration:.0f} s",
             rows=(
+                ("hears", ", ".join(shot.instruments) if shot else "nothing yet"),
                 ("lead", f"{lead:.1f} s" if lead > 0 else "none"),
                 ("pictures", f"{self.outputs.fps:.1f} a second"),
-                ("", f"{self.tally.late} late, {self.tally.skipped} skipped, {self.outputs.dropped} dropped"),
+                ("late", f"{self.tally.late}, {self.tally.skipped} skipped, {self.outputs.dropped} dropped"),
+                ("latency", f"{abs(offset):.0f} ms {'ahead of' if offset < 0 else 'behind'} the sound"),
                 ("sound", f"{self.clock.underruns} underruns"),
                 ("worker", self.worker.state if self.worker else "starting"),
                 ("desk", f"react {self.desk.react:g}, flashes {self.desk.flashes}"),
@@ -132,10 +158,15 @@ class PlayedSong:
 
     def telemetry(self) -> dict[str, Any]:
         """The show as plain values, times in s."""
+        time = self.clock.time()
+        shot = self._shot(time)
         return {
-            "time": round(self.clock.time(), 2),
+            "time": round(time, 2),
             "sentence": self._sentence(),
-            "lead_s": round(max(0.0, self.ready - self.clock.time()), 2),
+            "instruments": list(shot.instruments) if shot else [],
+            "words": (shot.words or "") if shot else "",
+            "colour": shot.colour if shot else "",
+            "lead_s": round(max(0.0, self.ready - time), 2),
             "fps": round(self.outputs.fps, 1),
             "late": self.tally.late,
             "skipped": self.tally.skipped,
@@ -147,16 +178,10 @@ class PlayedSong:
             "warning": self.desk.note,
         }
 
+    def _shot(self, time: float) -> Shot | None:
+        """What is heard at `time`, as far as it is known."""
+        index = bisect.bisect_right(self._shots, time, key=lambda shot: shot.start) - 1
+        return self._shots[index] if index >= 0 else None
+
     def _sentence(self) -> str:
         return self._sentences.get(self.stage.clip.stem, "") if self.stage.clip else ""
-
-    def _pressed(self, key: str) -> None:
-        command = command_of_key(key, self.desk.react, self.desk.seed)
-        if command and (reason := self._refusal(command)):
-            self.desk.tell(reason)
-        elif command:
-            self.desk.take(command)
-
-    @staticmethod
-    def _refusal(command: Any) -> str:
-        return _REFUSED.get(type(command).__struct_config__.tag, "")

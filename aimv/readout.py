@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from aimv.colour import rgb_of_hex
 from aimv.live import LiveShow
 from engine.play.hud import Readout
 from engine.play.tap import Tap
@@ -9,8 +10,8 @@ from engine.play.tap import Tap
 _BARS = 5
 
 
-def readout_of(show: LiveShow) -> Readout:
-    """The show as its player sees it now."""
+def readout_of(show: LiveShow, wires: str = "") -> Readout:
+    """The show as its player sees it now; `wires` says what it should be steered by and is not."""
     now = show.input.time()
     phase, beat = show.tempo.at(now)
     row, outputs = show.row, show.outputs
@@ -20,21 +21,23 @@ def readout_of(show: LiveShow) -> Readout:
     rows = [
         ("prompt", f"{now - on_screen[0]:.1f} s old" if on_screen else "none yet"),
         ("pictures", f"{outputs.fps:.1f} a second" if outputs else ""),
-        ("", f"{show.tally.late} late, {show.tally.skipped} skipped, {outputs.dropped if outputs else 0} dropped"),
+        ("late", f"{show.tally.late}, {show.tally.skipped} skipped, {outputs.dropped if outputs else 0} dropped"),
         ("latency", _latency(show)),
         ("worker", _worker(show)),
         ("input", f"{show.input.xruns} xruns, {show.input.losses} losses"),
         ("desk", f"react {show.desk.react:g}, flashes {show.desk.flashes}, seed {show.desk.seed}"),
     ]
+    if show.desk.style:
+        rows.append(("style", show.desk.style))
     rows += [(tap.name.rsplit("/", 1)[-1][:12], f"{tap.state}, {tap.written} pictures") for tap in _taps(show)]
     return Readout(
         title=" · ".join([show.input.device.name, f"{show.input.device.rate / 1000:g} kHz", *switches]),
-        warning=warning_of(show),
+        warning=warning_of(show) or wires,
         sentence=on_screen[1] if on_screen else "",
         words=" ".join(show.words),
         bars=tuple(heard),
         colour=row.content.colour if row else "",
-        rgb=_rgb(row.hex) if row else (0, 0, 0),
+        rgb=rgb_of_hex(row.hex) if row else (0, 0, 0),
         level_db=show.input.meter.peak_db,
         phase=phase,
         beat=beat,
@@ -103,7 +106,3 @@ def _latency(show: LiveShow) -> str:
 def _worker(show: LiveShow) -> str:
     state = show.worker.state if show.worker else "starting"
     return f"{show.choice.generator}, {state}" + (f" {show.share:.0%}" if state == "rendering" else "")
-
-
-def _rgb(colour: str) -> tuple[int, int, int]:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

@@ -33,6 +33,7 @@ from engine.render.generators.choose import Choice, board, choose, is_at_hand
 from engine.render.generators.cogvideox_presets import preset
 from engine.render.renderer import Renderer, WorkerEvent
 from engine.render.store import ClipStore
+from engine.threads import be_prompt
 
 _T = TypeVar("_T")
 
@@ -239,8 +240,8 @@ def play(
     progress.lasts(source.song.duration, source.song.duration)
 
     async def run(store: ClipStore) -> Performance:
+        be_prompt()
         compositor = _compositor(settings, source)
-        cues = _cues_in_sections(source, compositor, choice, settings)
         title = f"AIMV: {Path(path).name}"
         with (
             contextlib.closing(compositor),
@@ -251,6 +252,7 @@ def play(
                 stage.worker = event
                 on_worker(event)
 
+            cues = _cues_in_sections(source, compositor, choice, settings, stage.know)
             renderer = Renderer(store, choice.generator, choice.model, crew.local, crew.remotes, on_worker=worked)
             async with stage.connected(), renderer:
                 return await perform(
@@ -284,11 +286,14 @@ def _lettering(compositor: Compositor, settings: Settings, shots: Iterable[Shot]
         yield shot
 
 
-def _cues_in_sections(source: Source, compositor: Compositor, choice: Choice, settings: Settings) -> Iterator[Cue]:
+def _cues_in_sections(
+    source: Source, compositor: Compositor, choice: Choice, settings: Settings, know: Callable[[Shot], None]
+) -> Iterator[Cue]:
     """The cues of a song that is played, each with the section of the song that its middle lies in."""
     found = sections(source.song.mono(ANALYSIS_RATE), ANALYSIS_RATE)
     starts = [section.start for section in found]
     for shot in _lettering(compositor, settings, source.shots()):
+        know(shot)
         section = found[bisect.bisect_right(starts, (shot.start + shot.end) / 2) - 1]
         yield msgspec.structs.replace(cue_of(shot, source.head.style, choice, settings), section=section.label)
 

@@ -18,7 +18,7 @@ from engine.render.continuing import continued, continues_before
 from engine.render.cut import Kind
 from engine.render.director import Director
 from engine.render.renderer import Renderer
-from engine.threads import to_thread
+from engine.threads import to_thread, without_pauses
 
 _T = TypeVar("_T")
 _CUES_KEPT = 512  # of a live show: a cue is asked for only while its clip is made
@@ -143,6 +143,10 @@ class Canvas(Drawing, Protocol):
 
     def place(self, start_s: float, end_s: float, clip_path: Path) -> None: ...
 
+    def prepare(self, t: float) -> None:
+        """Do what can be done for the picture at `t` before it is drawn."""
+        ...
+
 
 class Performance(msgspec.Struct, frozen=True):
     """What became of a show: its pictures, the seconds that stood on the screen in each way, the clips that failed."""
@@ -208,9 +212,10 @@ async def perform(
         side = [group.create_task(plan(), name="plan shots"), group.create_task(director.run(), name="direct")]
         if not live:
             await director.opening()
-        async with clock:
-            played = await play(canvas, clock, sink, stop, director.show, tally, hurry)
-            seconds = director.account.until(clock.time())
+        with without_pauses():
+            async with clock:
+                played = await play(canvas, clock, sink, stop, director.show, canvas.prepare, tally, hurry)
+                seconds = director.account.until(clock.time())
         for task in side:
             task.cancel()
     return Performance(played, seconds, tuple(director.failures))

@@ -21,7 +21,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -35,6 +35,14 @@ from tools.virtual_stage import sound_server, virtual_screen
 RATE = 44_100
 GAPS_S = (0.83, 0.97, 1.13, 0.71, 1.31)  # between clicks, in turn: no multiple of a picture, and room for each flash
 FLASH = 6.0  # levels of mean luminance by which a picture is lighter than the one before
+STAGES = (
+    "captured to handed over",
+    "handed over to heard",
+    "heard to drawing",
+    "drawing",
+    "showing",
+    "handed over to shown",
+)
 WITHIN_S = 0.4  # a flash that comes later than this is none of that click
 
 
@@ -58,41 +66,59 @@ def luminance(frame: NDArray[np.uint8]) -> float:
     return float(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).mean())
 
 
+class Picture(NamedTuple):
+    """A picture of the show; moments in s, time.perf_counter."""
+
+    time: float  # of the show, s
+    begun: float  # to be drawn
+    drawn: float
+    shown: float
+    light: float  # mean luminance
+    clock: float  # of the show when it was shown, s
+
+
+class Click(NamedTuple):
+    """A click that was captured, and the moments of its way to the picture."""
+
+    captured: float
+    came: float  # the block that holds it was handed over
+    heard: float  # the attack had been found in it
+
+
 class Watched:
     """What is noted of a show while it runs: each picture, and each click that was captured."""
 
     def __init__(self, show: Any) -> None:
-        self.pictures: list[tuple[float, float, float, float, float]] = []  # time, begun, shown, luminance, clock
-        self.clicks: list[tuple[float, float, float]] = []  # show time, when captured, when handed over
+        self.pictures: list[Picture] = []
+        self.clicks: list[Click] = []
         self._show = show
         self._last = -1.0
 
-    def block(self, block: Any) -> None:
-        """A captured block."""
+    def block(self, block: Any, heard: float) -> None:
+        """A captured block, which the show has heard by then."""
         loud = np.flatnonzero(np.abs(block.samples).max(axis=1) > 0.1)
         if len(loud):
             sample = block.start + int(loud[0])
             at = sample / self._show.input.device.rate
             if at - self._last > 0.3:
-                self.clicks.append((at, self._show.input.clock.when(sample), block.came))
+                self.clicks.append(Click(self._show.input.clock.when(sample), block.came, heard))
             self._last = at
 
-    def picture(self, frame: NDArray[np.uint8]) -> None:
-        """A picture has been shown."""
-        stage = self._show.stage
-        shown = time.perf_counter()
-        self.pictures.append((stage.time, stage.begun, shown, luminance(frame), self._show.input.clock.time(shown)))
+    def picture(self, frame: NDArray[np.uint8], drawn: float) -> None:
+        """A picture has been shown that had been drawn by then."""
+        stage, shown = self._show.stage, time.perf_counter()
+        clock = self._show.input.clock.time(shown)
+        self.pictures.append(Picture(stage.time, stage.begun, drawn, shown, luminance(frame), clock))
 
     def answers(self) -> list[tuple[float, ...]]:
-        """Per answered click: s from capture to hand-over, to drawing, to being shown, and of the last two together."""
+        """Per answered click: s of each of `STAGES`."""
         found: list[tuple[float, ...]] = []
-        rises = [
-            (after[1], after[2]) for before, after in itertools.pairwise(self.pictures) if after[3] - before[3] > FLASH
-        ]
-        for _, captured, came in self.clicks:
-            answer = next((rise for rise in rises if came <= rise[1] <= came + WITHIN_S), None)
+        rises = [after for before, after in itertools.pairwise(self.pictures) if after.light - before.light > FLASH]
+        for captured, came, heard in self.clicks:
+            answer = next((rise for rise in rises if came <= rise.shown <= came + WITHIN_S), None)
             if answer:
-                found.append((came - captured, answer[0] - came, answer[1] - answer[0], answer[1] - came))
+                moments = (captured, came, heard, answer.begun, answer.drawn, answer.shown)
+                found.append((*(b - a for a, b in itertools.pairwise(moments)), answer.shown - came))
         return found
 
 
@@ -136,8 +162,8 @@ def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song
     on_block = show.input._on_block
 
     def heard(block: Any) -> None:
-        watched.block(block)
         on_block(block)
+        watched.block(block, time.perf_counter())
 
     show.input._on_block = heard
     taps = Taps(Wanted(record=out), size[0], size[1], fps, card.rate)
@@ -147,8 +173,9 @@ def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song
         write = window.write
 
         def shown(frame: NDArray[np.uint8]) -> None:
+            drawn = time.perf_counter()
             write(frame)
-            watched.picture(frame)
+            watched.picture(frame, drawn)
 
         window.write = shown  # type: ignore[method-assign]
         run_to_end(show.perform(window, taps.all, lambda: time.monotonic() > ends))
@@ -156,12 +183,12 @@ def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song
     answers = np.array(watched.answers()) * 1000
     if len(answers) < 0.5 * len(watched.clicks) or not len(watched.clicks):
         raise SystemExit(f"only {len(answers)} of {len(watched.clicks)} clicks were answered: is the machine too busy?")
-    own = np.abs(np.array([each[4] - each[0] for each in watched.pictures[30:]])) * 1000
+    own = np.abs(np.array([each.clock - each.time for each in watched.pictures[30:]])) * 1000
     recorded = np.array(recorded_offsets(out)) * 1000
     return {
         "answers": answers,
-        "capture_to_frame_p95_ms": float(np.quantile(answers[:, 3], 0.95)),
-        "capture_to_frame_p50_ms": float(np.quantile(answers[:, 3], 0.5)),
+        "capture_to_frame_p95_ms": float(np.quantile(answers[:, -1], 0.95)),
+        "capture_to_frame_p50_ms": float(np.quantile(answers[:, -1], 0.5)),
         "window_to_sentence_p95_ms": float(np.quantile(np.array(show.lags), 0.95) * 1000),
         "av_offset_p99_ms": float(np.quantile(np.abs(recorded), 0.99)),
         "av_offset_p50_ms": float(np.quantile(recorded, 0.5)),
@@ -201,8 +228,7 @@ def main() -> None:
     )
     for heading in ("ms", "p50", "p95", "max"):
         table.add_column(heading, justify="left" if heading == "ms" else "right")
-    stages = ("captured to handed over", "handed over to drawing", "drawing to shown", "handed over to shown")
-    for index, stage in enumerate(stages):
+    for index, stage in enumerate(STAGES):
         values = answers[:, index]
         table.add_row(stage, *(f"{value:.1f}" for value in (*np.quantile(values, [0.5, 0.95]), values.max())))
     Console().print(table)

@@ -31,6 +31,7 @@ NEEDED = {
         "libfaketime": "",
         "openbox": "openbox",  # without a window manager no window fills the screen
         "mosquitto": "mosquitto",
+        "jackd2": "jackd",  # MIDI ports where the kernel has no sequencer
     },
 }
 

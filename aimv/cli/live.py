@@ -1,6 +1,7 @@
 """`aimv live`, `aimv inputs` and `aimv learn`: a show from a sound input, and what it may be steered by."""
 
 import asyncio
+import contextlib
 import queue
 import time
 from typing import Annotated, Any
@@ -31,6 +32,7 @@ from aimv.cli.video import (
     Elsewhere,
     Fps,
     Generator,
+    Lettering,
     Model,
     Preset,
     Reaction,
@@ -53,10 +55,10 @@ from aimv.taps import Taps, Wanted
 from engine.audio.sound_card import SoundCard, find_input
 from engine.audio.sound_card import inputs as sound_inputs
 from engine.control.commands import spec_of
-from engine.control.keys import command_of_key
+from engine.control.keys import Keyboard
 from engine.control.midi import control_of, find_port, open_input, ports
 from engine.control.osc import address_of
-from engine.errors import DeviceError, UsageError
+from engine.errors import DeviceError, OutputError, UsageError
 from engine.listen.instruments import OnnxClassifier
 from engine.listen.whisper_models import load as load_whisper
 from engine.listen.words import StreamingWhisper
@@ -78,6 +80,7 @@ def live(
     model: Model = "",
     preset: Preset = "",
     scenes: Scenes = "",
+    lettering: Lettering = False,
     reaction: Reaction = 1.0,
     workers: Workers = 1,
     worker: Elsewhere = None,
@@ -107,7 +110,8 @@ def live(
     """Perform what a sound input plays: the picture moves with it at once, its scenes follow within seconds.
 
     Keys: f fills the screen, h shows what it hears and does, n next shot, space hold, b blackout, t taps the beat,
-    [ and ] nudge it, - and + how far the music moves the picture, 0 to 3 flashes allowed, s another seed, q ends.
+    [ and ] nudge it, - and + how far the music moves the picture, 0 to 3 flashes allowed, s another seed, g the other
+    generator, Enter types a style, q ends.
 
     [dim]Examples:[/dim]
 
@@ -120,6 +124,7 @@ def live(
         model=model,
         preset=preset,
         scenes=scenes,
+        lettering=lettering,
         reaction=reaction,
         style=style,
         width=width,
@@ -148,12 +153,8 @@ def live(
     room = ControlRoom(wires, show.desk, show.tempo, show.input.time, lambda: telemetry_of(show))
     served = Metrics(*address_of(metrics)) if metrics else None
 
-    def pressed(key: str) -> None:
-        if command := command_of_key(key, show.desk.react, show.desk.seed):
-            show.desk.take(command)
-
     wanted = Wanted(record=record, streams=tuple(stream), camera=camera, ndi=ndi)
-    with WindowSink("AIMV live", width, height, pressed, lambda: readout_of(show)) as window:
+    with WindowSink("AIMV live", width, height, Keyboard(show.desk), lambda: readout_of(show, room.why)) as window:
         window.readout_shown = hud
         if fullscreen:
             window.fill_screen()
@@ -168,7 +169,12 @@ def live(
                     window, taps.all, lambda: window.quit or bool(ends and time.monotonic() > ends)
                 )
 
-        shown = run_to_end(run())
+        try:
+            shown = run_to_end(run())
+        except KeyboardInterrupt:
+            with contextlib.suppress(OutputError):
+                _write_score(show, taps)
+            raise
     _say(show, shown, taps)
 
 
@@ -262,6 +268,12 @@ def _say(show: LiveShow, shown: Performance, taps: Taps) -> None:
         console.print(
             f"{tap.name}: {tap.written} pictures, {tap.dropped} dropped" + (f": {tap.why}" if tap.why else "")
         )
-    if show.score and taps.recording and taps.recording.origin is not None:
-        count = show.score.write(taps.recording.origin)
+    if show.score and (count := _write_score(show, taps)):
         console.print(f"{show.score.path}: {count} shots")
+
+
+def _write_score(show: LiveShow, taps: Taps) -> int:
+    """Put the score beside a finished recording; how many shots it has, 0 where nothing was recorded."""
+    if not (show.score and taps.recording and taps.recording.origin is not None):
+        return 0
+    return show.score.write(taps.recording.origin)

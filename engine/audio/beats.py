@@ -1,6 +1,7 @@
 """Beats: where a listener taps, from onset strength; once with the whole song known, once causally."""
 
 import math
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,13 @@ def track_beats(strength: NDArray[np.float64], rate: int) -> NDArray[np.float64]
     return np.asarray(frames[first : last + 1] / rate, dtype=np.float64)
 
 
+@cache
+def _likely(period: float) -> NDArray[np.float64]:
+    """How likely a beat came so many frames ago, from half a `period` on to two, in frames."""
+    past = np.arange(max(1, round(period / 2)), round(2 * period) + 1)
+    return np.asarray(np.exp(-0.5 * np.square(5.0 * np.log(past / period))))
+
+
 class BeatTracker:
     """Beats as they come, from onset strength pushed in; says a beat no later than it falls.
 
@@ -102,13 +110,12 @@ class BeatTracker:
         return beats
 
     def _cumulative(self, value: float) -> float:
-        past = np.arange(max(1, round(self._period / 2)), round(2 * self._period) + 1)
-        past = past[past <= len(self._score)]
-        if not len(past):
+        nearest = max(1, round(self._period / 2))
+        farthest = min(round(2 * self._period), len(self._score))
+        if farthest < nearest:
             return value
-        weight = np.exp(-0.5 * np.square(5.0 * np.log(past / self._period)))
-        earlier = np.array(self._score[-int(past[-1]) :])[::-1][past - 1]
-        return 0.1 * value + 0.9 * float((weight * earlier).max())
+        earlier = np.array(self._score[-farthest : len(self._score) - nearest + 1])[::-1]
+        return 0.1 * value + 0.9 * float((_likely(self._period)[: len(earlier)] * earlier).max())
 
     def _estimate_tempo(self) -> None:
         recent = np.array(self._strength[-8 * self._rate :])

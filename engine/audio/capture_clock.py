@@ -3,7 +3,7 @@
 import math
 
 _BANDWIDTH_HZ = 0.1  # of the loop: block jitter is smoothed, a device that runs 100 ppm off is followed
-_SETTLING_S = 2.0  # at first the loop is faster
+_SETTLING_S = 2.0  # at first the loop is faster, and an outlier is where the device has begun in truth
 _OUTLIER_S = 0.02  # a callback that comes later than this says little about the device
 _LOST_S = 0.5  # beyond this the device has jumped: begin anew
 _AHEAD_S = 0.25  # time goes on past the last block for so long
@@ -38,16 +38,20 @@ class CaptureClock:
             self._started, self._at, self._begun = True, at, self._samples
             return
         error = at - (self._at + count * self._period)
-        if abs(error) > _LOST_S:
+        settled = (self._samples - self._begun) / self._rate >= _SETTLING_S
+        if abs(error) > (_LOST_S if settled else _OUTLIER_S):
             self._at, self._period, self._begun = at, 1.0 / self._rate, self._samples
             return
-        settled = (self._samples - self._begun) / self._rate >= _SETTLING_S
         omega = min(0.5, 2.0 * math.pi * (_BANDWIDTH_HZ if settled else 10 * _BANDWIDTH_HZ) * count / self._rate)
         error = max(-_OUTLIER_S, min(_OUTLIER_S, error))
         self._at += count * self._period + math.sqrt(2.0) * omega * error
         drift = omega * omega * error / count
         nominal = 1.0 / self._rate
         self._period = min(max(self._period + drift, 0.99 * nominal), 1.01 * nominal)
+
+    def settle(self) -> None:
+        """The device has been opened anew: what it says at first is not what it said before."""
+        self._begun = self._samples
 
     def time(self, now: float) -> float:
         """Seconds of sound captured at `now`; never runs back."""

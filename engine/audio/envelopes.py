@@ -99,8 +99,8 @@ class Envelopes:
             self._frames += 1
         if not ends:
             return
-        starts = np.array(ends) - self._held_from - self._size
-        frames = np.lib.stride_tricks.sliding_window_view(self._held, self._size)[starts]
+        ends = [end - self._held_from for end in ends]
+        frames = np.stack([self._held[end - self._size : end] for end in ends])
         spectra = np.abs(np.fft.rfft(frames * self._taper, axis=1)).astype(np.float32) / self._size
         loud = np.sqrt(np.square(frames).mean(axis=1))
         compressed = np.log1p(1000 * spectra)
@@ -112,8 +112,7 @@ class Envelopes:
         first = self._frames - len(ends)
         for k in range(len(ends)):
             self._step(first + k, float(loud[k]), band_level[k], band_rise[k])
-        long = np.lib.stride_tricks.sliding_window_view(self._held, self._rises.size)
-        self._risen += self._rises.push(long[np.array(ends) - self._held_from - self._rises.size])
+        self._risen += self._rises.push(np.stack([self._held[end - self._rises.size : end] for end in ends]))
         keep = min(len(self._held), self._longest + self.rate)
         self._held_from += len(self._held) - keep
         self._held = self._held[len(self._held) - keep :]

@@ -50,7 +50,8 @@ class Block(msgspec.Struct, frozen=True):
 
     start: int  # sample of the show
     samples: NDArray[np.float32]  # [n, channels], finite
-    came: float  # s, time.perf_counter, when the device handed it over
+    came: float  # s, time.perf_counter, when the device handed over its beginning ...
+    ended: float  # ... and its end, which is later where several blocks had to wait
 
 
 class Meter:
@@ -129,21 +130,21 @@ class LiveInput:
                 continue
             finally:
                 patience = LOST_S
-            parts = [samples]
+            parts, ended = [samples], came
             while not self._queue.empty():  # only this thread takes: what is there can be had
-                samples, at, came, more = self._queue.get_nowait()
+                samples, at, ended, more = self._queue.get_nowait()
                 parts.append(samples)
                 lost = lost or more
             self.xruns += lost
-            self._give(np.concatenate(parts) if len(parts) > 1 else samples, at, came)
+            self._give(np.concatenate(parts) if len(parts) > 1 else samples, at, came, ended)
 
-    def _give(self, samples: NDArray[np.float32], at: float, came: float) -> None:
+    def _give(self, samples: NDArray[np.float32], at: float, came: float, ended: float) -> None:
         start = self.clock.samples
         if not np.isfinite(samples).all():
             samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
         self.clock.mark(len(samples), at)
         self.meter.push(samples)
-        self._on_block(Block(start, samples, came))
+        self._on_block(Block(start, samples, came, ended))
 
     def _outlast(self, gap: float) -> None:
         """The device is gone, since `gap` s: give silence until it is back."""
@@ -160,9 +161,10 @@ class LiveInput:
             count = round((now - due + gap) * self.device.rate)
             due, gap = now, 0.0
             if count > 0:
-                self._give(np.zeros((count, self.device.channels), np.float32), now, now)
+                self._give(np.zeros((count, self.device.channels), np.float32), now, now, now)
             self._ending.wait(_FILL_S)
         opening.join()
+        self.clock.settle()
         if not self._ending.is_set():
             self.state = "open"
 

@@ -64,9 +64,7 @@ class Desk:
         Raises:
             Refused: this show cannot; one line says why.
         """
-        name = type(command).__struct_config__.tag
-        if reason := self._refuses.get(str(name)):
-            raise self.refuse(f"{name} is not possible here: {reason}")
+        self.check(command)
         self.followed += 1
         match command:
             case Style(text):
@@ -91,6 +89,12 @@ class Desk:
                 self._on_generator(name)
             case Quit():
                 self.quit = True
+
+    def check(self, command: Command) -> None:
+        """Raise what `take` would for a command that this show cannot follow."""
+        name = type(command).__struct_config__.tag
+        if reason := self._refuses.get(str(name)):
+            raise self.refuse(f"{name} is not possible here: {reason}")
 
     def refuse(self, reason: str) -> Refused:
         """Count a refusal and have it said; the exception to raise."""

@@ -32,14 +32,21 @@ def ports() -> list[str]:
         MissingExtra: mido or python-rtmidi is not installed.
         DeviceError: the system has no MIDI at all.
     """
+    return _there()[1]
+
+
+def _there() -> tuple[Any, list[str]]:
+    """The first of the system's MIDI services that answers (its own, or JACK), and its inputs. Raises as `ports`."""
     mido = library()
-    try:
-        with hushed():
-            return list(dict.fromkeys(mido.get_input_names()))
-    except Exception as error:  # noqa: BLE001 - rtmidi's errors share no base
-        raise DeviceError(
-            f"this system has no MIDI ({str(error).split(':')[-1].strip()}): on Linux load snd-seq, or start JACK"
-        ) from None
+    whys = []
+    for service in (None, "UNIX_JACK"):
+        backend = mido.Backend("mido.backends.rtmidi", api=service)
+        try:
+            with hushed():
+                return backend, list(dict.fromkeys(backend.get_input_names()))
+        except Exception as error:  # noqa: BLE001 - rtmidi's errors share no base
+            whys.append(str(error).split(":")[-1].strip())
+    raise DeviceError(f"this system has no MIDI ({whys[0]}): on Linux load snd-seq, or start JACK")
 
 
 def find_port(wanted: str) -> str:
@@ -157,7 +164,8 @@ def open_input(name: str) -> Callable[[Callable[[Any], None]], Any]:
 
     def opened(came: Callable[[Any], None]) -> Any:
         try:
-            return library().open_input(name, callback=came)
+            with hushed():
+                return _there()[0].open_input(name, callback=came)
         except Exception as error:  # noqa: BLE001 - rtmidi's errors share no base
             raise DeviceError(f"the MIDI input {name!r} cannot be opened ({error}): is it in use?") from None
 

@@ -176,7 +176,8 @@ def streamed(url: str, width: int, height: int, fps: float, rate: int) -> AvDrai
         try:
             container.start_encoding()
         except av.error.ProtocolNotFoundError:
-            raise OutputError(f"{name}: this build of PyAV has no {scheme}: stream by rtmp, tcp or udp") from None
+            way = "pass a udp stream on with srt-live-transmit" if scheme == "srt" else "stream by rtmp, tcp or udp"
+            raise OutputError(f"{name}: this build of PyAV has no {scheme}: {way}, see docs/control.md") from None
     return drain
 
 

@@ -47,6 +47,7 @@ class Compositor:
         self._placed: tuple[Placed, ...] = ()
         self._readers: dict[Path, ClipReader] = {}
         self._tweens: dict[Path, Tween] = {}
+        self._read: dict[Placed, int] = {}  # the frame that each clip of late was at
 
     def place(self, start_s: float, end_s: float, clip_path: Path) -> None:
         """Show the clip from `start_s` to `end_s`, from its first frame to its last; replaces one at the same start.
@@ -70,10 +71,11 @@ class Compositor:
         self._reactor.space_lights(_LIGHT_GAPS_S[most])
 
     def forget(self, before: float) -> None:
-        """Let go of clips that ended before `before` s, all but the last, for a show without an end."""
+        """Let go of clips that ended before `before` s, all but the last, and of words, for a show without an end."""
         past = [each for each in self._placed if each.end < before]
         if len(past) > 1:
             self._placed = self._placed[len(past) - 1 :]
+        self._lettering.forget(before)
 
     def say(self, text: str, start_s: float, end_s: float) -> None:
         """Set a sung word in type from `start_s` to `end_s`, over whatever is shown."""
@@ -93,6 +95,21 @@ class Compositor:
         if self._lettering.is_set(t):
             moved = of_rgb(self._lettering.draw(rgb(moved), t))
         return self._guard.limit(moved, t)
+
+    def prepare(self, t: float) -> None:
+        """Read from its file what the picture at `t` s will most likely show; not while a picture is drawn.
+
+        Raises:
+            RenderError: a clip is damaged.
+        """
+        now = next((each for each in reversed(self._placed) if each.start <= t + 1e-6), None)
+        if now is None:
+            return
+        reader = self._reader(now.path)
+        begins = math.floor((t - now.start) / (now.end - now.start) * reader.count) - 1
+        following = self._read.get(now, begins) + 1
+        reader.frame(following)
+        reader.frame(following + 1)
 
     def close(self) -> None:
         """Release the clip files."""
@@ -144,6 +161,7 @@ class Compositor:
         position = min(share * pictures / (pictures - 1.0), 1.0) * (reader.count - 1) if slow else share * reader.count
         first = math.floor(position + 1e-6)
         rest = position - first
+        self._read = {**dict(list(self._read.items())[-_OPEN:]), placed: first}
         if rest < _SHARP:
             return reader.frame(first)
         pair = (reader.frame(first), reader.frame(first + 1))

@@ -43,13 +43,13 @@ class Lettering:
 
     def __init__(self, width: int, height: int) -> None:
         self._width, self._height = width, height
-        self._words: list[_Word] = []
+        self._words: tuple[_Word, ...] = ()  # a new one for each change: it is drawn from another thread
         self._masks: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
 
     def say(self, text: str, start: float, end: float) -> None:
         """Set `text` from `start` to `end` s of the song."""
         if text.strip() and _font(visual(text)) is not None:
-            bisect.insort(self._words, _Word(start, max(end, start + _LEAST_S), text.strip()))
+            self._words = tuple(sorted([*self._words, _Word(start, max(end, start + _LEAST_S), text.strip())]))
 
     def is_set(self, time: float) -> bool:
         """Whether a word may stand on the picture of this moment."""
@@ -58,16 +58,22 @@ class Lettering:
 
     def draw(self, frame: Frame, time: float) -> Frame:
         """The picture with the words of this moment; the picture itself where there are none."""
-        last = bisect.bisect_right(self._words, (time, math.inf, ""))
+        words = self._words
+        last = bisect.bisect_right(words, (time, math.inf, ""))
         for index in range(max(0, last - 3), last):
-            word = self._words[index]
-            following = self._words[index + 1].start if index + 1 < len(self._words) else math.inf
+            word = words[index]
+            following = words[index + 1].start if index + 1 < len(words) else math.inf
             until = min(word.end, following)
             share = min(1.0, (time - word.start) / _RISE_S) * max(0.0, min(1.0, (until + _FALL_S - time) / _FALL_S))
             if share > 0.0:
                 grown = 1.0 + 0.10 * math.exp(-(time - word.start) / 0.12)
                 frame = self._set(frame, word.text, share, grown, _PLACES[index % len(_PLACES)])
         return frame
+
+    def forget(self, before: float) -> None:
+        """Let go of words that began before `before` s, as many at once as there are places, which thus stay."""
+        past = bisect.bisect_left(self._words, (before, 0.0, ""))
+        self._words = self._words[past - past % len(_PLACES) :]
 
     def _set(self, frame: Frame, text: str, share: float, grown: float, centre: tuple[float, float]) -> Frame:
         letters, shadow = self._mask(text)

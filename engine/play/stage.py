@@ -33,6 +33,10 @@ class Stage:
         self._compositor.place(start_s, end_s, clip_path)
         self._compositor.forget(start_s - _KEPT_S)
 
+    def prepare(self, t: float) -> None:
+        """See `Compositor.prepare`."""
+        self._compositor.prepare(t)
+
     def frame(self, t: float) -> Frame:
         """The picture at `t` s of the show, height x width x 3, RGB."""
         self.begun = time.perf_counter()

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import cv2
 
@@ -14,6 +14,24 @@ from engine.play.sinks import Frame
 
 _KEYS_A_PICTURE = 8
 _LOOK_EVERY = 10  # pictures: asking whether the window is still there costs milliseconds
+# OpenCV's codes of keys that are no characters, on Linux, Windows and macOS.
+_NAMED = {
+    **dict.fromkeys((0xFF52, 0x260000, 0xF700), "up"),
+    **dict.fromkeys((0xFF54, 0x280000, 0xF701), "down"),
+    **dict.fromkeys((0xFFFF, 0x2E0000, 0xF728), "delete"),
+    0x7F: "\b",  # macOS
+    0x0A: "\r",
+}
+
+
+class Keys(Protocol):
+    """Who takes the keys that the window has no use for itself."""
+
+    typing: str | None  # a line that is being typed: while there is one, every key belongs to it
+
+    def press(self, key: str) -> None:
+        """A character, or "up", "down", "delete"."""
+        ...
 
 
 class WindowSink:
@@ -24,10 +42,10 @@ class WindowSink:
         title: str,
         width: int,
         height: int,
-        on_key: Callable[[str], None] = lambda key: None,
+        keys: Keys | None = None,
         readout: Callable[[], Readout] | None = None,
     ) -> None:
-        """`on_key` is called with each key that the window has no use for itself, `readout` gives what h shows.
+        """`keys` are told of each key that the window has no use for itself, `readout` gives what h shows.
 
         Raises:
             OutputError: there is no screen.
@@ -37,7 +55,7 @@ class WindowSink:
         self.quit = False
         self.readout_shown = False
         self._written = 0
-        self._title, self._on_key, self._full = title, on_key, False
+        self._title, self._keys, self._full = title, keys, False
         self._readout, self._hud = readout, Hud(width, height)
         os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")  # Qt's own misses its fonts; none are drawn
         try:
@@ -52,12 +70,15 @@ class WindowSink:
             return
         if self.readout_shown and self._readout:
             frame = self._hud.draw(frame, self._readout())
+        if self._keys and self._keys.typing is not None:
+            frame = self._hud.line(frame, self._keys.typing)
         cv2.imshow(self._title, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
         for _ in range(_KEYS_A_PICTURE):
             code = cv2.pollKey()
             if code < 0:
                 break
-            self._press(chr(code & 0xFF))
+            if key := _NAMED.get(code) or (chr(code) if code < 0x100 else ""):
+                self._press(key)
         self._written += 1
         if self._written % _LOOK_EVERY == 0 and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1.0:
             self.quit = True
@@ -69,6 +90,10 @@ class WindowSink:
         cv2.setWindowProperty(self._title, cv2.WND_PROP_FULLSCREEN, flag)
 
     def _press(self, key: str) -> None:
+        keys = self._keys
+        if keys and keys.typing is not None:
+            keys.press(key)
+            return
         match key:
             case "q" | "\x1b":
                 self.quit = True
@@ -76,8 +101,8 @@ class WindowSink:
                 self.fill_screen(not self._full)
             case "h":
                 self.readout_shown = not self.readout_shown
-            case _:
-                self._on_key(key)
+            case _ if keys:
+                keys.press(key)
 
     def close(self) -> None:
         """Close the window."""

@@ -151,8 +151,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if options.back:
-        step_back(options.back, session=True)
+    step_back(options.back, session=options.back > 0)  # also by 0: a show's short turns are not for its workers
     wire = Wire(Local(options.endpoint, options.name, options.parent), options.generator, options.model)
     signal.signal(signal.SIGTERM, lambda *_: wire.stop())
     wire.start()

@@ -25,7 +25,11 @@ def recorded(path: Path, seconds: float, begins: float) -> Recording:
 
 
 def shot(start: float, seed: int) -> Shot:
-    return Shot(start, start + 4.0, f"Sentence {seed}.", "loud", None, ("kick",), ("boom",), "red", "#ff0000", seed)
+    instruments, abstractions, times = ("kick",), ("boom",), (start - 1.2, start - 0.7)
+    return Shot(
+        *(start, start + 4.0, f"Sentence {seed}.", "loud", "my heart"),
+        *(instruments, abstractions, "red", "#ff0000", seed, times),
+    )
 
 
 def test_shots_are_moved_to_the_recordings_beginning_and_fill_it(tmp_path: Path) -> None:
@@ -39,6 +43,7 @@ def test_shots_are_moved_to_the_recordings_beginning_and_fill_it(tmp_path: Path)
     assert read.song == tmp_path / "show.mp4"
     assert [each.seed for each in read.shots] == [1, 2, 3]
     assert [each.start for each in read.shots] == pytest.approx([0.0, 2.0, 7.5])
+    assert read.shots[1].times == pytest.approx((0.8, 1.3)), "the words, too"
     assert read.shots[-1].end == pytest.approx(10.0, abs=0.1)
 
 

@@ -1,11 +1,15 @@
 """A sound server and a screen without hardware, for the commands that need them."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tools.virtual_stage import sound_server, virtual_screen
+
+# Before a command that would outlive a test that is killed (util-linux).
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
 
 
 @pytest.fixture(scope="module")

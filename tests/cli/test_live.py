@@ -1,7 +1,9 @@
 """`aimv live` for real: another program's sound through a real audio server, a window on a screen, keys and OSC."""
 
 import os
+import pty
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -11,11 +13,13 @@ from pathlib import Path
 
 import av
 import numpy as np
+import psutil
 import pytest
 from numpy.typing import NDArray
 from pythonosc.udp_client import SimpleUDPClient
 
 from aimv.scorefile import read_score
+from tests.cli.conftest import ENDS_WITH_US
 from tests.conftest import Ran, clicks, tone
 from tools.virtual_stage import screenshot
 
@@ -43,6 +47,7 @@ class Show:
         self.recording = folder / "show.mp4"
         self.process = subprocess.Popen(
             [
+                *ENDS_WITH_US,
                 *(sys.executable, "-m", "aimv", "live", "--no-words", "--generator", "shader", "--hud", "--fullscreen"),
                 *("--size", f"{WIDTH}x{HEIGHT}", "--fps", "15"),
                 *("--record", str(self.recording), "--osc", str(self.port)),
@@ -68,8 +73,12 @@ class Show:
         if wait:
             player.wait()
 
+    def key(self, *names: str) -> None:
+        """Press keys one after another; OpenCV tells of one a picture."""
+        self.run("xdotool", "search", "--name", "AIMV live", "windowfocus", "key", "--delay", "400", *names)
+
     def end(self) -> str:
-        self.run("xdotool", "search", "--name", "AIMV live", "windowfocus", "key", "q")
+        self.key("q")
         _, told = self.process.communicate(timeout=60)
         assert self.process.returncode == 0, told
         return told
@@ -104,6 +113,8 @@ def test_a_show_from_beginning_to_end(
     time.sleep(1.5)
     assert light_of(seen, 0.2).max() > 6.0
 
+    show.key("Return", *"neon", "Return", "n")
+
     module = show.run("pactl", "list", "short", "modules")
     number = next(line.split()[0] for line in module.splitlines() if "null-sink" in line)
     show.run("pactl", "unload-module", number)
@@ -129,13 +140,51 @@ def test_a_show_from_beginning_to_end(
     assert sounding[-1] > sounding[0] + 12.0, "and sound after it came back"
 
     score = show.recording.with_name("show.score.jsonl")
-    assert len(read_score(score).shots) >= 3
+    shots = read_score(score).shots
+    assert len(shots) >= 3
+    assert "neon" not in shots[0].sentence
+    assert any(shot.sentence.endswith(" neon") for shot in shots), "the style that was typed"
     again = show.recording.with_name("again.mp4")
     ran = aimv("export", score, "-o", again, "--size", "128x72", "--duration", "4", "--generator", "shader")
     assert ran.status == 0, ran.err
     with av.open(str(again)) as file:
         assert sum(1 for _ in file.decode(video=0)) == 96
         assert file.streams.audio
+
+
+def test_a_show_whose_terminal_goes_ends_cleanly(
+    audio_server: dict[str, str], screen: tuple[dict[str, str], Path], tmp_path: Path
+) -> None:
+    recording = tmp_path / "show.mp4"
+    master, terminal = pty.openpty()
+    show = subprocess.Popen(
+        [
+            *("setsid", "--ctty", sys.executable, "-m", "aimv", "live", "--no-words", "--generator", "shader"),
+            *("--size", "160x90", "--fps", "10", "--record", str(recording)),
+        ],
+        env={**os.environ, **audio_server, **screen[0]},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+    )
+    try:
+        os.close(terminal)
+        ends = time.monotonic() + 60.0
+        while time.monotonic() < ends and not list(tmp_path.glob("*.part*")):
+            time.sleep(0.1)
+        time.sleep(8.0)  # for a shot, which is what a score is made of
+        children = psutil.Process(show.pid).children(recursive=True)
+        assert children, "the render process"
+        os.close(master)
+        assert show.wait(timeout=60) == 128 + signal.SIGHUP
+    finally:
+        show.kill()
+        show.wait()
+    psutil.wait_procs(children, timeout=30)
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    with av.open(str(recording)) as file:
+        assert sum(1 for _ in file.decode(video=0)) > 10
+    assert read_score(recording.with_name("show.score.jsonl")).shots
 
 
 def test_an_input_that_is_not_there_names_the_nearest(audio_server: dict[str, str], aimv: Callable[..., Ran]) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from pythonosc.udp_client import SimpleUDPClient
 
+from tests.cli.conftest import ENDS_WITH_US
 from tests.conftest import clicks, tone
 from tools.virtual_stage import screenshot
 
@@ -28,7 +29,18 @@ def test_readout_keys_osc_and_recording(
         port = free.getsockname()[1]
     playing = subprocess.Popen(
         [
-            *(sys.executable, "-m", "aimv", "play", str(song), "--generator", "shader", "--size", "320x180"),
+            *(
+                *ENDS_WITH_US,
+                sys.executable,
+                "-m",
+                "aimv",
+                "play",
+                str(song),
+                "--generator",
+                "shader",
+                "--size",
+                "320x180",
+            ),
             *("--fps", "10", "--fullscreen", "--record", str(tmp_path / "show.mp4"), "--osc", str(port)),
         ],
         env=environment,

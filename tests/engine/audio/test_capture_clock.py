@@ -46,3 +46,18 @@ def test_a_jump_of_the_device_begins_anew() -> None:
     now = run(clock, 10.0, 0.0)
     end = run(clock, 5.0, 0.0, begins=now + 30.0)
     assert clock.time(end) == pytest.approx(15.0, abs=0.001)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_device_that_stalls_after_its_first_blocks_is_found_at_once(again: bool) -> None:
+    """An idle monitor of PulseAudio hands over a few blocks, and the rest begins a fifth of a second later."""
+    clock = CaptureClock(RATE)
+    now = 100.0
+    if again:
+        now = run(clock, 30.0, 0.0)
+        clock.settle()
+    before = clock.samples / RATE
+    now = run(clock, 0.05, 0.0, begins=now)
+    now = run(clock, 0.3, 0.0, begins=now + 0.19)
+    assert clock.when(clock.samples) == pytest.approx(now, abs=0.002)
+    assert clock.time(now) == pytest.approx(before + 0.35, abs=0.2), "it does not run back"

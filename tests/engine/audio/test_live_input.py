@@ -67,6 +67,26 @@ def test_blocks_come_in_order_on_one_time_line_and_are_copies() -> None:
     assert device.take is None, "closed"
 
 
+def test_blocks_that_had_to_wait_are_one_and_tell_when_they_came() -> None:
+    device, blocks, go = Device(), [], threading.Event()
+
+    def slow(block: Block) -> None:
+        blocks.append(block)
+        go.wait(20.0)
+
+    with LiveInput(device, slow):
+        device.play(stereo(0.1))
+        wait(lambda: len(blocks) == 1)
+        before = time.perf_counter()
+        device.play(stereo(0.1))
+        between = time.perf_counter()
+        device.play(stereo(0.1))
+        go.set()
+        wait(lambda: len(blocks) == 2)
+    assert len(blocks[1].samples) == 2 * len(blocks[0].samples)
+    assert before <= blocks[1].came <= between <= blocks[1].ended
+
+
 def test_what_is_no_number_becomes_silence() -> None:
     device, blocks = Device(), []
     with LiveInput(device, blocks.append):

@@ -12,6 +12,7 @@ from engine.control.commands import (
     Blackout,
     Command,
     Flashes,
+    Generator,
     Hold,
     Next,
     Nudge,
@@ -93,9 +94,11 @@ def test_a_controller_covers_the_whole_range() -> None:
 
 
 def test_keys() -> None:
-    assert command_of_key("n", 1.0, 0) == Next()
-    assert command_of_key("+", 1.9, 0) == React(2.0)
-    assert command_of_key("-", 0.1, 0) == React(0.0)
-    assert command_of_key("s", 1.0, 2**31 - 1) == Seed(0)
-    assert command_of_key("3", 1.0, 0) == Flashes(3)
-    assert command_of_key("x", 1.0, 0) is None
+    assert command_of_key("n", 1.0, 0, "shader") == Next()
+    assert command_of_key("+", 1.9, 0, "shader") == React(2.0)
+    assert command_of_key("-", 0.1, 0, "shader") == React(0.0)
+    assert command_of_key("s", 1.0, 2**31 - 1, "shader") == Seed(0)
+    assert command_of_key("3", 1.0, 0, "shader") == Flashes(3)
+    assert command_of_key("g", 1.0, 0, "shader") == Generator("cogvideox")
+    assert command_of_key("g", 1.0, 0, "cogvideox") == Generator("shader")
+    assert command_of_key("x", 1.0, 0, "shader") is None

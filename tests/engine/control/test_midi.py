@@ -1,17 +1,25 @@
-"""MIDI: real messages over mido's ports, every command a controller can ask for, and what is said without any."""
+"""MIDI: real messages over a socket and over JACK, every command a controller can ask for, what is said without any."""
 
+import shutil
+import subprocess
 import threading
-from collections.abc import Callable
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import mido
 import mido.sockets
 import pytest
+import rtmidi
 
+from engine.audio.sound_card import hushed
 from engine.control import midi
 from engine.control.desk import Desk
 from engine.control.midi import Map, Midi, control_of
 from engine.errors import DeviceError, MissingExtra, UsageError
+from tests.conftest import Ran
 from tests.engine.control.conftest import until
 
 MAP = {
@@ -72,6 +80,68 @@ async def test_every_command_that_a_controller_can_ask_for(desk: Desk) -> None:
             await until(lambda done=done: done(desk))
 
 
+@pytest.fixture
+def controller(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A port of another program on a JACK server of our own: rtmidi's own ports, where a kernel has no sequencer."""
+    if not shutil.which("jackd") or rtmidi.API_UNIX_JACK not in rtmidi.get_compiled_api():
+        pytest.skip("jackd is not installed")
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "aimvtest")
+    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    server = subprocess.Popen(
+        ["jackd", "--no-realtime", "--no-mlock", "--name", "aimvtest", "-d", "dummy"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    jack = mido.Backend("mido.backends.rtmidi", api="UNIX_JACK")
+    port = None
+    try:
+        ends = time.monotonic() + 20.0
+        while port is None:
+            try:
+                with hushed():
+                    port = jack.open_output("pads", virtual=True, client_name="nanoKONTROL")
+            except Exception:  # noqa: BLE001 - rtmidi's errors share no base
+                assert server.poll() is None and time.monotonic() < ends, "JACK does not start"
+                time.sleep(0.1)
+        yield port
+        port.close()
+    finally:
+        server.terminate()
+        server.wait()
+
+
+async def test_every_command_over_the_ports_of_another_program(controller: Any, desk: Desk) -> None:
+    name = midi.find_port("kontrol")
+    assert name == "nanoKONTROL:pads"
+    async with Midi(midi.open_input(name), Map(MAP), desk):
+        for message, done in SENT:
+            controller.send(message)
+            await until(lambda done=done: done(desk))
+
+
+def test_a_knob_that_is_moved_is_learnt(
+    controller: Any, aimv: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AIMV_CONFIG", str(tmp_path / "config.toml"))
+    ending = threading.Event()
+
+    def move() -> None:
+        value = 0
+        while not ending.wait(0.1):
+            value = (value + 8) % 128
+            controller.send(mido.Message("control_change", channel=2, control=21, value=value))
+
+    moving = threading.Thread(target=move)
+    moving.start()
+    try:
+        ran = aimv("learn", "react", "--midi", "nano")
+    finally:
+        ending.set()
+        moving.join()
+    assert ran.status == 0, ran.err
+    assert tomllib.loads((tmp_path / "config.toml").read_text())["midi"] == {"ch3 cc21": "react"}
+
+
 async def test_what_is_not_learnt_and_keys_let_go_do_nothing(desk: Desk) -> None:
     door = Midi(lambda came: None, Map(MAP), desk)
     for message in (
@@ -129,12 +199,20 @@ def test_names_of_controls() -> None:
 
 def test_without_any_midi_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:
-        @staticmethod
-        def get_input_names() -> list[str]:
+        def __init__(self, name: str = "", api: str | None = None) -> None:
+            self.api = api
+
+        Backend: Any
+
+        def get_input_names(self) -> list[str]:
+            if self.api:
+                raise SystemError("MidiInJack::initialize: JACK server not running?")
             raise SystemError("MidiInAlsa::initialize: error creating ALSA sequencer client object.")
 
+    Broken.Backend = Broken
+
     monkeypatch.setattr(midi, "library", lambda: Broken)
-    with pytest.raises(DeviceError, match=r"no MIDI.*snd-seq"):
+    with pytest.raises(DeviceError, match=r"no MIDI \(error creating ALSA.*snd-seq, or start JACK"):
         midi.ports()
 
 

@@ -96,3 +96,14 @@ def test_a_word_makes_room_for_the_next() -> None:
 
 def test_blank_words_are_left_out() -> None:
     assert shown("  ") is PLAIN
+
+
+def test_words_long_past_are_let_go_and_the_others_keep_their_places() -> None:
+    kept, trimmed = Lettering(WIDTH, HEIGHT), Lettering(WIDTH, HEIGHT)
+    for number in range(1000):
+        for each in (kept, trimmed):
+            each.say(f"word{number}", float(number), number + 0.8)
+        trimmed.forget(number - 30.0)
+        if number % 7 == 0:
+            assert np.array_equal(kept.draw(PLAIN, number + 0.3), trimmed.draw(PLAIN, number + 0.3))
+    assert len(trimmed._words) < 40

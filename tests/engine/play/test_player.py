@@ -1,8 +1,11 @@
 """The picture on the clock, as arithmetic: a song of minutes plays in milliseconds."""
 
+import time
+
 import numpy as np
 import pytest
 
+from engine.errors import RenderError
 from engine.play.clock import VirtualClock
 from engine.play.player import play
 from engine.play.sinks import Frame
@@ -85,3 +88,44 @@ async def test_it_ends_when_told_to() -> None:
     screen = Screen(clock)
     played = await play(Drawing(clock), clock, screen, stop=lambda: len(screen.shown) >= 50)
     assert played.drawn == 50
+
+
+async def test_each_picture_is_prepared_once_before_it_is_drawn_and_never_while_one_is() -> None:
+    clock = VirtualClock(2.0)
+    drawing = Drawing(clock, effort={10: 0.3})
+    order: list[tuple[str, int]] = []
+    frame = drawing.frame
+
+    def drawn(t: float) -> Frame:
+        order.append(("begun", round(t * 24)))
+        picture = frame(t)
+        order.append(("drawn", round(t * 24)))
+        return picture
+
+    def prepare(t: float) -> None:
+        time.sleep(0.02 if round(t * 24) == 5 else 0.0)  # song time stands still meanwhile
+        order.append(("prepared", round(t * 24)))
+
+    drawing.frame = drawn  # type: ignore[method-assign]
+    await play(
+        drawing,
+        clock,
+        Screen(clock),
+        before=lambda t: order.append(("told", round(t * 24))),
+        prepare=prepare,
+    )
+    numbers = [number for what, number in order if what == "drawn"]
+    assert len(numbers) > 35 and 11 not in numbers
+    expected = [(what, number) for number in numbers for what in ("told", "prepared", "begun", "drawn")]
+    assert order[: len(expected)] == expected
+
+
+async def test_what_fails_in_preparing_ends_the_show() -> None:
+    clock = VirtualClock(2.0)
+
+    def broken(t: float) -> None:
+        if t > 0.5:
+            raise RenderError("a clip is damaged")
+
+    with pytest.raises(RenderError, match="damaged"):
+        await play(Drawing(clock), clock, Screen(clock), prepare=broken)

@@ -25,13 +25,22 @@ import cv2
 import numpy as np
 from engine.play.hud import Readout
 from engine.play.window_sink import WindowSink
-pressed, noted = [], []
+noted = []
+class Board:
+    typing = None
+    def __init__(self):
+        self.pressed = []
+    def press(self, key):
+        self.pressed.append(key)
+        self.typing = {"\\r": "", "\\x1b": None}.get(key, self.typing)
+board = Board()
 manager = subprocess.Popen(["openbox"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 time.sleep(1)
 def key(name):
     subprocess.run(["xdotool", "search", "--name", "AIMV", "windowfocus", "key", name], check=True)
-plan = {20: "f", 60: "h", 80: "b", 100: "space", 120: "q"}
-with WindowSink("AIMV", 160, 120, pressed.append, lambda: Readout(title="hello")) as window:
+plan = {20: "f", 60: "h", 80: "b", 100: "space"}
+plan |= {110: "Return", 120: "q", 130: "Up", 140: "Shift_L", 150: "Escape", 160: "q"}
+with WindowSink("AIMV", 160, 120, board, lambda: Readout(title="hello")) as window:
     for k in range(300):
         window.write(np.full((120, 160, 3), k % 200, np.uint8))
         if k in plan:
@@ -40,7 +49,7 @@ with WindowSink("AIMV", 160, 120, pressed.append, lambda: Readout(title="hello")
         if window.quit:
             break
         time.sleep(0.01)
-    print(noted[0][0], noted[1][0], noted[1][1], noted[2][1], pressed, "quit" if window.quit else "still open")
+    print(noted[0][0], noted[1][0], noted[1][1], noted[2][1], board.pressed, "quit" if window.quit else "still open")
 manager.terminate()
 """
 
@@ -58,4 +67,5 @@ def test_keys_fill_the_screen_show_the_readout_go_to_the_show_and_close_the_wind
         check=False,
         env=environment,
     )
-    assert said.stdout.strip() == "(160, 120) (640, 480) False True ['b', ' '] quit", said.stderr
+    keys = ["b", " ", "\r", "q", "up", "\x1b"]  # while a line is typed, q is a letter and Esc its end
+    assert said.stdout.strip() == f"(160, 120) (640, 480) False True {keys} quit", said.stderr
