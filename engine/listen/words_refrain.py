@@ -1,11 +1,10 @@
 """A song repeats itself: what is doubtful in a line that was sung before is taken as it was heard when it was surer.
 
-Only between words that both times share, so that a verse that goes on otherwise stays what it is.
+Only between words that both times share, and only for words that sound alike, so that another verse stays what it is.
 """
 
 import difflib
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 import numpy as np
 from msgspec.structs import replace
@@ -15,9 +14,10 @@ from engine.listen.words_seam import Word
 
 DOUBTFUL = 0.6  # mean confidence of words that may be taken as they were heard before
 ADVANTAGE = 0.2
-_SHARED_WORDS = 4  # around a difference, for it to be the same line
-_MOST_WORDS = 4  # of a difference
-_REMEMBERED = 400  # words; longer than any refrain's return, and bounded
+ALIKE = 0.5  # share of letters in common, of words that may be the same misheard
+_AROUND = 2  # words on each side that are the same
+_MOST_WORDS = 4  # of what is mended
+_REMEMBERED = 400  # words: verse and refrain several times over, and bounded
 
 
 class Refrains:
@@ -34,23 +34,49 @@ class Refrains:
         """`line` (some seconds of lyric, in order) with its doubtful words as they were heard before, where surer."""
         mended: list[Word] = []
         at = 0
-        for first, last, before in self._differences(line):
-            if _sure(line[first:last]) < min(DOUBTFUL, _sure(before) - ADVANTAGE):
-                mended += [*line[at:first], *_placed(before, line[first].start, line[last - 1].end)]
-                at = last
+        for first in range(_AROUND, len(line) - _AROUND):
+            for last in range(first + 1, min(first + _MOST_WORDS, len(line) - _AROUND) + 1):
+                better = self._surer(line, first, last) if at <= first else None
+                if better:
+                    mended += [*line[at:first], *_placed(better, line[first].start, line[last - 1].end)]
+                    at = last
         return [*mended, *line[at:]]
 
-    def _differences(self, line: Sequence[Word]) -> Iterator[tuple[int, int, list[Word]]]:
-        """(first, last + 1) of words of the line that stand between shared ones, and what was heard there before."""
-        texts = [plain(word.text) for word in line]
-        match = difflib.SequenceMatcher(None, [plain(word.text) for word in self._sung], texts, autojunk=False)
-        blocks = [block for block in match.get_matching_blocks() if block.size]
-        for one, next_one in pairwise(blocks):
-            before = self._sung[one.a + one.size : next_one.a]
-            first, last = one.b + one.size, next_one.b
-            is_same_line = one.size + next_one.size >= _SHARED_WORDS
-            if is_same_line and 0 < last - first <= _MOST_WORDS and 0 < len(before) <= _MOST_WORDS:
-                yield first, last, before
+    def _surer(self, line: Sequence[Word], first: int, last: int) -> list[Word] | None:
+        """What was heard for `line[first:last]` when it was surest, None if it need not or cannot be mended."""
+        doubtful = line[first:last]
+        least = _sure(doubtful) + ADVANTAGE
+        if least > DOUBTFUL + ADVANTAGE:
+            return None
+        found = [
+            before
+            for before in self._between(_texts(line[first - _AROUND : first]), _texts(line[last : last + _AROUND]))
+            if _differ(before, doubtful) and _sure(before) >= least and _are_alike(before, doubtful)
+        ]
+        return max(found, key=_sure, default=None)
+
+    def _between(self, left: list[str], right: list[str]) -> Iterator[list[Word]]:
+        """What was sung between these words."""
+        texts = _texts(self._sung)
+        for first in range(_AROUND, len(texts) - _AROUND):
+            if texts[first - _AROUND : first] == left:
+                for last in range(first + 1, first + _MOST_WORDS + 1):
+                    if texts[last : last + _AROUND] == right:
+                        yield self._sung[first:last]
+
+
+def _texts(words: Sequence[Word]) -> list[str]:
+    return [plain(word.text) for word in words]
+
+
+def _differ(some: Sequence[Word], others: Sequence[Word]) -> bool:
+    """Whether they differ from their first word to their last: a difference is mended, not what is around it."""
+    return all(plain(some[at].text) != plain(others[at].text) for at in (0, -1))
+
+
+def _are_alike(some: Sequence[Word], others: Sequence[Word]) -> bool:
+    letters = difflib.SequenceMatcher(None, "".join(_texts(some)), "".join(_texts(others)), autojunk=False)
+    return letters.ratio() >= ALIKE
 
 
 def _sure(words: Sequence[Word]) -> float:

@@ -25,17 +25,17 @@ def remembering(text: str, confidence: float = 0.9) -> Refrains:
 
 
 def test_a_doubtful_word_is_taken_from_the_line_as_it_was_heard_before() -> None:
-    again = line("hold on to my hurt tonight", at_s=60.0, doubtful=("hurt",))
-    mended = remembering("hold on to my heart tonight").mended(again)
-    assert said(mended) == "hold on to my heart tonight"
+    again = line("hold on to my hurt tonight love", at_s=60.0, doubtful=("hurt",))
+    mended = remembering("oh hold on to my heart tonight love").mended(again)
+    assert said(mended) == "hold on to my heart tonight love"
     assert (mended[4].start, mended[4].end) == (again[4].start, again[4].end)
     assert mended[:4] + mended[5:] == again[:4] + again[5:]
 
 
 def test_words_that_take_the_place_of_others_share_their_time() -> None:
-    again = line("hold on to my hurting tonight", at_s=60.0, doubtful=("hurting",))
-    mended = remembering("hold on to my whole heart tonight").mended(again)
-    assert said(mended) == "hold on to my whole heart tonight"
+    again = line("hold on to my wholesome tonight love", at_s=60.0, doubtful=("wholesome",))
+    mended = remembering("hold on to my whole soul tonight love").mended(again)
+    assert said(mended) == "hold on to my whole soul tonight love"
     assert [word.start for word in mended] == sorted(word.start for word in mended)
     assert mended[5].end == again[4].end
 
@@ -45,14 +45,19 @@ def test_another_verse_that_is_sure_stays() -> None:
     assert remembering("monkey like to eat pizza and drink").mended(again) == again
 
 
+def test_another_verse_that_is_doubtful_stays_where_it_sounds_otherwise() -> None:
+    again = line("monkey like to eat fritos and drink", at_s=60.0, doubtful=("fritos",))
+    assert remembering("monkey like to eat pizza and drink").mended(again) == again
+
+
 def test_a_reading_that_was_no_surer_mends_nothing() -> None:
-    again = line("hold on to my hurt tonight", at_s=60.0, doubtful=("hurt",))
-    assert remembering("hold on to my heart tonight", confidence=0.4).mended(again) == again
+    again = line("hold on to my hurt tonight love", at_s=60.0, doubtful=("hurt",))
+    assert remembering("hold on to my heart tonight love", confidence=0.4).mended(again) == again
 
 
-def test_two_words_in_common_are_not_the_same_line() -> None:
-    again = line("my hurt tonight", at_s=60.0, doubtful=("hurt",))
-    assert remembering("my heart tonight").mended(again) == again
+def test_one_word_in_common_on_a_side_is_not_the_same_line() -> None:
+    again = line("to my hurt tonight", at_s=60.0, doubtful=("hurt",))
+    assert remembering("to my heart tonight").mended(again) == again
 
 
 WORDS = st.lists(st.tuples(st.sampled_from("abcd"), st.floats(0.0, 1.0)), max_size=16)
