@@ -1,8 +1,8 @@
 """Which words of a look are certain: those that two looks in a row agree on, and those that are old enough.
 
 Agreement of hypotheses is LocalAgreement-2 (Liu et al. 2020); trusting a word by how far it lies behind the end of
-the audio is what AlignAtt does with attention (Papi et al. 2023). Over music each alone is worse: agreement waits
-for ever where looks keep differing, age alone takes the first reading of every word.
+the audio is what AlignAtt does with attention (Papi et al. 2023). Over music agreement alone waits for ever where looks
+keep differing. At looks 2 s apart age decides; having been read before lets a word pass as it is when the voice stops.
 """
 
 import unicodedata
