@@ -13,7 +13,7 @@ import msgspec
 from engine.listen.words_seam import Word
 
 YOUNGEST_S = 0.4  # a word that ends closer to the end of the audio may be cut off
-OLD_S = 0.8  # a word that ends this far behind the end of the audio is taken as it reads now
+OLD_S = 0.7  # a word that ends this far behind the end of the audio is taken as it reads now
 LEAST_CONFIDENCE = 0.3  # below it more words are wrong than right
 LIKELY_ALONE = 0.5  # confidence of a last word that only one look has read
 ECHO_S = 1.5  # a word that only one look has read is not given twice within this time
