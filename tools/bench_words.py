@@ -1,8 +1,9 @@
 """Measure the hearing of words: live and over whole songs, beside faster-whisper offline and plain LocalAgreement.
 
-"agreement alone" and "attention alone" are our live looks with the one half of the commit policy only.
+"agreement alone" and "attention alone" are our live looks with the one half of the commit policy only; with --guards
+"without ..." are our live looks without that one guard: the words it removes, and those it costs.
 
-    python -m tools.bench_words [--lyrics DIR] [--instrumentals DIR] [--systems NAME,NAME] [--model NAME]
+    python -m tools.bench_words [--lyrics DIR] [--instrumentals DIR] [--systems NAME,NAME] [--guards] [--model NAME]
 
 --lyrics holds songs as NAME/song.mp3 or .ogg, words.csv (start_s, end_s, word) and song.json (Language);
 --instrumentals holds songs as NAME/sourceNN.flac and sources.json (what each is); singers are left out.
@@ -26,6 +27,7 @@ from engine.listen.words import Word, transcribe_file
 from engine.listen.words_commit import OLD_S, Commitment
 from engine.listen.words_streaming import StreamingWords
 from tools.words.cases import RATE, Case, instrumentals, lyrics, silence_and_noise, speech_over
+from tools.words.guards import WITHOUT
 from tools.words.peers import Remembering, local_agreement, offline
 from tools.words.scores import Score
 
@@ -71,6 +73,12 @@ def live(policy: str, model: faster_whisper.WhisperModel, case: Case, voice: Voi
     return words + transcriber.finish()
 
 
+def unguarded(guard: str, model: faster_whisper.WhisperModel, case: Case, voice: Voice) -> list[Word]:
+    """Ours, live, without one of its guards."""
+    with WITHOUT[guard]():
+        return live("streaming", model, case, voice)
+
+
 SYSTEMS: dict[str, Callable[[faster_whisper.WhisperModel, Case, Voice], list[Word]]] = {
     **{policy: functools.partial(live, policy) for policy in POLICIES},
     "file": lambda model, case, voice: [
@@ -79,6 +87,7 @@ SYSTEMS: dict[str, Callable[[faster_whisper.WhisperModel, Case, Voice], list[Wor
     "faster-whisper": lambda model, case, voice: offline(model, case),
     "local-agreement": lambda model, case, voice: local_agreement(model, case),
 }
+UNGUARDED = {f"without {guard}": functools.partial(unguarded, guard) for guard in WITHOUT}
 
 
 def cases(options: argparse.Namespace) -> Iterator[Case]:
@@ -96,7 +105,7 @@ def show(label: str, system: str, score: Score) -> None:
     """One line of the table."""
     figures = (score.word_error_rate, score.late(50), score.late(95), score.invented_per_minute)
     written = "".join(f"{'-' if figure is None else format(figure, '.2f'):>9}" for figure in figures)
-    print(f"{label:28}{system:17}{written}{score.times_real_time:9.1f}", flush=True)
+    print(f"{label:28}{system:36}{written}{score.times_real_time:9.1f}", flush=True)
 
 
 def main() -> None:
@@ -105,19 +114,21 @@ def main() -> None:
     parser.add_argument("--lyrics", type=Path)
     parser.add_argument("--instrumentals", type=Path)
     parser.add_argument("--systems", default=",".join(SYSTEMS), help=f"of {', '.join(SYSTEMS)}")
+    parser.add_argument("--guards", action="store_true", help="our live words without each guard, too")
     parser.add_argument("--model", default="base", help="as `aimv models` lists, a hub id or a folder")
     options = parser.parse_args()
 
+    systems = {name: SYSTEMS[name] for name in options.systems.split(",")} | (UNGUARDED if options.guards else {})
     model, classifier = load(options.model), OnnxClassifier()
     totals: dict[tuple[str, str], Score] = {}
-    print(f"{'':28}{'':17}{'WER':>9}{'delay s':>9}{'p95 s':>9}{'inv/min':>9}{'x real':>9}")
+    print(f"{'':28}{'':36}{'WER':>9}{'delay s':>9}{'p95 s':>9}{'inv/min':>9}{'x real':>9}")
     for case in cases(options):
         voice = Voice(classifier, case)
-        for system in options.systems.split(","):
+        for system, hear in systems.items():
             began = time.perf_counter()
-            words = SYSTEMS[system](model, case, voice)
+            words = hear(model, case, voice)
             took, alone = time.perf_counter() - began, Score()
-            if system in POLICIES:
+            if system in POLICIES | UNGUARDED:
                 took += _looked[case.name + case.kind].saved_s()
             for score in (alone, totals.setdefault((case.kind, system), Score())):
                 score.add(case, words, took)

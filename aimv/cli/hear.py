@@ -122,7 +122,8 @@ def _known_colour(colour: str) -> str:
 def _print_row(out: Console, row: Row, first: bool) -> None:
     """Two lines: what was measured, and the sentence it makes."""
     if first:
-        out.print("   time        LUFS  colour                 instruments                       words", style="bold")
+        titles = ("   time        LUFS  colour", "instruments", "words and their starts")
+        out.print("{:45}{:34}{}".format(*titles), style="bold")
     certain = row.heard.probabilities
     line = Text(f"{row.heard.start:7.2f} {'loud' if row.heard.loud else 'quiet':5} {row.heard.lufs:6.1f}  ")
     line.append("██ ", style=row.hex)
@@ -133,6 +134,7 @@ def _print_row(out: Console, row: Row, first: bool) -> None:
         instruments.append(f"{name} {certain[name]:.0%}  ", style=style)
     instruments.pad_right(max(0, 34 - len(instruments)))
     line.append_text(instruments)
-    line.append(" ".join(word.text for word in row.heard.words), style="green")
+    for word in row.heard.words:
+        line.append(f"{word.start:.2f} ", style="dim").append(f"{word.text}  ", style="green")
     out.print(line, soft_wrap=True)
     out.print(Text(f"        {row.sentence}", style="dim"), soft_wrap=True)

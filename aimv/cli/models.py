@@ -6,7 +6,7 @@ from rich.text import Text
 from engine.errors import AimvError, ModelError
 from engine.files import sha256_of
 from engine.listen.instruments import read_pinned, shipped_model
-from engine.listen.whisper_models import available
+from engine.listen.whisper_models import available, computing
 from engine.render.generators.choose import DEFAULT_COGVIDEOX, choose
 
 
@@ -22,7 +22,7 @@ def models() -> None:
         found = str(info.path or "")
         if info.sha256_ok is not None:
             found += ", SHA-256 as published" if info.sha256_ok else ", SHA-256 differs: install it again"
-        _print(info.name, "words", found, info.licence, info.how)
+        _print(info.name, f"words ({computing()[1]})", found, info.licence, info.how)
     try:
         choose("cogvideox")
         found, how = "on this machine", "use it with --generator cogvideox"

@@ -110,18 +110,23 @@ def find(name: str) -> WhisperModelInfo:
     return WhisperModelInfo(name, "hub", path, None, "see its page", how)
 
 
+def computing() -> tuple[str, str]:
+    """Where Whisper runs here ("cuda" or "cpu") and in which numbers."""
+    return ("cuda", "float16") if ctranslate2.get_cuda_device_count() > 0 else ("cpu", "int8")
+
+
 def load(name: str = DEFAULT) -> faster_whisper.WhisperModel:
     """Load a model: float16 on a CUDA GPU where CTranslate2 finds one, else int8 on two CPU threads.
 
     Only a hub id (OWNER/NAME) that is not in the hub's cache yet is downloaded; everything else is read from disk.
     Raises ModelError if the model is missing, or its files are not the published ones.
     """
-    on_gpu = ctranslate2.get_cuda_device_count() > 0
+    device, numbers = computing()
     try:
         return faster_whisper.WhisperModel(
             str(_folder_of(name)),
-            device="cuda" if on_gpu else "cpu",
-            compute_type="float16" if on_gpu else "int8",
+            device=device,
+            compute_type=numbers,
             cpu_threads=CPU_THREADS,
             local_files_only=True,
         )

@@ -1,8 +1,8 @@
 """Which words of a look are certain: those that two looks in a row agree on, and those that are old enough.
 
 Agreement of hypotheses is LocalAgreement-2 (Liu et al. 2020); trusting a word by how far it lies behind the end of
-the audio is what AlignAtt does with attention (Papi et al. 2023). Over music each alone is worse: agreement waits
-for ever where looks keep differing, age alone takes the first reading of every word.
+the audio is what AlignAtt does with attention (Papi et al. 2023). Over music agreement alone waits for ever where looks
+keep differing. At looks 2 s apart age decides; having been read before lets a word pass as it is when the voice stops.
 """
 
 import unicodedata
@@ -13,7 +13,7 @@ import msgspec
 from engine.listen.words_seam import Word
 
 YOUNGEST_S = 0.4  # a word that ends closer to the end of the audio may be cut off
-OLD_S = 1.2  # a word that ends this far behind the end of the audio is taken as it reads now
+OLD_S = 0.7  # a word that ends this far behind the end of the audio is taken as it reads now
 LEAST_CONFIDENCE = 0.3  # below it more words are wrong than right
 LIKELY_ALONE = 0.5  # confidence of a last word that only one look has read
 ECHO_S = 1.5  # a word that only one look has read is not given twice within this time

@@ -13,9 +13,11 @@ from engine.listen.words_gate import VocalGate
 from engine.listen.words_guards import without_inventions
 from engine.listen.words_language import LanguageVote
 from engine.listen.words_reconcile import reconcile
+from engine.listen.words_refrain import Refrains
 from engine.listen.words_seam import SAMPLE_RATE, Passage, Word
 
 BEAM_SIZE = 5
+LEAST_CONFIDENCE = 0.2  # of words read with long context; below it more are wrong than right
 _GATE_STEP_S = 0.5
 _MARGIN_S = 1.0
 LONGEST_STRETCH_S = 60.0
@@ -46,6 +48,7 @@ def transcribe_file(
     answers how likely a voice is between two times, None for a song that is sung throughout.
     """
     vote = LanguageVote(language if model.model.is_multilingual else "en")
+    refrains = Refrains()
     for start_s, end_s in sung_stretches(vocal, len(audio) / SAMPLE_RATE):
         yield Passage((), start_s)
         if end_s <= start_s:
@@ -55,7 +58,7 @@ def transcribe_file(
             _detect(model, stretch, vote)
         decoder = Decoder(model, vote.language)
         last_s = start_s
-        for words in _read_twice(read_stretch(model, decoder, stretch, start_s), decoder, audio):
+        for words in read_twice(read_stretch(model, decoder, stretch, start_s), decoder, audio, refrains):
             placed = []
             for word in words:
                 last_s = max(last_s, word.start)
@@ -127,12 +130,16 @@ def read_stretch(
     yield from passed_over(start_s + len(audio) / SAMPLE_RATE)
 
 
-def _read_twice(first: Iterator[Word], decoder: Decoder, audio: NDArray[np.float32]) -> Iterator[list[Word]]:
-    """Read every ten seconds or so once more by themselves: other context, other mistakes."""
+def read_twice(
+    first: Iterator[Word], decoder: Decoder, audio: NDArray[np.float32], refrains: Refrains
+) -> Iterator[list[Word]]:
+    """Read every ten seconds or so once more by themselves: other context, other mistakes; then mend the refrains."""
     for passage in _passages(first):
         start_s = max(0.0, passage[0].start - _AROUND_S)
         heard = audio[round(start_s * SAMPLE_RATE) : round((passage[-1].end + _AROUND_S) * SAMPLE_RATE)]
         words = reconcile(passage, _placed(without_inventions(decoder.look(heard, start_s))))
+        words = [word for word in refrains.mended(words) if word.confidence >= LEAST_CONFIDENCE]
+        refrains.remember(words)
         yield rendered(words, decoder.look_in_english(heard, start_s)) if is_foreign(decoder.language) else words
 
 

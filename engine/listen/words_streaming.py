@@ -20,10 +20,10 @@ from engine.listen.words_gate import VocalGate
 from engine.listen.words_guards import without_inventions
 from engine.listen.words_seam import SAMPLE_RATE, Word, text_of
 
-WINDOW_S = 10.5
+WINDOW_S = 12.0
 CONTEXT_S = 6.0  # of a full window that stays
 BEFORE_VOICE_S = 2.0
-STEP_S = 1.5
+STEP_S = 1.9  # no bar of a common tempo: words would end just too late for every look
 ENGLISH_EVERY_S = 4.0
 LONGEST_STEP_S = 4.0
 _LOAD = 0.8

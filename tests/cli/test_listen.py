@@ -1,5 +1,6 @@
 """`aimv listen`: table, JSON Lines, picture; a file known whole and heard causally."""
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from rich.console import Console
 
+from aimv.cli.hear import _print_row
+from aimv.listening import Row
 from engine.listen.instruments import OnnxClassifier
 from tests.conftest import HEART, Ran, clicks, tone
 
@@ -22,11 +26,17 @@ def rows(ran: Ran) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def heard() -> list[dict[str, Any]]:
-    """The example song as the library hears it; the same rows as --json --all prints."""
+def heard_rows() -> list[Row]:
+    """The example song as the library hears it."""
     import aimv  # noqa: PLC0415 - after the cache is set
 
-    return [row.as_json(with_probabilities=True) for row in aimv.listen(HEART)]
+    return list(aimv.listen(HEART))
+
+
+@pytest.fixture(scope="module")
+def heard(heard_rows: list[Row]) -> list[dict[str, Any]]:
+    """The same rows as --json --all prints."""
+    return [row.as_json(with_probabilities=True) for row in heard_rows]
 
 
 def test_rows_cover_the_song_second_by_second(heard: list[dict[str, Any]]) -> None:
@@ -98,6 +108,13 @@ def test_the_table_is_for_people(aimv: Aimv, wav: Callable[..., Path]) -> None:
     assert ran.status == 0
     assert "instruments" in ran.out.splitlines()[0]
     assert ran.out.count("color palette.") == 2
+
+
+def test_the_table_shows_each_word_with_its_start(heard_rows: list[Row]) -> None:
+    printed = io.StringIO()
+    sung = next(row for row in heard_rows if row.heard.words)
+    _print_row(Console(file=printed, highlight=False, markup=False), sung, first=False)
+    assert all(f"{word.start:.2f} {word.text}" in printed.getvalue() for word in sung.heard.words)
 
 
 def test_the_plot_is_a_picture(aimv: Aimv, wav: Callable[..., Path], tmp_path: Path) -> None:

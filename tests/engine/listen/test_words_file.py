@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.listen.words_decoder import whole_words
-from engine.listen.words_file import LONGEST_STRETCH_S, read_stretch, sung_stretches
+from engine.listen.words_file import LONGEST_STRETCH_S, read_stretch, read_twice, sung_stretches
+from engine.listen.words_refrain import Refrains
 from engine.listen.words_seam import SAMPLE_RATE, Word
 
 
@@ -85,3 +86,27 @@ def test_sung_seconds_that_were_passed_over_are_read_again(confidence: float, fo
     assert [round(end) for _, end in whisper.looks] == [124, 130]
     assert sum(word.text == "found" for word in words) == found
     assert all(before.start <= after.start for before, after in pairwise(words))
+
+
+class ReadsTheSame:
+    """A decoder whose second reading is the first."""
+
+    language = "en"
+
+    def __init__(self, words: list[Word]) -> None:
+        self.words = words
+
+    def look(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+        end_s = start_s + len(audio) / SAMPLE_RATE
+        return tuple(word for word in self.words if start_s <= word.start and word.end <= end_s)
+
+
+def test_a_refrain_is_mended_and_what_is_hardly_heard_is_left_out() -> None:
+    def line(text: str, at_s: float, **sure: float) -> list[Word]:
+        return [Word(w, at_s + i / 2, at_s + i / 2 + 0.4, sure.get(w, 0.9)) for i, w in enumerate(text.split())]
+
+    sung = line("hold on to my heart tonight love", 0.0)
+    sung += line("hold on to my hurt tonight love yeah", 30.0, hurt=0.3, yeah=0.1)
+    decoder: Any = ReadsTheSame(sung)
+    read = list(read_twice(iter(sung), decoder, np.zeros(60 * SAMPLE_RATE, np.float32), Refrains()))
+    assert [" ".join(word.text for word in words) for words in read] == ["hold on to my heart tonight love"] * 2

@@ -84,7 +84,7 @@ def test_audio_kept_is_bounded() -> None:
 
 
 def test_a_slow_machine_looks_less_often_and_skips_nothing_while_it_keeps_up() -> None:
-    looker = ScriptedLooker(cost_s=1.2)
+    looker = ScriptedLooker(cost_s=0.9 * STEP_S)
     words = StreamingWords(looker, looker.clock)
     words.feed(silence(60.0), 0.9)
     assert STEP_S < words.step_s <= LONGEST_STEP_S
