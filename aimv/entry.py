@@ -1,9 +1,13 @@
-"""The `aimv` command from its first moment: a stop is one line and the right status, even during the imports."""
+"""The `aimv` command from its first moment to its last: a stop is one line and the right status, even during imports."""
 
+import contextlib
 import os
 import signal
+import sys
 from types import FrameType
 from typing import NoReturn
+
+from aimv.memory import SHORT, is_short
 
 STOPPED = "stopped; nothing half-written was left. `aimv export` goes on from here with --resume."
 
@@ -14,9 +18,20 @@ def main() -> NoReturn:
     """Run the command line; see `aimv.cli.main`."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop_at_once)
-    from aimv.cli import main as run  # noqa: PLC0415 - seconds, in which a stop must be heard
+    try:
+        from aimv.cli import main as run  # noqa: PLC0415 - seconds, in which a stop must be heard
 
-    run()
+        run()
+    except SystemExit as ended:
+        _leave(ended.code if isinstance(ended.code, int) else 0)
+    except KeyboardInterrupt:  # it came while something else was about to be told
+        _say(STOPPED)
+        _leave(stop_status())
+    except (ImportError, MemoryError, OSError) as error:
+        if not is_short(error):
+            raise
+        _say(SHORT)
+        _leave(1)
 
 
 def watch_for_stops() -> None:
@@ -26,12 +41,9 @@ def watch_for_stops() -> None:
 
 
 def ignore_stops() -> None:
-    """The outcome is settled and will be said: a stop that comes now ends the process without a word."""
-    stops = (signal.SIGINT, signal.SIGTERM)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # or one would come between the two
-    for number in stops:
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    """The outcome is settled and will be said: a stop that comes from now on changes nothing."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _too_late)
 
 
 def stop_status() -> int:
@@ -41,7 +53,7 @@ def stop_status() -> int:
 
 def _stop_at_once(number: int, frame: FrameType | None) -> None:
     """Nothing has begun that must be ended."""
-    os.write(2, f"aimv: {STOPPED}\n".encode())
+    _say(STOPPED)
     os._exit(128 + number)
 
 
@@ -49,3 +61,19 @@ def _as_interrupt(number: int, frame: FrameType | None) -> None:
     global _last  # noqa: PLW0603 - what a signal handler knows outlives it
     _last = signal.SIGTERM
     signal.raise_signal(signal.SIGINT)
+
+
+def _too_late(number: int, frame: FrameType | None) -> None: ...
+
+
+def _say(message: str) -> None:
+    """Without a library, some of which may not be there yet."""
+    os.write(2, f"aimv: {message}\n".encode())
+
+
+def _leave(status: int) -> NoReturn:
+    """End now: everything of ours is closed, and while libraries are taken down a stop would change the status."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)

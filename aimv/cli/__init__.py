@@ -16,6 +16,7 @@ from aimv.cli.settings import config, load_config
 from aimv.cli.video import export, play, score
 from aimv.entry import STOPPED, ignore_stops, stop_status, watch_for_stops
 from aimv.logs import log_to, report, tell
+from aimv.memory import SHORT, is_short
 from engine.errors import AimvError
 
 app = typer.Typer(
@@ -58,6 +59,9 @@ def main() -> NoReturn:
         status = app(standalone_mode=False, default_map=load_config(app))
         if status == _INTERRUPTED:  # how typer tells of Ctrl-C
             raise KeyboardInterrupt
+        sys.stdout.flush()
+        tell("end", status=0)
+        ignore_stops()
     except _WrongUse as error:
         hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
         _fail(f"{error.format_message()}{hint}", 2)
@@ -70,12 +74,10 @@ def main() -> NoReturn:
     except BrokenPipeError:  # the reader (head, a pager) has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except MemoryError:
-        _fail("there is not enough memory for this song: use a shorter or a mono file", 1)
     except Exception as error:  # noqa: BLE001 - AIMV's own fault, whatever it is
+        if is_short(error):
+            _fail(SHORT, 1)
         _fail(_own_fault(error), _FAULT)
-    tell("end", status=0)
-    ignore_stops()
     sys.exit(status if isinstance(status, int) else 0)
 
 
