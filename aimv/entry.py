@@ -1,4 +1,4 @@
-"""The `aimv` command from its first moment to its last: a stop is one line and the right status, even during imports."""
+"""The `aimv` command from its first moment to its last: a stop is one line and the right status, at any time."""
 
 import contextlib
 import os

@@ -4,10 +4,10 @@
 
 The sound is the example song, over and over, louder and softer, with silences and noise, from a device whose crystal
 runs 80 ppm fast and whose blocks come late by chance. Real parts: the capture clock, attacks, envelopes and tempo, the
-windows and the classifier, shots and sentences, the director, a render process with its clip store (which is kept
-small, so that clips must go), the compositor with its flash guard, and an output that is too slow now and then. Not
-real: the device, the words, the pictures of the generator. Prints a table and, last, one JSON line; exit status 1 if
-memory grows by 1 MB an hour after the first, the picture drifts by a frame, or a drop was not counted.
+windows and the classifier, shots and sentences, the score, the director, a render process with its clip store (which
+is kept small, so that clips must go), the compositor with its flash guard, and an output that is too slow now and then.
+Not real: the device, the words, the pictures of the generator. Prints a table and, last, one JSON line; exit status 1
+if memory grows by 1 MB an hour after the first, the picture drifts by a frame, or a drop was not counted.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aimv.listening import row_of, shot_of
+from aimv.live_score import LiveScore
 from aimv.live_shots import LiveShots
 from aimv.show import Settings, cue_of
 from engine.audio.capture_clock import CaptureClock
@@ -56,7 +57,10 @@ PPM, JITTER_S = 80.0, 0.008
 WIDTH, HEIGHT = 64, 36
 STORE_BYTES = 2_000_000
 SETTLED_S = 10.0  # the capture clock has found the device's rate
-SAMPLE_S = 120.0  # between two looks at the memory
+LOOK_S, SAMPLE_S = (
+    15.0,
+    300.0,
+)  # between two looks at the memory; the least of so long counts, since a clip in work goes
 SLOPE_MB, FIRST_H = 1.0, 1.0
 SONG = Path(__file__).parent.parent / "examples" / "heart.wav"
 
@@ -64,7 +68,7 @@ SONG = Path(__file__).parent.parent / "examples" / "heart.wav"
 class Show:
     """The parts of the show, and the device and the clock that drive them: `sleep` lets time pass."""
 
-    def __init__(self, hours: float, fps: float, seed: int) -> None:
+    def __init__(self, hours: float, fps: float, seed: int, recording: Path) -> None:
         self.length, self.fps = 3600 * hours, fps
         self._rng = random.Random(seed)
         sound, rate = soundfile.read(SONG, dtype="float32", always_2d=True)
@@ -81,6 +85,7 @@ class Show:
         self._classifier = OnnxClassifier()
         self._listener = WindowListener(self._classifier)
         self._shots = LiveShots(self.tempo)
+        self._score = LiveScore(recording)
         self._cues: deque[Cue] = deque()
         self._come = asyncio.Event()
         self._choice = Choice("fake", "0", "for the soak")
@@ -91,7 +96,8 @@ class Show:
         self.drift_s = 0.0
         self.first_s = float("inf")  # of the pictures
         self.memory: list[tuple[float, float]] = []  # hours, MB
-        self._next_sample = 0.0
+        self._next_look = self._next_sample = 0.0
+        self._looks: list[tuple[float, float]] = []
 
     # The clock of the player.
 
@@ -129,14 +135,27 @@ class Show:
             if heard := self._shots.hear(self._listener.hear(window)):
                 self.shots += 1
                 shot = shot_of(row_of(heard, self._classifier.confusion, 0), self.shots)
+                self._score.begin(shot)
                 cue = cue_of(shot, "", self._choice, self._settings)
                 self._cues.append(msgspec.structs.replace(cue, section="|".join(shot.abstractions)))
                 self.deepest = max(self.deepest, len(self._cues))
                 self._come.set()
+        self._look(at)
+
+    def _look(self, at: float) -> None:
+        """Look at the memory now and then."""
+        if at >= self._next_look:
+            self._next_look = at + LOOK_S
+            self._looks.append(_megabytes())
         if at >= self._next_sample:
             self._next_sample = at + SAMPLE_S
-            self.memory.append((at / 3600, _megabytes()))
-            print(f"{at / 3600:6.2f} h  {self.memory[-1][1]:8.1f} MB  {self.shots} shots", file=sys.stderr)
+            own, others = (min(column) for column in zip(*self._looks, strict=True))
+            self._looks.clear()
+            self.memory.append((at / 3600, own + others))
+            print(
+                f"{at / 3600:6.2f} h  {own:7.1f} MB here {others:6.1f} MB in its process  {self.shots} shots",
+                file=sys.stderr,
+            )
 
     def _sound(self, count: int) -> NDArray[np.float32]:
         """The song goes on; at its end another loudness, silence or noise."""
@@ -231,11 +250,11 @@ async def run(show: Show, folder: Path) -> tuple[Performance, Tap]:
     return shown, tap
 
 
-def _megabytes() -> float:
-    """The private memory of this process and its children."""
+def _megabytes() -> tuple[float, float]:
+    """The private memory of this process and of its children."""
     process = psutil.Process()
-    each = [process, *process.children(recursive=True)]
-    return float(sum(one.memory_full_info().uss for one in each if one.is_running())) / 2**20
+    children = (child.memory_full_info().uss for child in process.children(recursive=True) if child.is_running())
+    return process.memory_full_info().uss / 2**20, sum(children) / 2**20
 
 
 def slope(points: list[tuple[float, float]]) -> float:
@@ -255,7 +274,7 @@ def main() -> None:
     begun = time.monotonic()
 
     async def soak(folder: Path) -> tuple[Show, Performance, Tap]:
-        show = Show(options.hours, options.fps, options.seed)
+        show = Show(options.hours, options.fps, options.seed, folder / "show.mp4")
         return show, *await run(show, folder)
 
     with tempfile.TemporaryDirectory() as folder:

@@ -7,6 +7,7 @@ aimv/available      online or offline, retained; offline is the last will
 """
 
 import asyncio
+import functools
 import importlib
 import logging
 import random
@@ -74,6 +75,20 @@ def broker_of(url: str, password: str | None = None, ca: str | None = None) -> B
     )
 
 
+class Waiting(asyncio.Queue[Any]):
+    """Messages that wait to be followed; `on_full` is told of each that finds no room, which is then gone."""
+
+    def __init__(self, on_full: Callable[[], object], maxsize: int) -> None:
+        super().__init__(maxsize)
+        self._on_full = on_full
+
+    def put_nowait(self, item: Any) -> None:
+        """Take in a message. Raises asyncio.QueueFull."""
+        if self.full():
+            self._on_full()
+        super().put_nowait(item)
+
+
 class Mqtt:
     """A client of `broker`; `run` it. `telemetry` gives what is published each second."""
 
@@ -124,6 +139,7 @@ class Mqtt:
             keepalive=_KEEPALIVE_S,
             timeout=5.0,
             logger=_QUIET,
+            queue_type=functools.partial(Waiting, self._overrun),
             max_queued_incoming_messages=_WAITING,
         )
         async with client:
@@ -140,6 +156,9 @@ class Mqtt:
                 await asyncio.wait([telling])
                 if self._current_is_cancelled():
                     await client.publish(topic, "offline", qos=1, retain=True, timeout=1.0)
+
+    def _overrun(self) -> None:
+        self._receiver.refuse(f"commands come faster than they can be followed: beyond {_WAITING} they are dropped")
 
     @staticmethod
     def _current_is_cancelled() -> bool:
