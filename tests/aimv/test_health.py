@@ -13,7 +13,8 @@ from engine.errors import UsageError
 
 TELEMETRY: dict[str, Any] = {
     "time": 12.5, "fps": 29.9, "late": 1, "skipped": 2, "dropped": 3, "silenced": 6, "refused": 7, "passed_over": 8,
-    "xruns": 4, "level_db": -12.0, "bpm": None, "latency_p95_ms": 41.5, "input": "open", "worker": "ready", "warning": "",
+    "xruns": 4, "level_db": -12.0, "bpm": None, "latency_p95_ms": 41.5, "input": "open", "worker": "ready",
+    "warning": "",
 }  # fmt: skip
 
 
