@@ -1,5 +1,6 @@
 """The `aimv` command: parses, calls, and turns every expected failure into one line and an exit status."""
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -50,6 +51,9 @@ _WrongUse: Any = typer.BadParameter.__base__
 _Failed: Any = _WrongUse.__base__
 _INTERRUPTED = 130
 _FAULT = 70  # EX_SOFTWARE of sysexits.h
+
+# What libraries log, of each damaged packet for example, is not for the person who plays.
+logging.getLogger().addHandler(logging.NullHandler())
 
 
 def main() -> NoReturn:

@@ -168,7 +168,7 @@ class Mqtt:
     async def _hear(self, client: Any, topic: str, payload: Any) -> None:
         name = topic.removeprefix(f"{self._broker.prefix}/command/")
         try:
-            reason = self._receiver.receive(name, _text(payload))
+            reason = self._receiver.receive(name, text_of(payload))
         except Refused as refused:
             reason = self._receiver.refuse(str(refused))
         if reason:
@@ -181,8 +181,12 @@ class Mqtt:
             await asyncio.sleep(_TELEMETRY_S)
 
 
-def _text(payload: Any) -> str:
-    """The payload as text; Refused if it is none."""
+def text_of(payload: Any) -> str:
+    """The payload of a message as text.
+
+    Raises:
+        Refused: it is none, or too long.
+    """
     data = payload if isinstance(payload, bytes) else str(payload or "").encode()
     if len(data) > _LONGEST_PAYLOAD:
         raise Refused(f"a payload of {len(data)} bytes is too long: at most {_LONGEST_PAYLOAD}")

@@ -3,6 +3,8 @@
 import json
 import logging
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -94,3 +96,8 @@ def test_where_no_report_can_be_written_the_line_still_comes(tmp_path: Path, mon
     (tmp_path / "file").touch()
     monkeypatch.setenv("AIMV_CACHE", str(tmp_path / "file"))
     assert report(ValueError("x")) is None
+
+
+def test_what_libraries_log_is_not_said_to_the_person_who_plays() -> None:
+    code = "import logging, aimv.cli; logging.warning('a'); logging.getLogger('some.library').error('b')"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stderr == b""
