@@ -1,13 +1,18 @@
-"""The `aimv` command from its first moment to its last: a stop is one line and the right status, at any time."""
+"""The `aimv` command from its first moment to its last: a stop is one line and the right status, at any time.
 
-import contextlib
+What is imported here is little, so that the moment comes soon in which a stop is heard.
+"""
+
+from __future__ import annotations
+
 import os
 import signal
 import sys
-from types import FrameType
-from typing import NoReturn
 
-from aimv.memory import SHORT, is_short
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import NoReturn
 
 STOPPED = "stopped; nothing half-written was left. `aimv export` goes on from here with --resume."
 
@@ -28,6 +33,8 @@ def main() -> NoReturn:
         _say(STOPPED)
         _leave(stop_status())
     except (ImportError, MemoryError, OSError) as error:
+        from aimv.memory import SHORT, is_short  # noqa: PLC0415
+
         if not is_short(error):
             raise
         _say(SHORT)
@@ -74,6 +81,8 @@ def _say(message: str) -> None:
 def _leave(status: int) -> NoReturn:
     """End now: everything of ours is closed, and while libraries are taken down a stop would change the status."""
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
+        try:
             stream.flush()
+        except (OSError, ValueError):  # nobody reads it any more
+            continue
     os._exit(status)

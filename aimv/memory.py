@@ -16,12 +16,17 @@ _SIGNS = (
 
 
 def is_short(error: BaseException) -> bool:
-    """Whether `error`, one of a group, or what led to it, comes of too little memory."""
-    if isinstance(error, BaseExceptionGroup):
-        return any(is_short(inner) for inner in error.exceptions)
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
-        return True
-    if any(sign in str(error).lower() for sign in _SIGNS):
-        return True
-    before = error.__cause__ or error.__context__
-    return before is not None and is_short(before)
+    """Whether `error`, one of a group, or what led to any of them, comes of too little memory."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        no_room = isinstance(each, OSError) and each.errno == errno.ENOMEM
+        if no_room or isinstance(each, MemoryError) or any(sign in str(each).lower() for sign in _SIGNS):
+            return True
+        waiting += [each.__cause__, each.__context__]
+        waiting += each.exceptions if isinstance(each, BaseExceptionGroup) else ()
+    return False

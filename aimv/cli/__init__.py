@@ -1,5 +1,6 @@
 """The `aimv` command: parses, calls, and turns every expected failure into one line and an exit status."""
 
+import errno
 import logging
 import os
 import sys
@@ -76,13 +77,21 @@ def main() -> NoReturn:
     except AimvError as error:
         _fail(str(error), error.exit_status)
     except BrokenPipeError:  # the reader (head, a pager) has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(0)
     except Exception as error:  # noqa: BLE001 - AIMV's own fault, whatever it is
         if is_short(error):
             _fail(SHORT, 1)
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # not of a file of ours, which says so itself
+            _drop_output()
+            _fail("no room left on the disk for what is printed: free some space, then run it again", 1)
         _fail(_own_fault(error), _FAULT)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _drop_output() -> None:
+    """Nothing more can be printed, not even what waits to be."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _own_fault(error: Exception) -> str:
