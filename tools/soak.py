@@ -264,6 +264,18 @@ def slope(points: list[tuple[float, float]]) -> float:
     return float(np.polyfit(hours, megabytes, 1)[0]) if len(hours) > 1 else 0.0
 
 
+def uncounted(show: Show, shown: Performance, tap: Tap) -> list[str]:
+    """What the counts do not account for."""
+    played, end = shown.played, show.time()
+    wrong = {
+        "pictures": abs(played.drawn + played.skipped - (end - show.first_s) * show.fps) > 1.5,
+        "pictures of the output": show.given != tap.written + tap.dropped,
+        "seconds on the screen": abs(sum(shown.seconds.values()) - end) > 1.0,
+        "windows": abs(show.windows - int(show.captured / RATE / HOP_S)) > 1,
+    }
+    return [name for name, is_wrong in wrong.items() if is_wrong]
+
+
 def main() -> None:
     """Read the arguments, soak, print."""
     parser = argparse.ArgumentParser(description="Hours of a live show on a virtual clock.")
@@ -282,17 +294,12 @@ def main() -> None:
         left = sum(path.stat().st_size for path in Path(folder).glob("*.mp4"))
     played = shown.played
     end = show.time()
-    uncounted = {
-        "pictures": abs(played.drawn + played.skipped - (end - show.first_s) * options.fps) > 1.5,
-        "pictures of the output": show.given != tap.written + tap.dropped,
-        "seconds on the screen": abs(sum(shown.seconds.values()) - end) > 1.0,
-        "windows": abs(show.windows - int(show.captured / RATE / HOP_S)) > 1,
-    }
+    lost = uncounted(show, shown, tap)
     totals = {
         "hours": round(end / 3600, 3),
         "memory_slope_mb_per_hour": round(slope(show.memory), 3),
         "drift_frames": round(show.drift_s / FRAME_S, 3),
-        "drops_uncounted": sum(uncounted.values()),
+        "drops_uncounted": len(lost),
         "pictures": played.drawn,
         "skipped": played.skipped,
         "late": played.late,
@@ -310,11 +317,11 @@ def main() -> None:
     table.add_column("value", justify="right")
     for name, value in totals.items():
         table.add_row(name.replace("_", " "), str(value))
-    for name in (name for name, wrong in uncounted.items() if wrong):
+    for name in lost:
         table.add_row("uncounted", name)
     Console().print(table)
     print(json.dumps(totals))
-    bad = slope(show.memory) >= SLOPE_MB or show.drift_s >= FRAME_S or any(uncounted.values())
+    bad = slope(show.memory) >= SLOPE_MB or show.drift_s >= FRAME_S or bool(lost)
     sys.exit(1 if bad else 0)
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from engine.render.board import Board, Level, Shot, Task
+from engine.render.cut import Cutter
 
 
 def shot(number: int) -> Shot:
@@ -46,3 +47,18 @@ def test_before_anything_is_let_go_any_time_has_its_shot() -> None:
     for number in range(10):
         board.know(shot(number))
     assert [board.index_at(time) for time in (-1.0, 0.0, 2.5, 100.0)] == [0, 0, 1, 9]
+
+
+def test_what_was_shown_is_remembered_as_long_as_its_clip() -> None:
+    board = Board((Level("", 1.0),))
+    cutter = Cutter(board, live=True)
+    for number in range(3000):
+        board.know(shot(number))
+        board.finish(Task(number, 0, 2.0), None)
+        span = cutter.at(2.0 * number + 0.1)
+        assert span and span.shot == number
+        if number >= 100:
+            board.forget(number - 100)
+        board.forget_past(50)
+    assert len(cutter._shown) < 1100
+    assert len(board.clips) == 100
