@@ -76,7 +76,10 @@ def test_a_bug_is_one_line_and_a_report_without_the_users_own(
     secret, secret_song = "mqtt://vj:" + "hunter" + "2@stage", wav(tone(1), "my secret love song.wav")
 
     def broken(path: Path) -> None:
-        raise KeyError(f"{secret} {path}")
+        try:
+            [].pop()
+        except IndexError:
+            raise KeyError(f"{secret} {path}") from None
 
     monkeypatch.setattr("aimv.listening.load_song", broken)
     monkeypatch.setenv("AIMV_CACHE", str(tmp_path / "cache"))
@@ -87,6 +90,7 @@ def test_a_bug_is_one_line_and_a_report_without_the_users_own(
     assert str(written) in ran.err
     text = written.read_text("utf-8")
     assert "KeyError" in text and "in listen" not in text
+    assert text.index("KeyError") < text.index("which came of") < text.index("IndexError: pop from empty list")
     assert "listening.py" in text and "numpy 2" in text and "command: listen ... --language ..." in text
     for own in ("hunter2", "love song", str(tmp_path), os.environ.get("HOME", "/root") + "/"):
         assert own not in text
