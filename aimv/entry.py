@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 STOPPED = "stopped; nothing half-written was left. `aimv export` goes on from here with --resume."
 
+STOPS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGINT") if hasattr(signal, name))
 _last = signal.SIGINT
 
 
 def main() -> NoReturn:
     """Run the command line; see `aimv.cli.main`."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _heeded():
         signal.signal(number, _stop_at_once)
     try:
         from aimv.cli import main as run  # noqa: PLC0415 - seconds, in which a stop must be heard
@@ -42,20 +43,27 @@ def main() -> NoReturn:
 
 
 def watch_for_stops() -> None:
-    """Let SIGTERM end the command as cleanly as Ctrl-C does."""
+    """Let SIGTERM, and SIGHUP when the terminal goes, end the command as cleanly as Ctrl-C does."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for number in _heeded():
+        if number != signal.SIGINT:
+            signal.signal(number, _as_interrupt)
 
 
 def ignore_stops() -> None:
     """The outcome is settled and will be said: a stop that comes from now on changes nothing."""
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _heeded():
         signal.signal(number, _too_late)
 
 
 def stop_status() -> int:
-    """The exit status for the stop that came: 130 for Ctrl-C, 143 for SIGTERM, as shells have it."""
+    """The exit status for the stop that came: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP, as shells have it."""
     return 128 + _last
+
+
+def _heeded() -> list[signal.Signals]:
+    """The stops that this process hears; nohup has SIGHUP ignored."""
+    return [number for number in STOPS if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN]
 
 
 def _stop_at_once(number: int, frame: FrameType | None) -> None:
@@ -66,7 +74,7 @@ def _stop_at_once(number: int, frame: FrameType | None) -> None:
 
 def _as_interrupt(number: int, frame: FrameType | None) -> None:
     global _last  # noqa: PLW0603 - what a signal handler knows outlives it
-    _last = signal.SIGTERM
+    _last = signal.Signals(number)
     signal.raise_signal(signal.SIGINT)
 
 
@@ -75,7 +83,10 @@ def _too_late(number: int, frame: FrameType | None) -> None: ...
 
 def _say(message: str) -> None:
     """Without a library, some of which may not be there yet."""
-    os.write(2, f"aimv: {message}\n".encode())
+    try:
+        os.write(2, f"aimv: {message}\n".encode())
+    except OSError:  # the terminal has gone
+        return
 
 
 def _leave(status: int) -> NoReturn:

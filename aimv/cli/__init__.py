@@ -1,5 +1,6 @@
 """The `aimv` command: parses, calls, and turns every expected failure into one line and an exit status."""
 
+import contextlib
 import errno
 import logging
 import os
@@ -58,7 +59,7 @@ logging.getLogger().addHandler(logging.NullHandler())
 
 
 def main() -> NoReturn:
-    """Run the command line and exit: 0 done, 1 it failed, 2 it was asked for wrongly, 70 a bug, 130 or 143 stopped."""
+    """Run the command line and exit: 0 done, 1 it failed, 2 it was asked wrongly, 70 a bug, 129, 130 or 143 stopped."""
     watch_for_stops()
     try:
         status = app(standalone_mode=False, default_map=load_config(app))
@@ -104,5 +105,6 @@ def _own_fault(error: Exception) -> str:
 def _fail(message: str, status: int) -> NoReturn:
     ignore_stops()
     tell("end", status=status, why=message)
-    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(f"aimv: {' '.join(message.split())}")
+    with contextlib.suppress(OSError):  # the terminal has gone
+        Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(f"aimv: {' '.join(message.split())}")
     sys.exit(status)
