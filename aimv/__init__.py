@@ -10,9 +10,7 @@
 Each raises a subclass of `aimv.AimvError` whose text is one line for a person.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as of `typing`, which takes a while to import: a stop should be heard soon
 if TYPE_CHECKING:
     from aimv.grammar import Content, sentence
     from aimv.listening import Row, listen
@@ -53,8 +51,10 @@ __all__ = [
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import what is asked for when it is asked for, so that the command hears a stop from its first moment."""
     if name not in _HOMES:
         raise AttributeError(f"module 'aimv' has no attribute {name!r}")
+    import importlib  # noqa: PLC0415
+
     return getattr(importlib.import_module(_HOMES[name]), name)

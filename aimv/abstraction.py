@@ -6,6 +6,8 @@ import json
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from engine.errors import ModelError
+
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors
 
@@ -20,7 +22,11 @@ SET_PAIRS = {
 
 @functools.cache
 def _vectors() -> "KeyedVectors":
-    from gensim.models import KeyedVectors  # noqa: PLC0415 - takes a second to load
+    try:
+        from gensim.models import KeyedVectors  # noqa: PLC0415 - takes a second to load
+    except (ImportError, RuntimeError) as error:  # gensim raises the second where the first is the cause
+        why = str(error).partition("\n")[0][:120]
+        raise ModelError(f"gensim cannot be loaded ({why}): free some memory, or reinstall aimv") from error
 
     with resources.as_file(resources.files("aimv.data").joinpath("words.bin")) as path:
         return KeyedVectors.load_word2vec_format(str(path), binary=True)

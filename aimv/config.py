@@ -25,6 +25,7 @@ from engine.files import whole_file
 
 MIDI = "midi"
 SECRET = ("mqtt_password",)
+_SHOWN = 40  # characters of a wrong key in an error
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -66,20 +67,20 @@ def read_config(path: Path, options: Mapping[str, Iterable[str]]) -> Config:
             midi = _midi(path, value)
         elif isinstance(value, dict):
             if key not in known:
-                raise _unknown(path, f"there is no command {key!r}", key, [*known, MIDI])
+                raise _unknown(path, f"there is no command {key[:_SHOWN]!r}", key, [*known, MIDI])
             tables[key] = value
         else:
             name = key.replace("-", "_")
             having = [command for command in known if name in known[command]]
             if not having:
-                raise _unknown(path, f"there is no setting {key!r}", name, set().union(*known.values()))
+                raise _unknown(path, f"there is no setting {key[:_SHOWN]!r}", name, set().union(*known.values()))
             for command in having:
                 settings[command][name] = Setting(value, str(path))
     for command, table in tables.items():
         for key, value in table.items():
             name = key.replace("-", "_")
             if name not in known[command]:
-                raise _unknown(path, f"there is no setting {key!r} in [{command}]", name, known[command])
+                raise _unknown(path, f"there is no setting {key[:_SHOWN]!r} in [{command}]", name, known[command])
             settings[command][name] = Setting(value, f"{path} [{command}]")
     return Config(path, settings, midi)
 
@@ -119,7 +120,8 @@ def _parse(path: Path) -> dict[str, Any]:
 def _midi(path: Path, table: dict[str, Any]) -> dict[str, str]:
     for control, command in table.items():
         if not isinstance(command, str):
-            raise UsageError(f'the config {path}: [midi] has {control!r} = {command!r}: write a command, as "react"')
+            has = f"{control[:_SHOWN]!r} = {str(command)[:_SHOWN]}"
+            raise UsageError(f'the config {path}: [midi] has {has}: write a command, as "react"')
     return dict(table)
 
 

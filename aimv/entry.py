@@ -1,13 +1,22 @@
-"""The `aimv` command from its first moment: a stop is one line and the right status, even during the imports."""
+"""The `aimv` command from its first moment to its last: a stop is one line and the right status, at any time.
+
+What is imported here is little, so that the moment comes soon in which a stop is heard.
+"""
+
+from __future__ import annotations
 
 import os
 import signal
-from types import FrameType
-from typing import NoReturn
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import NoReturn
 
 STOPPED = "stopped; nothing half-written was left. `aimv export` goes on from here with --resume."
 
-STOPS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+STOPS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGINT") if hasattr(signal, name))
 _last = signal.SIGINT
 
 
@@ -15,24 +24,36 @@ def main() -> NoReturn:
     """Run the command line; see `aimv.cli.main`."""
     for number in _heeded():
         signal.signal(number, _stop_at_once)
-    from aimv.cli import main as run  # noqa: PLC0415 - seconds, in which a stop must be heard
+    try:
+        from aimv.cli import main as run  # noqa: PLC0415 - seconds, in which a stop must be heard
 
-    run()
+        run()
+    except SystemExit as ended:
+        _leave(ended.code if isinstance(ended.code, int) else 0)
+    except KeyboardInterrupt:  # it came while something else was about to be told
+        _say(STOPPED)
+        _leave(stop_status())
+    except (ImportError, MemoryError, OSError) as error:
+        from aimv.memory import SHORT, is_short  # noqa: PLC0415
+
+        if not is_short(error):
+            raise
+        _say(SHORT)
+        _leave(1)
 
 
 def watch_for_stops() -> None:
     """Let SIGTERM, and SIGHUP when the terminal goes, end the command as cleanly as Ctrl-C does."""
-    for number in _heeded():
-        signal.signal(number, _as_interrupt)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in _heeded():
+        if number != signal.SIGINT:
+            signal.signal(number, _as_interrupt)
 
 
 def ignore_stops() -> None:
-    """The outcome is settled and will be said: a stop that comes now ends the process without a word."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # or one would come between the two
+    """The outcome is settled and will be said: a stop that comes from now on changes nothing."""
     for number in _heeded():
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(number, _too_late)
 
 
 def stop_status() -> int:
@@ -47,7 +68,7 @@ def _heeded() -> list[signal.Signals]:
 
 def _stop_at_once(number: int, frame: FrameType | None) -> None:
     """Nothing has begun that must be ended."""
-    os.write(2, f"aimv: {STOPPED}\n".encode())
+    _say(STOPPED)
     os._exit(128 + number)
 
 
@@ -55,3 +76,24 @@ def _as_interrupt(number: int, frame: FrameType | None) -> None:
     global _last  # noqa: PLW0603 - what a signal handler knows outlives it
     _last = signal.Signals(number)
     signal.raise_signal(signal.SIGINT)
+
+
+def _too_late(number: int, frame: FrameType | None) -> None: ...
+
+
+def _say(message: str) -> None:
+    """Without a library, some of which may not be there yet."""
+    try:
+        os.write(2, f"aimv: {message}\n".encode())
+    except OSError:  # the terminal has gone
+        return
+
+
+def _leave(status: int) -> NoReturn:
+    """End now: everything of ours is closed, and while libraries are taken down a stop would change the status."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):  # nobody reads it any more
+            continue
+    os._exit(status)

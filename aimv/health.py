@@ -19,6 +19,9 @@ _NUMBERS = {
     "aimv_pictures_late_total": ("late", "Pictures shown more than a frame late", True),
     "aimv_pictures_skipped_total": ("skipped", "Pictures never drawn, their time being past", True),
     "aimv_pictures_dropped_total": ("dropped", "Pictures that an output had no room for", True),
+    "aimv_sound_blocks_dropped_total": ("silenced", "Blocks of sound that an output had no room for", True),
+    "aimv_commands_refused_total": ("refused", "Commands that could not be followed", True),
+    "aimv_shots_passed_over_total": ("passed_over", "Shots that newer ones overtook before they were planned", True),
     "aimv_input_xruns_total": ("xruns", "Times that the sound input lost sound", True),
     "aimv_input_level_dbfs": ("level_db", "Level of the input", False),
     "aimv_latency_p95_ms": ("latency_p95_ms", "From an attack's arrival to its picture", False),
@@ -36,7 +39,8 @@ def line_of(telemetry: Mapping[str, Any]) -> str:
     return (
         f"{'well' if good else 'unwell'}: {telemetry['time']:.0f} s, {telemetry['fps']:.1f} pictures a second, "
         f"{telemetry['late']} late, {telemetry['skipped']} skipped, {telemetry['dropped']} dropped; "
-        f"input {telemetry['input']}, {telemetry['xruns']} xruns; render process {telemetry['worker']}"
+        f"input {telemetry['input']}, {telemetry['xruns']} xruns; render process {telemetry['worker']}; "
+        f"{telemetry['refused']} commands refused, {telemetry['passed_over']} shots passed over"
         + (f"; {telemetry['warning']}" if telemetry["warning"] else "")
     )
 

@@ -112,6 +112,7 @@ class LiveShow:
         self.shot: Shot | None = None  # the newest
         self.worker: WorkerEvent | None = None
         self.share = 0.0  # of the clip in work
+        self.passed_over = 0  # shots that newer ones overtook before they were planned
         self.lags: deque[float] = deque(maxlen=_REMEMBERED)  # s from a window's end to its sentence
         self.outputs: Outputs | None = None
         self.score: LiveScore | None = None
@@ -238,6 +239,7 @@ class LiveShow:
             self.score.begin(shot)
         if self._cues.full():
             self._cues.get_nowait()  # the newest wins
+            self.passed_over += 1
         self._cues.put_nowait(self._cue(shot))
 
     def _cue(self, shot: Shot) -> Cue:

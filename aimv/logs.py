@@ -12,6 +12,7 @@ import re
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +82,8 @@ def tell(event: str, **fields: object) -> None:
 def report(error: BaseException) -> Path | None:
     """Write what a maintainer needs of an error that is AIMV's own fault; where, or None if it cannot be written.
 
-    Versions, the machine's kind, the command's name and options without their values, and the stack with the lines of
-    code; no values of variables, so no sound, no path of a song, no secret.
+    Versions, the machine's kind, the command's name and options without their values, and the stacks of it and of what
+    led to it with the lines of code; no values of variables, so no sound, no path of a song, no secret.
     """
     lines = [
         "AIMV met an error of its own. This file holds no sound, no pictures and no passwords.",
@@ -93,12 +94,23 @@ def report(error: BaseException) -> Path | None:
         "",
         *_stack(error),
     ]
+    for cause in _causes(error):
+        lines += ["which came of", *_stack(cause)]
     try:
         path = cache_folder("crashes") / f"crash-{os.getpid()}-{time.monotonic_ns()}.txt"
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     except (AimvError, OSError):
         return None
     return path
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """What led to `error`, the latest first."""
+    seen = {id(error)}
+    while (cause := error.__cause__ or error.__context__) and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        error = cause
 
 
 def _stack(error: BaseException) -> list[str]:

@@ -2,8 +2,11 @@
 
 import contextlib
 import errno
+import fcntl
+import glob
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +14,8 @@ from pathlib import Path
 import platformdirs
 
 from engine.errors import OutputError, UsageError
+
+_PART = ".part"
 
 
 def cache_folder(*parts: str) -> Path:
@@ -56,10 +61,15 @@ def check_writable(path: Path) -> None:
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well, and vanishes when it does not."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix + ".part")
-    os.close(handle)
-    temporary = Path(name)
+    """A temporary path beside `path` that takes its place when the block ends well, and vanishes when it does not.
+
+    One that was left by a process that was killed is removed: while somebody writes it, it is locked.
+    """
+    try:
+        _remove_left(path)
+        temporary, lock = _locked_temporary(path)
+    except OSError as error:
+        raise output_error(path, error) from error
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
@@ -68,6 +78,57 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise output_error(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(lock)
+
+
+@contextlib.contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """An empty folder beside `path`, gone when the block ends; one left by a process that was killed is removed."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}-*"):
+        if _is_left(left):
+            shutil.rmtree(left, ignore_errors=True)
+    while True:
+        scratch = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
+        lock = os.open(scratch, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if scratch.exists():
+            break
+        os.close(lock)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        os.close(lock)
+
+
+def _locked_temporary(path: Path) -> tuple[Path, int]:
+    while True:
+        lock, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix + _PART)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if Path(name).exists():  # else another process took it for left behind, between the two lines above
+            return Path(name), lock
+        os.close(lock)
+
+
+def _remove_left(path: Path) -> None:
+    for left in path.parent.glob(f".{glob.escape(path.stem)}-*{glob.escape(path.suffix)}{_PART}"):
+        if _is_left(left):
+            left.unlink(missing_ok=True)
+
+
+def _is_left(path: Path) -> bool:
+    """Whether nobody holds `path` locked any more: its process was killed."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
 
 
 def _umask() -> int:

@@ -1,6 +1,7 @@
 """What many tests share: the command line in this process, sounds to feed it, a cache that is not the user's."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -43,8 +44,11 @@ def aimv(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     def run(*arguments: object) -> Ran:
         monkeypatch.setattr(sys, "argv", ["aimv", *map(str, arguments)])
         capsys.readouterr()
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         with pytest.raises(SystemExit) as ended:
             main()
+        for number, handler in before.items():
+            signal.signal(number, handler)
         said = capsys.readouterr()
         return Ran(int(ended.value.code or 0), said.out, said.err)
 

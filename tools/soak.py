@@ -4,14 +4,15 @@
 
 The sound is the example song, over and over, louder and softer, with silences and noise, from a device whose crystal
 runs 80 ppm fast and whose blocks come late by chance. Real parts: the capture clock, attacks, envelopes and tempo, the
-windows and the classifier, shots and sentences, the director, a render process with its clip store (which is kept
-small, so that clips must go), the compositor with its flash guard, and an output that is too slow now and then. Not
-real: the device, the words, the pictures of the generator. Prints a table and, last, one JSON line; exit status 1 if
-memory grows by 1 MB an hour after the first, the picture drifts by a frame, or a drop was not counted.
+windows and the classifier, shots and sentences, the score, the director, a render process with its clip store (which
+is kept small, so that clips must go), the compositor with its flash guard, and an output that is too slow now and then.
+Not real: the device, the words, the pictures of the generator. Prints a table and, last, one JSON line; exit status 1
+if memory grows by 1 MB an hour after the first, the picture drifts by a frame, or a drop was not counted.
 """
 
 import argparse
 import asyncio
+import ctypes
 import json
 import random
 import sys
@@ -31,6 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aimv.listening import row_of, shot_of
+from aimv.live_score import LiveScore
 from aimv.live_shots import LiveShots
 from aimv.show import Settings, cue_of
 from engine.audio.capture_clock import CaptureClock
@@ -56,7 +58,10 @@ PPM, JITTER_S = 80.0, 0.008
 WIDTH, HEIGHT = 64, 36
 STORE_BYTES = 2_000_000
 SETTLED_S = 10.0  # the capture clock has found the device's rate
-SAMPLE_S = 120.0  # between two looks at the memory
+LOOK_S, SAMPLE_S = (
+    15.0,
+    300.0,
+)  # between two looks at the memory; the least of so long counts, since a clip in work goes
 SLOPE_MB, FIRST_H = 1.0, 1.0
 SONG = Path(__file__).parent.parent / "examples" / "heart.wav"
 
@@ -64,7 +69,7 @@ SONG = Path(__file__).parent.parent / "examples" / "heart.wav"
 class Show:
     """The parts of the show, and the device and the clock that drive them: `sleep` lets time pass."""
 
-    def __init__(self, hours: float, fps: float, seed: int) -> None:
+    def __init__(self, hours: float, fps: float, seed: int, recording: Path) -> None:
         self.length, self.fps = 3600 * hours, fps
         self._rng = random.Random(seed)
         sound, rate = soundfile.read(SONG, dtype="float32", always_2d=True)
@@ -81,6 +86,7 @@ class Show:
         self._classifier = OnnxClassifier()
         self._listener = WindowListener(self._classifier)
         self._shots = LiveShots(self.tempo)
+        self._score = LiveScore(recording)
         self._cues: deque[Cue] = deque()
         self._come = asyncio.Event()
         self._choice = Choice("fake", "0", "for the soak")
@@ -91,7 +97,8 @@ class Show:
         self.drift_s = 0.0
         self.first_s = float("inf")  # of the pictures
         self.memory: list[tuple[float, float]] = []  # hours, MB
-        self._next_sample = 0.0
+        self._next_look = self._next_sample = 0.0
+        self._looks: list[tuple[float, float]] = []
 
     # The clock of the player.
 
@@ -129,14 +136,27 @@ class Show:
             if heard := self._shots.hear(self._listener.hear(window)):
                 self.shots += 1
                 shot = shot_of(row_of(heard, self._classifier.confusion, 0), self.shots)
+                self._score.begin(shot)
                 cue = cue_of(shot, "", self._choice, self._settings)
                 self._cues.append(msgspec.structs.replace(cue, section="|".join(shot.abstractions)))
                 self.deepest = max(self.deepest, len(self._cues))
                 self._come.set()
+        self._look(at)
+
+    def _look(self, at: float) -> None:
+        """Look at the memory now and then."""
+        if at >= self._next_look:
+            self._next_look = at + LOOK_S
+            self._looks.append(_megabytes())
         if at >= self._next_sample:
             self._next_sample = at + SAMPLE_S
-            self.memory.append((at / 3600, _megabytes()))
-            print(f"{at / 3600:6.2f} h  {self.memory[-1][1]:8.1f} MB  {self.shots} shots", file=sys.stderr)
+            own, others = (min(column) for column in zip(*self._looks, strict=True))
+            self._looks.clear()
+            self.memory.append((at / 3600, own + others))
+            print(
+                f"{at / 3600:6.2f} h  {own:7.1f} MB here {others:6.1f} MB in its process  {self.shots} shots",
+                file=sys.stderr,
+            )
 
     def _sound(self, count: int) -> NDArray[np.float32]:
         """The song goes on; at its end another loudness, silence or noise."""
@@ -231,11 +251,13 @@ async def run(show: Show, folder: Path) -> tuple[Performance, Tap]:
     return shown, tap
 
 
-def _megabytes() -> float:
-    """The private memory of this process and its children."""
+def _megabytes() -> tuple[float, float]:
+    """The private memory of this process, without what its allocator keeps free, and of its children."""
     process = psutil.Process()
-    each = [process, *process.children(recursive=True)]
-    return float(sum(one.memory_full_info().uss for one in each if one.is_running())) / 2**20
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc's
+        trim(0)
+    children = (child.memory_full_info().uss for child in process.children(recursive=True) if child.is_running())
+    return process.memory_full_info().uss / 2**20, sum(children) / 2**20
 
 
 def slope(points: list[tuple[float, float]]) -> float:
@@ -243,6 +265,18 @@ def slope(points: list[tuple[float, float]]) -> float:
     after = points[-1][0] / 2 if points[-1][0] <= 2 * FIRST_H else FIRST_H
     hours, megabytes = np.array([point for point in points if point[0] >= after]).T
     return float(np.polyfit(hours, megabytes, 1)[0]) if len(hours) > 1 else 0.0
+
+
+def uncounted(show: Show, shown: Performance, tap: Tap) -> list[str]:
+    """What the counts do not account for."""
+    played, end = shown.played, show.time()
+    wrong = {
+        "pictures": abs(played.drawn + played.skipped - (end - show.first_s) * show.fps) > 1.5,
+        "pictures of the output": show.given != tap.written + tap.dropped,
+        "seconds on the screen": abs(sum(shown.seconds.values()) - end) > 1.0,
+        "windows": abs(show.windows - int(show.captured / RATE / HOP_S)) > 1,
+    }
+    return [name for name, is_wrong in wrong.items() if is_wrong]
 
 
 def main() -> None:
@@ -255,7 +289,7 @@ def main() -> None:
     begun = time.monotonic()
 
     async def soak(folder: Path) -> tuple[Show, Performance, Tap]:
-        show = Show(options.hours, options.fps, options.seed)
+        show = Show(options.hours, options.fps, options.seed, folder / "show.mp4")
         return show, *await run(show, folder)
 
     with tempfile.TemporaryDirectory() as folder:
@@ -263,17 +297,12 @@ def main() -> None:
         left = sum(path.stat().st_size for path in Path(folder).glob("*.mp4"))
     played = shown.played
     end = show.time()
-    uncounted = {
-        "pictures": abs(played.drawn + played.skipped - (end - show.first_s) * options.fps) > 1.5,
-        "pictures of the output": show.given != tap.written + tap.dropped,
-        "seconds on the screen": abs(sum(shown.seconds.values()) - end) > 1.0,
-        "windows": abs(show.windows - int(show.captured / RATE / HOP_S)) > 1,
-    }
+    lost = uncounted(show, shown, tap)
     totals = {
         "hours": round(end / 3600, 3),
         "memory_slope_mb_per_hour": round(slope(show.memory), 3),
         "drift_frames": round(show.drift_s / FRAME_S, 3),
-        "drops_uncounted": sum(uncounted.values()),
+        "drops_uncounted": len(lost),
         "pictures": played.drawn,
         "skipped": played.skipped,
         "late": played.late,
@@ -291,11 +320,11 @@ def main() -> None:
     table.add_column("value", justify="right")
     for name, value in totals.items():
         table.add_row(name.replace("_", " "), str(value))
-    for name in (name for name, wrong in uncounted.items() if wrong):
+    for name in lost:
         table.add_row("uncounted", name)
     Console().print(table)
     print(json.dumps(totals))
-    bad = slope(show.memory) >= SLOPE_MB or show.drift_s >= FRAME_S or any(uncounted.values())
+    bad = slope(show.memory) >= SLOPE_MB or show.drift_s >= FRAME_S or bool(lost)
     sys.exit(1 if bad else 0)
 
 

@@ -1,6 +1,8 @@
 """The `aimv` command: parses, calls, and turns every expected failure into one line and an exit status."""
 
 import contextlib
+import errno
+import logging
 import os
 import sys
 from pathlib import Path
@@ -17,6 +19,7 @@ from aimv.cli.settings import config, load_config
 from aimv.cli.video import export, play, score
 from aimv.entry import STOPPED, ignore_stops, stop_status, watch_for_stops
 from aimv.logs import log_to, report, tell
+from aimv.memory import SHORT, is_short
 from engine.errors import AimvError
 
 app = typer.Typer(
@@ -51,6 +54,9 @@ _Failed: Any = _WrongUse.__base__
 _INTERRUPTED = 130
 _FAULT = 70  # EX_SOFTWARE of sysexits.h
 
+# What libraries log, of each damaged packet for example, is not for the person who plays.
+logging.getLogger().addHandler(logging.NullHandler())
+
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 it failed, 2 it was asked wrongly, 70 a bug, 129, 130 or 143 stopped."""
@@ -59,6 +65,9 @@ def main() -> NoReturn:
         status = app(standalone_mode=False, default_map=load_config(app))
         if status == _INTERRUPTED:  # how typer tells of Ctrl-C
             raise KeyboardInterrupt
+        sys.stdout.flush()
+        tell("end", status=0)
+        ignore_stops()
     except _WrongUse as error:
         hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
         _fail(f"{error.format_message()}{hint}", 2)
@@ -69,15 +78,21 @@ def main() -> NoReturn:
     except AimvError as error:
         _fail(str(error), error.exit_status)
     except BrokenPipeError:  # the reader (head, a pager) has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(0)
-    except MemoryError:
-        _fail("there is not enough memory for this song: use a shorter or a mono file", 1)
     except Exception as error:  # noqa: BLE001 - AIMV's own fault, whatever it is
+        if is_short(error):
+            _fail(SHORT, 1)
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # not of a file of ours, which says so itself
+            _drop_output()
+            _fail("no room left on the disk for what is printed: free some space, then run it again", 1)
         _fail(_own_fault(error), _FAULT)
-    tell("end", status=0)
-    ignore_stops()
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _drop_output() -> None:
+    """Nothing more can be printed, not even what waits to be."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _own_fault(error: Exception) -> str:

@@ -7,6 +7,7 @@ aimv/available      online or offline, retained; offline is the last will
 """
 
 import asyncio
+import functools
 import importlib
 import logging
 import random
@@ -74,6 +75,20 @@ def broker_of(url: str, password: str | None = None, ca: str | None = None) -> B
     )
 
 
+class Waiting(asyncio.Queue[Any]):
+    """Messages that wait to be followed; `on_full` is told of each that finds no room, which is then gone."""
+
+    def __init__(self, on_full: Callable[[], object], maxsize: int) -> None:
+        super().__init__(maxsize)
+        self._on_full = on_full
+
+    def put_nowait(self, item: Any) -> None:
+        """Take in a message. Raises asyncio.QueueFull."""
+        if self.full():
+            self._on_full()
+        super().put_nowait(item)
+
+
 class Mqtt:
     """A client of `broker`; `run` it. `telemetry` gives what is published each second."""
 
@@ -124,6 +139,7 @@ class Mqtt:
             keepalive=_KEEPALIVE_S,
             timeout=5.0,
             logger=_QUIET,
+            queue_type=functools.partial(Waiting, self._overrun),
             max_queued_incoming_messages=_WAITING,
         )
         async with client:
@@ -141,6 +157,9 @@ class Mqtt:
                 if self._current_is_cancelled():
                     await client.publish(topic, "offline", qos=1, retain=True, timeout=1.0)
 
+    def _overrun(self) -> None:
+        self._receiver.refuse(f"commands come faster than they can be followed: beyond {_WAITING} they are dropped")
+
     @staticmethod
     def _current_is_cancelled() -> bool:
         task = asyncio.current_task()
@@ -149,7 +168,7 @@ class Mqtt:
     async def _hear(self, client: Any, topic: str, payload: Any) -> None:
         name = topic.removeprefix(f"{self._broker.prefix}/command/")
         try:
-            reason = self._receiver.receive(name, _text(payload))
+            reason = self._receiver.receive(name, text_of(payload))
         except Refused as refused:
             reason = self._receiver.refuse(str(refused))
         if reason:
@@ -162,8 +181,12 @@ class Mqtt:
             await asyncio.sleep(_TELEMETRY_S)
 
 
-def _text(payload: Any) -> str:
-    """The payload as text; Refused if it is none."""
+def text_of(payload: Any) -> str:
+    """The payload of a message as text.
+
+    Raises:
+        Refused: it is none, or too long.
+    """
     data = payload if isinstance(payload, bytes) else str(payload or "").encode()
     if len(data) > _LONGEST_PAYLOAD:
         raise Refused(f"a payload of {len(data)} bytes is too long: at most {_LONGEST_PAYLOAD}")

@@ -3,7 +3,6 @@
 import functools
 import importlib.metadata
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import msgspec
 from faster_whisper.utils import download_model
 
 from engine.errors import ModelError
-from engine.files import cache_folder, output_error, sha256_of
+from engine.files import cache_folder, output_error, scratch_folder, sha256_of
 
 DEFAULT = "base"
 CPU_THREADS = 2
@@ -250,8 +249,8 @@ def _check(name: str, folder: Path) -> None:
 
 def _join(name: str, parts: Mapping[str, list[Path]], folder: Path) -> None:
     """Join the parts beside `folder`, check them, and move them there in one step."""
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
-        done = Path(scratch, "whole")
+    with scratch_folder(folder) as scratch:
+        done = scratch / "whole"
         try:
             done.mkdir()
             for file, pieces in parts.items():

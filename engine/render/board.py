@@ -3,28 +3,17 @@
 All times are seconds of the song. Nothing here waits, draws or asks a clock.
 """
 
-import bisect
 import statistics
 from collections import deque
 from typing import Self
 
 import msgspec
 
+from engine.render.shot_table import Shot, ShotTable
+
+__all__ = ["Board", "Level", "Shot", "Speed", "Task"]
+
 _REMEMBERED = 5  # renderings that the measured speed is the median of: a single stall does not change the plan
-
-
-class Shot(msgspec.Struct, frozen=True):
-    """A span of the song with one prompt. Equal keys mean the same clip; equal sections may stand in for each other."""
-
-    start: float
-    end: float
-    section: str
-    key: str
-
-    @property
-    def seconds(self) -> float:
-        """Its length."""
-        return self.end - self.start
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -88,12 +77,11 @@ class Board:
     def __init__(self, levels: tuple[Level, ...], guess: float = 2.0) -> None:
         self.levels = levels
         self.speed = Speed(guess)
-        self.shots: list[Shot] = []
+        self.shots = ShotTable()
         self.clips: dict[int, float] = {}  # length of the clip made for a shot
         self.expected: dict[int, float] = {}  # when the clip being made for a shot should be there
         self.failed: set[int] = set()  # shots whose clip cannot be made
         self.version = 0  # changes whenever a clip comes
-        self._starts: list[float] = []
         self._same_key: dict[str, list[int]] = {}
         self._in_section: dict[str, list[int]] = {}
 
@@ -101,7 +89,6 @@ class Board:
         """The next shot has been heard."""
         index = len(self.shots)
         self.shots.append(shot)
-        self._starts.append(shot.start)
         twins = self._same_key.setdefault(shot.key, [])
         for twin in twins:
             if twin in self.clips:
@@ -131,12 +118,21 @@ class Board:
 
     def forget(self, shot: int) -> None:
         """The clip of a shot long past is not to be shown again, nor is the shot anybody's twin any more."""
-        del self.clips[shot]
+        self.clips.pop(shot, None)
+        self.failed.discard(shot)
         past = self.shots[shot]
         for alike, name in ((self._same_key, past.key), (self._in_section, past.section)):
-            alike[name].remove(shot)
-            if not alike[name]:
-                del alike[name]
+            if shot in alike.get(name, ()):
+                alike[name].remove(shot)
+                if not alike[name]:
+                    del alike[name]
+
+    def forget_past(self, keep: int) -> None:
+        """Let go of the shots before the latest `keep` that have no clip and get none, for a show without end."""
+        for shot in self.shots.kept_before(len(self.shots) - keep):
+            if shot not in self.clips and shot not in self.expected:
+                self.forget(shot)
+                self.shots.forget(shot)
 
     def fail(self, task: Task) -> None:
         """The clip cannot be made; it is not tried again."""
@@ -145,12 +141,12 @@ class Board:
 
     def index_at(self, time: float) -> int:
         """The shot at `time`; the first before the song, the last known after it."""
-        return max(0, bisect.bisect_right(self._starts, time + 1e-9) - 1)
+        return self.shots.at(time)
 
     def usual_seconds(self) -> float:
         """The mean length of the latest shots."""
-        recent = self.shots[-8:]
-        return sum(shot.seconds for shot in recent) / len(recent)
+        recent = range(max(0, len(self.shots) - 8), len(self.shots))
+        return sum(self.shots[index].seconds for index in recent) / len(recent)
 
     def twins(self, index: int) -> list[int]:
         """All shots that want the same clip as this one, itself among them."""

@@ -24,6 +24,7 @@ Kind = Literal["fresh", "stretched", "reused", "held", "late"]
 HOLD_S = 0.5
 _FRESH = 1.1  # a clip slowed by less than a tenth is as good as new
 _WORTH_S = 1.0  # a clip that comes with less than this, and less than half, left of its shot is not shown for it
+_SHOWN = 1024  # clips whose showing is remembered before those that are gone are let go
 _AHEAD = 12  # shots looked at for the next cut
 
 
@@ -68,6 +69,8 @@ class Cutter:
             begun = self._begin(shot, now, start)
             self._span = begun if begun.end > t else self._begin(shot, now, t)
             self._shown[shot] = t
+            if len(self._shown) > _SHOWN:
+                self._shown = {each: when for each, when in self._shown.items() if each in board.clips}
         return self._span
 
     def _wanted(self, now: int, t: float) -> int:

@@ -16,6 +16,7 @@ from engine.render.plan import LONGEST_S, Plan
 from engine.render.renderer import Renderer
 
 KEPT = 256  # clips that may be shown again, live
+_PAST = 512  # shots of a live show that are remembered without a clip
 _TICK_S = 0.05
 _HOPELESS = 3  # failures before any clip
 
@@ -77,6 +78,8 @@ class Director:
         board = self._board
         board.know(shot)
         index = len(board.shots) - 1
+        if self._live:
+            board.forget_past(_PAST)
         self._woken.set()
         for twin in board.twins(index):
             if twin in self._clips:

@@ -12,8 +12,9 @@ from aimv.health import Metrics, line_of, watched
 from engine.errors import UsageError
 
 TELEMETRY: dict[str, Any] = {
-    "time": 12.5, "fps": 29.9, "late": 1, "skipped": 2, "dropped": 3, "xruns": 4, "level_db": -12.0, "bpm": None,
-    "latency_p95_ms": 41.5, "input": "open", "worker": "ready", "warning": "",
+    "time": 12.5, "fps": 29.9, "late": 1, "skipped": 2, "dropped": 3, "silenced": 6, "refused": 7, "passed_over": 8,
+    "xruns": 4, "level_db": -12.0, "bpm": None, "latency_p95_ms": 41.5, "input": "open", "worker": "ready",
+    "warning": "",
 }  # fmt: skip
 
 
@@ -21,6 +22,7 @@ def test_one_line_says_whether_all_is_well() -> None:
     assert line_of(TELEMETRY).startswith("well: 12 s, 29.9 pictures a second, 1 late, 2 skipped, 3 dropped")
     assert line_of(TELEMETRY | {"worker": "lost"}).startswith("unwell")
     assert line_of(TELEMETRY | {"warning": "the input is gone"}).endswith("; the input is gone")
+    assert line_of(TELEMETRY).endswith("render process ready; 7 commands refused, 8 shots passed over")
     assert "\n" not in line_of(TELEMETRY)
 
 
@@ -37,6 +39,8 @@ def test_prometheus_reads_the_numbers_and_counters_only_grow() -> None:
         told = scraped(metrics.port)
     assert told["aimv_pictures_dropped_total"] == 5
     assert told["aimv_latency_p95_ms"] == 41.5
+    lost = ("sound_blocks_dropped", "commands_refused", "shots_passed_over")
+    assert [told[f"aimv_{each}_total"] for each in lost] == [6, 7, 8]
     assert (told["aimv_input_open"], told["aimv_worker_lost"]) == (1, 1)
 
 

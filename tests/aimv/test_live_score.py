@@ -54,3 +54,17 @@ def test_without_a_shot_or_a_recording_there_is_no_score(tmp_path: Path) -> None
     recorded(tmp_path / "show.mp4", 1.0, begins=0.0)
     with pytest.raises(OutputError, match="no shot"):
         score.write(0.0)
+
+
+def test_shots_lie_in_a_file_without_a_name_and_a_full_disk_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score = LiveScore(tmp_path / "show.mp4")
+    score.begin(shot(0.0, 1))
+    assert list(tmp_path.iterdir()) == [], "nothing that a crash would leave"
+    recorded(tmp_path / "show.mp4", 1.0, begins=0.0)
+    with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123 - a disk without room
+        monkeypatch.setattr(score, "_shots", full)
+        score.begin(shot(0.5, 2))
+    with pytest.raises(OutputError, match="no room left"):
+        score.write(0.0)

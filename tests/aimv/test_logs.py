@@ -3,6 +3,8 @@
 import json
 import logging
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -74,7 +76,10 @@ def test_a_bug_is_one_line_and_a_report_without_the_users_own(
     secret, secret_song = "mqtt://vj:" + "hunter" + "2@stage", wav(tone(1), "my secret love song.wav")
 
     def broken(path: Path) -> None:
-        raise KeyError(f"{secret} {path}")
+        try:
+            [].pop()
+        except IndexError:
+            raise KeyError(f"{secret} {path}") from None
 
     monkeypatch.setattr("aimv.listening.load_song", broken)
     monkeypatch.setenv("AIMV_CACHE", str(tmp_path / "cache"))
@@ -85,6 +90,7 @@ def test_a_bug_is_one_line_and_a_report_without_the_users_own(
     assert str(written) in ran.err
     text = written.read_text("utf-8")
     assert "KeyError" in text and "in listen" not in text
+    assert text.index("KeyError") < text.index("which came of") < text.index("IndexError: pop from empty list")
     assert "listening.py" in text and "numpy 2" in text and "command: listen ... --language ..." in text
     for own in ("hunter2", "love song", str(tmp_path), os.environ.get("HOME", "/root") + "/"):
         assert own not in text
@@ -94,3 +100,8 @@ def test_where_no_report_can_be_written_the_line_still_comes(tmp_path: Path, mon
     (tmp_path / "file").touch()
     monkeypatch.setenv("AIMV_CACHE", str(tmp_path / "file"))
     assert report(ValueError("x")) is None
+
+
+def test_what_libraries_log_is_not_said_to_the_person_who_plays() -> None:
+    code = "import logging, aimv.cli; logging.warning('a'); logging.getLogger('some.library').error('b')"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stderr == b""

@@ -1,6 +1,8 @@
 """Whatever is wrong with a file or a place: one line, the right status, nothing left behind."""
 
 import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -133,3 +135,11 @@ def test_a_score_with_a_fault_names_its_line(aimv: Aimv, wav: Callable[..., Path
     assert ran.status == 2
     assert "line 1" in ran.err
     assert [file.name for file in tmp_path.iterdir()] == ["a.score.jsonl"]
+
+
+def test_a_full_disk_under_what_is_printed_is_one_line() -> None:
+    command = [sys.executable, "-m", "aimv", "sentence", "loud", "heart", "crash", "splash", "synth", "crimson"]
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("aimv: no room left") and len(ran.stderr.splitlines()) == 1

@@ -2,12 +2,14 @@
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from engine.errors import OutputError, UsageError
-from engine.files import cache_folder, check_writable, output_error, whole_file
+from engine.files import cache_folder, check_writable, output_error, scratch_folder, whole_file
 
 
 def test_a_file_appears_when_the_block_ends_well(tmp_path: Path) -> None:
@@ -53,3 +55,41 @@ def test_the_cache_can_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("AIMV_CACHE", str(tmp_path / "f"))
     with pytest.raises(OutputError, match="AIMV_CACHE"):
         cache_folder("clips")
+
+
+def test_what_a_killed_process_left_is_removed_and_what_is_being_written_is_not(tmp_path: Path) -> None:
+    code = f"""
+import os, signal
+from pathlib import Path
+from engine.files import whole_file
+with whole_file(Path({str(tmp_path / "a[1].txt")!r})) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", code], check=False)
+    (left,) = tmp_path.iterdir()
+    assert left.name.endswith(".part")
+    with whole_file(tmp_path / "b.txt") as other, whole_file(tmp_path / "a[1].txt") as first:
+        assert not left.exists()
+        first.write_text("first")
+        with whole_file(tmp_path / "a[1].txt") as second:
+            second.write_text("second")
+        other.write_text("b")
+    assert (tmp_path / "a[1].txt").read_text() == "first"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a[1].txt", "b.txt"]
+
+
+def test_a_scratch_folder_left_by_a_killed_process_is_removed(tmp_path: Path) -> None:
+    code = f"""
+import os, signal
+from pathlib import Path
+from engine.files import scratch_folder
+with scratch_folder(Path({str(tmp_path / "model")!r})) as scratch:
+    (scratch / "half").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", code], check=False)
+    (left,) = tmp_path.iterdir()
+    with scratch_folder(tmp_path / "model") as one, scratch_folder(tmp_path / "model") as two:
+        assert not left.exists() and one.exists() and two.exists()
+    assert list(tmp_path.iterdir()) == []

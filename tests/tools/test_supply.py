@@ -4,6 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -14,6 +16,13 @@ def test_every_default_dependency_is_pinned() -> None:
     needed = {re.split(r"[<>=!~\[; ]", each)[0] for each in PROJECT["dependencies"]}
     assert needed <= pinned, "make the lock anew: python tools/supply.py lock"
     assert "torch" not in pinned
+
+
+def test_every_pin_is_within_what_the_project_asks_for() -> None:
+    pins = re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", LOCK, re.MULTILINE)
+    for needed in map(Requirement, PROJECT["dependencies"]):
+        versions = [version for name, version in pins if name == needed.name]
+        assert versions and all(needed.specifier.contains(version) for version in versions), needed
 
 
 def test_every_pin_has_its_hashes() -> None:

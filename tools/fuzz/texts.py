@@ -1,4 +1,4 @@
-"""Scores, scenes, keys and render messages to damage: each is read, or refused by its own error in one line."""
+"""Scores, configs, scenes, keys, commands and messages to damage: each is read, or refused by its error in one line."""
 
 import functools
 import json
@@ -8,9 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+from pythonosc.osc_message_builder import OscMessageBuilder
 
+from aimv.config import read_config
 from aimv.scorefile import Head, Score, read_score
 from aimv.shots import Shot
+from engine.audio.tempo import Tempo
+from engine.control.commands import SPECS, Refused
+from engine.control.desk import Desk
+from engine.control.mqtt import text_of
+from engine.control.osc import Osc
+from engine.control.receive import Receiver
 from engine.errors import AimvError
 from engine.messages import Job
 from engine.render import isf, protocol
@@ -151,9 +159,69 @@ def _read_key(data: bytes, folder: Path) -> None:
     read_public(path)
 
 
+_CONFIG = """style = "ink: on paper"
+fps = 30
+
+[live]
+input = "USB"
+mqtt = "mqtts://vj@stage.local:8883/aimv"
+stream = ["rtmp://tv.example:1935/app"]
+
+[midi]
+"ch1 cc7" = "react"
+"ch1 note36" = "style oil: painting"
+"""
+
+
+def _config(rng: random.Random) -> bytes:
+    return _CONFIG.encode()
+
+
+def _read_config(data: bytes, folder: Path) -> None:
+    path = folder / "config.toml"
+    path.write_bytes(data)
+    read_config(path, {"live": ("style", "fps", "input", "mqtt", "stream"), "play": ("style", "fps")}).defaults()
+
+
+_VALUES = ("", "on", "0", "1.5", "-200", "oil painting", "2147483647", "shader", "1e400", "nan", "\u202e", "x" * 5000)
+
+
+def _command(rng: random.Random) -> bytes:
+    return f"{rng.choice(list(SPECS))}:{rng.choice(_VALUES)}".encode()
+
+
+def _receiver() -> tuple[Desk, Receiver]:
+    desk = Desk(Tempo(), lambda: 1.0)
+    return desk, Receiver(desk)
+
+
+def _read_command(data: bytes, folder: Path) -> None:
+    """As MQTT brings it: a name from the topic, which is text, and a payload of bytes."""
+    name, _, payload = data.partition(b":")
+    if reason := _receiver()[1].receive(name.decode(errors="replace"), text_of(payload)):
+        raise Refused(reason)
+
+
+def _packet(rng: random.Random) -> bytes:
+    """An OSC message by the standard library for it."""
+    message = OscMessageBuilder(address=f"/aimv/{rng.choice(list(SPECS))}")
+    message.add_arg(rng.choice((1.5, -3, "oil painting", True)))
+    return bytes(message.build().dgram)
+
+
+def _read_packet(data: bytes, folder: Path) -> None:
+    desk, receiver = _receiver()
+    Osc("127.0.0.1", 0, receiver).datagram_received(data, None)
+    if desk.refused:
+        raise Refused(desk.note)
+
+
 CASES: dict[str, Callable[[int, Path], str]] = {
     "score": functools.partial(case, _read_score, _score, "score"),
     "scene": functools.partial(case, _read_scene, _scene, "scene"),
+    "config": functools.partial(case, _read_config, _config, "config"),
+    "command": functools.partial(case, _read_command, _command, "command"),
+    "packet": functools.partial(case, _read_packet, _packet, "packet"),
     "message": functools.partial(case, _read_message, _message, "message"),
     "key": functools.partial(case, _read_key, _key, "key"),
 }

@@ -14,9 +14,10 @@ import aiomqtt
 import numpy as np
 import pytest
 
+from engine.audio.tempo import Tempo
 from engine.control.commands import SPECS
 from engine.control.desk import Desk
-from engine.control.mqtt import Broker, Mqtt, broker_of
+from engine.control.mqtt import Broker, Mqtt, Waiting, broker_of
 from engine.control.receive import Receiver
 from engine.errors import UsageError
 from tests.engine.control.conftest import PASSWORD, USER, Mosquitto, until
@@ -250,3 +251,29 @@ def test_addresses() -> None:
             broker_of(wrong)
     with pytest.raises(UsageError, match="certificate"):
         broker_of("h", ca="/nowhere/ca.crt")
+
+
+async def test_a_command_that_finds_no_room_is_counted() -> None:
+    dropped: list[str] = []
+    waiting = Waiting(lambda: dropped.append("one"), maxsize=2)
+    for number in range(5):
+        with contextlib.suppress(asyncio.QueueFull):
+            waiting.put_nowait(number)
+    assert len(dropped) == 3
+    assert [waiting.get_nowait(), waiting.get_nowait()] == [0, 1]
+
+
+async def test_a_flood_leaves_nothing_uncounted(
+    mosquitto: Callable[[], Mosquitto], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the client took in was followed or refused, those for which there was no room among them."""
+    monkeypatch.setattr("engine.control.mqtt._WAITING", 4)
+    server, desk = mosquitto(), Desk(Tempo(), lambda: 1.0)
+    client = Mqtt(broker(server), Receiver(desk), telemetry)
+    async with running(client), second(server) as other:
+        await until(lambda: client.connected)
+        for number in range(500):
+            await other.publish("aimv/command/seed", str(number))
+        await until(lambda: desk.followed + desk.refused == 500)
+        assert desk.refused > 0
+        assert "faster than" in desk.note
