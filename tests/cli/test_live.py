@@ -170,10 +170,11 @@ def test_a_show_whose_terminal_goes_ends_cleanly(
     try:
         os.close(terminal)
         ends = time.monotonic() + 60.0
-        while time.monotonic() < ends and not list(tmp_path.glob("*.part*")):
+        children: list[psutil.Process] = []
+        while time.monotonic() < ends and not (children and list(tmp_path.glob("*.part*"))):
             time.sleep(0.1)
+            children = psutil.Process(show.pid).children(recursive=True)
         time.sleep(8.0)  # for a shot, which is what a score is made of
-        children = psutil.Process(show.pid).children(recursive=True)
         assert children, "the render process"
         os.close(master)
         assert show.wait(timeout=60) == 128 + signal.SIGHUP

@@ -35,6 +35,7 @@ def test_a_show_asks_for_short_turns_and_what_steps_back_gives_them_up() -> None
         seen["back"] = turn_and_nice()
 
     def show() -> None:
+        step_back(0)  # it may descend from a thread of another test's show
         seen["before"] = turn_and_nice()
         be_prompt()
         seen["prompt"] = turn_and_nice()
