@@ -1,9 +1,7 @@
 """`aimv live` for real: another program's sound through a real audio server, a window on a screen, keys and OSC."""
 
 import os
-import pty
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -13,7 +11,6 @@ from pathlib import Path
 
 import av
 import numpy as np
-import psutil
 import pytest
 from numpy.typing import NDArray
 from pythonosc.udp_client import SimpleUDPClient
@@ -150,42 +147,6 @@ def test_a_show_from_beginning_to_end(
     with av.open(str(again)) as file:
         assert sum(1 for _ in file.decode(video=0)) == 96
         assert file.streams.audio
-
-
-def test_a_show_whose_terminal_goes_ends_cleanly(
-    audio_server: dict[str, str], screen: tuple[dict[str, str], Path], tmp_path: Path
-) -> None:
-    recording = tmp_path / "show.mp4"
-    master, terminal = pty.openpty()
-    show = subprocess.Popen(
-        [
-            *("setsid", "--ctty", sys.executable, "-m", "aimv", "live", "--no-words", "--generator", "shader"),
-            *("--size", "160x90", "--fps", "10", "--record", str(recording)),
-        ],
-        env={**os.environ, **audio_server, **screen[0]},
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-    )
-    try:
-        os.close(terminal)
-        ends = time.monotonic() + 60.0
-        children: list[psutil.Process] = []
-        while time.monotonic() < ends and not (children and list(tmp_path.glob("*.part*"))):
-            time.sleep(0.1)
-            children = psutil.Process(show.pid).children(recursive=True)
-        time.sleep(8.0)  # for a shot, which is what a score is made of
-        assert children, "the render process"
-        os.close(master)
-        assert show.wait(timeout=60) == 128 + signal.SIGHUP
-    finally:
-        show.kill()
-        show.wait()
-    psutil.wait_procs(children, timeout=30)
-    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
-    with av.open(str(recording)) as file:
-        assert sum(1 for _ in file.decode(video=0)) > 10
-    assert read_score(recording.with_name("show.score.jsonl")).shots
 
 
 def test_an_input_that_is_not_there_names_the_nearest(audio_server: dict[str, str], aimv: Callable[..., Ran]) -> None:
