@@ -56,9 +56,9 @@ class Show:
         self.osc = SimpleUDPClient("127.0.0.1", self.port)
         self.run("xdotool", "search", "--sync", "--name", "AIMV live")
 
-    def run(self, *command: str) -> str:
+    def run(self, *command: str, check: bool = True) -> str:
         return subprocess.run(
-            command, env={**os.environ, **self.environment}, check=True, timeout=60, capture_output=True, text=True
+            command, env={**os.environ, **self.environment}, check=check, timeout=60, capture_output=True, text=True
         ).stdout
 
     def play(self, sound: NDArray[np.float32], wait: bool = False) -> None:
@@ -70,12 +70,13 @@ class Show:
         if wait:
             player.wait()
 
-    def key(self, *names: str) -> None:
+    def key(self, *names: str, check: bool = True) -> None:
         """Press keys one after another; OpenCV tells of one a picture."""
-        self.run("xdotool", "search", "--name", "AIMV live", "windowfocus", "key", "--delay", "400", *names)
+        keys = ("xdotool", "search", "--name", "AIMV live", "windowfocus", "key", "--delay", "400", *names)
+        self.run(*keys, check=check)
 
     def end(self) -> str:
-        self.key("q")
+        self.key("q", check=False)  # the window may be gone before the key is let go, an error to xdotool
         _, told = self.process.communicate(timeout=60)
         assert self.process.returncode == 0, told
         return told
