@@ -1,6 +1,6 @@
 """A stage without hardware, for benches and tests: a PulseAudio server with a null sink, and a virtual screen.
 
-Needs Debian's pulseaudio, pulseaudio-utils, libasound2-plugins and xvfb.
+Needs Debian's pulseaudio, pulseaudio-utils, libasound2-plugins and xvfb, and xdotool to press keys.
 """
 
 import contextlib
@@ -78,6 +78,19 @@ def virtual_screen(size: str = "1280x720", seen: Path | None = None) -> Iterator
             if each:
                 each.terminate()
                 each.wait()
+
+
+def press(environment: dict[str, str], window: str, *keys: str) -> None:
+    """Press keys one after another in the window of that name, once it is there; OpenCV tells of one a picture.
+
+    The keys are sent to the screen, not to the window: one that a key closes is gone before the key is let go, and
+    a key that was never let go is pressed in the next window.
+    """
+    for command in (
+        ("search", "--sync", "--name", window, "windowfocus", "--sync"),
+        ("key", "--delay", "400", *keys),
+    ):
+        subprocess.run(("xdotool", *command), env={**os.environ, **environment}, check=True, timeout=60)
 
 
 def screenshot(seen: Path) -> NDArray[np.uint8]:

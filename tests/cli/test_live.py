@@ -1,7 +1,9 @@
 """`aimv live` for real: another program's sound through a real audio server, a window on a screen, keys and OSC."""
 
 import os
+import pty
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import psutil
 import pytest
 from numpy.typing import NDArray
 from pythonosc.udp_client import SimpleUDPClient
@@ -18,7 +21,7 @@ from pythonosc.udp_client import SimpleUDPClient
 from aimv.scorefile import read_score
 from tests.cli.conftest import ENDS_WITH_US
 from tests.conftest import Ran, clicks, tone
-from tools.virtual_stage import screenshot
+from tools.virtual_stage import press, screenshot
 
 WIDTH, HEIGHT = 320, 180
 
@@ -56,9 +59,9 @@ class Show:
         self.osc = SimpleUDPClient("127.0.0.1", self.port)
         self.run("xdotool", "search", "--sync", "--name", "AIMV live")
 
-    def run(self, *command: str, check: bool = True) -> str:
+    def run(self, *command: str) -> str:
         return subprocess.run(
-            command, env={**os.environ, **self.environment}, check=check, timeout=60, capture_output=True, text=True
+            command, env={**os.environ, **self.environment}, check=True, timeout=60, capture_output=True, text=True
         ).stdout
 
     def play(self, sound: NDArray[np.float32], wait: bool = False) -> None:
@@ -70,13 +73,8 @@ class Show:
         if wait:
             player.wait()
 
-    def key(self, *names: str, check: bool = True) -> None:
-        """Press keys one after another; OpenCV tells of one a picture."""
-        keys = ("xdotool", "search", "--name", "AIMV live", "windowfocus", "key", "--delay", "400", *names)
-        self.run(*keys, check=check)
-
     def end(self) -> str:
-        self.key("q", check=False)  # the window may be gone before the key is let go, an error to xdotool
+        press(self.environment, "AIMV live", "q")
         _, told = self.process.communicate(timeout=60)
         assert self.process.returncode == 0, told
         return told
@@ -111,7 +109,7 @@ def test_a_show_from_beginning_to_end(
     time.sleep(1.5)
     assert light_of(seen, 0.2).max() > 6.0
 
-    show.key("Return", *"neon", "Return", "n")
+    press(show.environment, "AIMV live", "Return", *"neon", "Return", "n")
 
     module = show.run("pactl", "list", "short", "modules")
     number = next(line.split()[0] for line in module.splitlines() if "null-sink" in line)
@@ -148,6 +146,44 @@ def test_a_show_from_beginning_to_end(
     with av.open(str(again)) as file:
         assert sum(1 for _ in file.decode(video=0)) == 96
         assert file.streams.audio
+
+
+def test_a_show_whose_terminal_goes_ends_cleanly(
+    audio_server: dict[str, str], screen: tuple[dict[str, str], Path], tmp_path: Path
+) -> None:
+    recording = tmp_path / "show.mp4"
+    master, terminal = pty.openpty()
+    show = subprocess.Popen(
+        [
+            *("setsid", "--ctty", sys.executable, "-m", "aimv", "live", "--no-words", "--generator", "shader"),
+            *("--size", "160x90", "--fps", "10", "--record", str(recording)),
+        ],
+        env={**os.environ, **audio_server, **screen[0]},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+    )
+    try:
+        os.close(terminal)
+        ends = time.monotonic() + 60.0
+        children: list[psutil.Process] = []
+        while time.monotonic() < ends and not (children and list(tmp_path.glob("*.part*"))):
+            time.sleep(0.1)
+            children = psutil.Process(show.pid).children(recursive=True)
+        time.sleep(8.0)  # for a shot, which is what a score is made of
+        os.set_blocking(master, False)
+        told = os.read(master, 1 << 16).decode()
+        assert children, ("the render process", show.poll(), told)
+        os.close(master)
+        assert show.wait(timeout=60) == 128 + signal.SIGHUP
+    finally:
+        show.kill()
+        show.wait()
+    psutil.wait_procs(children, timeout=30)
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    with av.open(str(recording)) as file:
+        assert sum(1 for _ in file.decode(video=0)) > 10
+    assert read_score(recording.with_name("show.score.jsonl")).shots
 
 
 def test_an_input_that_is_not_there_names_the_nearest(audio_server: dict[str, str], aimv: Callable[..., Ran]) -> None:

@@ -16,7 +16,7 @@ from pythonosc.udp_client import SimpleUDPClient
 
 from tests.cli.conftest import ENDS_WITH_US
 from tests.conftest import clicks, tone
-from tools.virtual_stage import screenshot
+from tools.virtual_stage import press, screenshot
 
 
 def test_readout_keys_osc_and_recording(
@@ -49,8 +49,7 @@ def test_readout_keys_osc_and_recording(
     )
 
     def key(name: str) -> None:
-        command = ["xdotool", "search", "--sync", "--name", "AIMV: song", "windowfocus", "key", name]
-        subprocess.run(command, env=environment, check=True, timeout=60)
+        press(environment, "AIMV: song", name)
 
     def light() -> float:
         return float(screenshot(screen[1])[180:300, 490:620].mean())

@@ -25,6 +25,7 @@ import cv2
 import numpy as np
 from engine.play.hud import Readout
 from engine.play.window_sink import WindowSink
+from tools.virtual_stage import press
 noted = []
 class Board:
     typing = None
@@ -36,8 +37,6 @@ class Board:
 board = Board()
 manager = subprocess.Popen(["openbox"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 time.sleep(1)
-def key(name):
-    subprocess.run(["xdotool", "search", "--name", "AIMV", "windowfocus", "key", name], check=True)
 plan = {20: "f", 60: "h", 80: "b", 100: "space"}
 plan |= {110: "Return", 120: "q", 130: "Up", 140: "Shift_L", 150: "Escape", 160: "q"}
 with WindowSink("AIMV", 160, 120, board, lambda: Readout(title="hello")) as window:
@@ -45,7 +44,7 @@ with WindowSink("AIMV", 160, 120, board, lambda: Readout(title="hello")) as wind
         window.write(np.full((120, 160, 3), k % 200, np.uint8))
         if k in plan:
             noted.append((cv2.getWindowImageRect("AIMV")[2:], window.readout_shown))
-            key(plan[k])
+            press({}, "AIMV", plan[k])
         if window.quit:
             break
         time.sleep(0.01)

@@ -1,8 +1,21 @@
-"""Tiny CogVideoX pipelines on disk, made once for all tests of this folder."""
+"""A store, what a worker has in hand, and tiny CogVideoX pipelines on disk, made once for all tests of this folder."""
 
 import pytest
 
+from engine.render.store import ClipStore
+from tests.engine.render.overlap import Hand
 from tools.make_tiny_cogvideox import build
+
+
+@pytest.fixture
+def store(tmp_path):
+    with ClipStore(tmp_path / "clips", 10**9) as store:
+        yield store
+
+
+@pytest.fixture
+def hand():
+    return Hand()
 
 
 def _made(tmp_path_factory, like):

@@ -104,12 +104,6 @@ def host(tmp_path):
     host.end()
 
 
-@pytest.fixture
-def store(tmp_path):
-    with ClipStore(tmp_path / "clips", 10**9) as store:
-        yield store
-
-
 @contextlib.asynccontextmanager
 async def rendering(store, remote, events, workers=0):
     async with asyncio.timeout(PATIENCE):

@@ -73,12 +73,6 @@ def log():
     return Log()
 
 
-@pytest.fixture
-def store(tmp_path):
-    with ClipStore(tmp_path / "clips", 10**9) as store:
-        yield store
-
-
 @pytest.fixture(autouse=True)
 def sockets(tmp_path, monkeypatch):
     """The folder for temporaries, so that a test sees what is left there whatever else the machine runs."""
