@@ -1,6 +1,7 @@
 """Frames of a clip file by number: sequential reading is cheap, memory is bounded."""
 
 import bisect
+import contextlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,7 @@ class ClipReader:
         self.count = len(self._times)
         self.fps = float(self._stream.average_rate or 0) or 1.0
         self._kept: OrderedDict[int, Planes] = OrderedDict()
+        self._packets: Iterator[av.Packet] = iter(())
         self._decoder: Iterator[av.VideoFrame] | None = None
         self._next = 0  # the frame the decoder gives next
 
@@ -64,8 +66,10 @@ class ClipReader:
         key = self._keys[max(0, bisect.bisect_right(self._keys, self._times[index]) - 1)]
         from_key = bisect.bisect_left(self._times, key)
         if self._decoder is None or index < self._next or from_key > self._next:
+            self._run_out()
             self._container.seek(key, stream=self._stream)
-            self._decoder = self._container.decode(self._stream)
+            self._packets = self._container.demux(self._stream)
+            self._decoder = (frame for packet in self._packets for frame in packet.decode())
             self._next = from_key
         while True:
             decoded = next(self._decoder)
@@ -81,5 +85,12 @@ class ClipReader:
 
     def close(self) -> None:
         """Release the file."""
-        self._decoder = None
+        self._run_out()
         self._container.close()
+
+    def _run_out(self) -> None:
+        """Let the present decoder go. PyAV loses some bytes with each demuxer that is not read to its end."""
+        self._decoder = None
+        with contextlib.suppress(av.FFmpegError):
+            for _ in self._packets:
+                pass

@@ -1,9 +1,13 @@
 """Clips by frame number: forwards, backwards, anywhere; damaged ones are refused."""
 
+import ctypes
+import gc
+import sys
 from pathlib import Path
 
 import av
 import numpy as np
+import psutil
 import pytest
 
 from engine.errors import RenderError
@@ -77,3 +81,21 @@ def test_a_cut_off_clip_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(RenderError, match="cut"):
         ClipReader(tmp_path / "cut.mp4").frame(39)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks glibc for what it keeps free")
+def test_clips_that_are_left_before_their_end_leave_no_memory_behind(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", 16)
+
+    def kilobytes_after(clips: int) -> float:
+        for _ in range(clips):
+            reader = ClipReader(path)
+            reader.frame(8)
+            reader.frame(2)
+            reader.close()
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
+        return float(psutil.Process().memory_full_info().uss / 2**10)
+
+    before = kilobytes_after(500)
+    assert kilobytes_after(1500) - before < 0.3 * 1500
