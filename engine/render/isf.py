@@ -19,7 +19,7 @@ import msgspec
 from engine.errors import RenderError
 
 _HEADER = re.compile(r"\s*/\*\s*(\{.*?\})\s*\*/", re.DOTALL)
-_INCLUDE = re.compile(r'^[ \t]*#include[ \t]+"([^"/\\]+)"[ \t]*$', re.MULTILINE)
+_INCLUDE = re.compile(r'^[ \t]*#include[ \t]+"([^"\n]+)"[ \t]*$', re.MULTILINE)
 _TRAILING_COMMA = re.compile(r",(?=\s*[}\]])")
 _NAME = re.compile(r"[A-Za-z_]\w*\Z")
 
@@ -169,6 +169,24 @@ def _beside(path: Path, name: str) -> str:
         raise RenderError(f"{name}: {path.name} cannot be read: {error.strerror}") from None
 
 
+def _own(folder: Path, path: str, what: str) -> Path:
+    """The file at `path` in the scene's own folder.
+
+    Raises:
+        RenderError: it lies elsewhere or is not there; the message begins with `what`.
+    """
+    file = folder / path
+    try:
+        beside, there = file.resolve().is_relative_to(folder.resolve()), file.is_file()
+    except (OSError, ValueError):  # too long a name, or one with a zero byte
+        beside, there = True, False
+    if not beside:
+        raise RenderError(f"{what} {file.name[:80]!r} from elsewhere: it may only use files of its own folder")
+    if not there:
+        raise RenderError(f"{what} {file.name[:80]!r}: no such file beside the scene")
+    return file
+
+
 def parse(text: str, name: str, folder: Path, vertex: str = "") -> Scene:
     """Turn the text of an ISF file into a `Scene`; `folder` is where its includes and pictures are looked up.
 
@@ -186,23 +204,12 @@ def parse(text: str, name: str, folder: Path, vertex: str = "") -> Scene:
         raise RenderError(f"{name}: ISF header: {error}") from None
     for item in header.inputs:
         if item.type not in UNIFORMS:
-            raise RenderError(f"{name}: input {item.name!r} has the unknown type {item.type!r}")
+            raise RenderError(f"{name}: input {item.name[:80]!r} has the unknown type {item.type[:80]!r}")
     targets = [step.target for step in header.passes if step.target]
     for each in (*(item.name for item in header.inputs), *targets, *header.imported):
         if not _NAME.match(each):
-            raise RenderError(f"{name}: {each!r} is not a name that GLSL allows")
-    images = {each: folder / picture.path for each, picture in header.imported.items()}
-    for path in images.values():
-        try:
-            beside, there = path.resolve().is_relative_to(folder.resolve()), path.is_file()
-        except (OSError, ValueError):  # too long a name, or one with a zero byte
-            beside, there = True, False
-        if not beside:
-            raise RenderError(
-                f"{name}: imports {path.name!r} from elsewhere: it may only use pictures of its own folder"
-            )
-        if not there:
-            raise RenderError(f"{name}: imports {path.name[:80]!r}: no such file beside the scene")
+            raise RenderError(f"{name}: {each[:80]!r} is not a name that GLSL allows")
+    images = {each: _own(folder, picture.path, f"{name}: imports") for each, picture in header.imported.items()}
     kept = [
         msgspec.structs.replace(step, persistent=step.persistent or step.target in header.persistent)
         for step in header.passes
@@ -249,9 +256,7 @@ def _fragment(header: _Header, body: str, first_line: int, name: str, folder: Pa
     """Preamble, uniforms and body; `#line` keeps the compiler's line numbers those of the file."""
 
     def include(found: re.Match[str]) -> str:
-        path = folder / found[1]
-        if not path.is_file():
-            raise RenderError(f"{name}: #include {found[1]!r}: no such file beside the scene")
+        path = _own(folder, found[1], f"{name}: #include")
         after = first_line + body[: found.end()].count("\n") + 1
         return f"#line 1 1\n{_beside(path, name)}\n#line {after} 0"
 

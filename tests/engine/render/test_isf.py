@@ -50,12 +50,17 @@ def test_without_passes_there_is_one() -> None:
         ('/*{"INPUTS": [{"NAME": "a", "TYPE": "hologram"}]}*/', "hologram"),
         ('/*{"INPUTS": [{"NAME": "a; }", "TYPE": "float"}]}*/', "GLSL"),
         ('/*{}*/\n#include "missing.glsl"\n', "missing.glsl"),
+        ('/*{"INPUTS": [{"NAME": "' + "a" * 5000 + '", "TYPE": "' + "b" * 5000 + '"}]}*/', "unknown type"),
+        ('/*{"INPUTS": [{"NAME": "' + "+" * 5000 + '", "TYPE": "float"}]}*/', "GLSL"),
+        ('/*{}*/\n#include "' + "a" * 5000 + '"\n', "no such file"),
+        ('/*{}*/\n#include "../test_clock.py"\n', "elsewhere"),
     ],
 )
 def test_refused_with_a_reason(text: str, reason: str) -> None:
     with pytest.raises(RenderError, match=reason) as refused:
         isf.parse(text, "scene", HERE)
     assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 300
 
 
 def test_include_is_resolved_beside_the_scene(tmp_path: Path) -> None:
