@@ -2,14 +2,15 @@
 
     python tools/bench_latency.py [--seconds 60] [--size 640x360] [--fps 30] [--no-words]
 
-Starts a PulseAudio server with a null sink and a virtual screen, plays clicks into the sink with paplay, performs them
-live in a window while recording, and looks for the flash of each in the finished pictures. Prints a table and, last,
-one JSON line:
+Starts a PulseAudio server with a null sink and a virtual screen, plays clicks over a softly sung song into the sink
+with paplay, performs them live in a window while recording, and looks for the flash of each in the finished pictures.
+Prints a table and, last, one JSON line:
 
 - capture_to_frame_p95_ms: from the block that holds the click to the picture that shows its flash being on screen;
 - window_to_sentence_p95_ms: from the end of a window of sound to its sentence;
 - av_offset_p99_ms: how far flash and click lie apart in the recording, and, as window_offset_p99_ms, how far from its
   own time each picture was shown;
+- words: how many were heard;
 - dropped: pictures that the recording had no room for; late and skipped are the window's.
 """
 
@@ -26,6 +27,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import soundfile
+import soxr
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -43,21 +45,25 @@ STAGES = (
     "showing",
     "handed over to shown",
 )
+SONG = Path(__file__).parent.parent / "examples" / "heart.wav"
+SOFT = 0.05  # its peak, below what is taken for a click
 WITHIN_S = 0.4  # a flash that comes later than this is none of that click
 
 
-def clicks(seconds: float) -> tuple[NDArray[np.float32], list[float]]:
-    """Bursts of noise of 5 ms and their times."""
+def clicks(seconds: float) -> NDArray[np.float32]:
+    """Bursts of noise of 5 ms over a song that is sung softly, so that there are words to hear."""
     random = np.random.default_rng(1)
     times, time_ = [], 1.0
     while time_ < seconds - 1.0:
         times.append(time_)
         time_ += GAPS_S[len(times) % len(GAPS_S)]
-    sound = np.zeros(round(seconds * RATE), np.float32)
+    song, rate = soundfile.read(SONG, dtype="float32", always_2d=True)
+    song = np.asarray(soxr.resample(song.mean(axis=1), rate, RATE), dtype=np.float32)
+    sound = np.resize(song * (SOFT / np.abs(song).max()), round(seconds * RATE))
     for at in times:
         first = round(at * RATE)
         sound[first : first + RATE // 200] = random.normal(0, 0.4, RATE // 200).clip(-0.99, 0.99)
-    return sound, times
+    return sound
 
 
 def luminance(frame: NDArray[np.uint8]) -> float:
@@ -91,6 +97,7 @@ class Watched:
     def __init__(self, show: Any) -> None:
         self.pictures: list[Picture] = []
         self.clicks: list[Click] = []
+        self.words = 0
         self._show = show
         self._last = -1.0
 
@@ -166,6 +173,15 @@ def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song
         watched.block(block, time.perf_counter())
 
     show.input._on_block = heard
+    if transcriber:
+        feed = transcriber.feed
+
+        def fed(*audio: Any) -> list[Any]:
+            given = feed(*audio)
+            watched.words += len(given)
+            return given
+
+        transcriber.feed = fed  # type: ignore[assignment, method-assign]
     taps = Taps(Wanted(record=out), size[0], size[1], fps, card.rate)
     player = subprocess.Popen(["paplay", "--latency-msec=20", str(song)])
     ends = time.monotonic() + seconds + 3.0
@@ -193,6 +209,7 @@ def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song
         "av_offset_p99_ms": float(np.quantile(np.abs(recorded), 0.99)),
         "av_offset_p50_ms": float(np.quantile(recorded, 0.5)),
         "window_offset_p99_ms": float(np.quantile(own, 0.99)),
+        "words": watched.words,
         "dropped": sum(tap.dropped for tap in taps.all),
         "late": show.tally.late,
         "skipped": show.tally.skipped,
@@ -217,8 +234,7 @@ def main() -> None:
         folder = Path(name)
         with sound_server(folder) as server:
             os.environ.update({**screen, **server, "AIMV_CACHE": os.environ.get("AIMV_CACHE", str(folder / "cache"))})
-            sound, _ = clicks(o.seconds)
-            soundfile.write(folder / "clicks.wav", sound, RATE)
+            soundfile.write(folder / "clicks.wav", clicks(o.seconds), RATE)
             found = perform(
                 o.seconds, (width, height), o.fps, not o.no_words, folder / "clicks.wav", folder / "show.mp4"
             )

@@ -20,8 +20,8 @@ from engine.listen.words_gate import VocalGate
 from engine.listen.words_guards import without_inventions
 from engine.listen.words_seam import SAMPLE_RATE, Word, text_of
 
-WINDOW_S = 12.0
-CONTEXT_S = 6.0  # of a full window that stays
+WINDOW_S = 20.0
+CONTEXT_S = 13.0  # of a full window that stays
 BEFORE_VOICE_S = 2.0
 STEP_S = 1.9  # no bar of a common tempo: words would end just too late for every look
 ENGLISH_EVERY_S = 4.0
