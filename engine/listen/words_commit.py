@@ -34,12 +34,15 @@ class Commitment:
     """Takes look after look at the same, growing audio and gives each word once; what it gave stays.
 
     `youngest_s` and `old_s` are how far behind the end of the audio a word must end that two looks agree on, and one
-    that only this look has read.
+    that only this look has read. What is less sure than `least_confidence` is left out.
     """
 
-    def __init__(self, youngest_s: float = YOUNGEST_S, old_s: float = OLD_S) -> None:
+    def __init__(
+        self, youngest_s: float = YOUNGEST_S, old_s: float = OLD_S, least_confidence: float = LEAST_CONFIDENCE
+    ) -> None:
         self._youngest_s = youngest_s
         self._old_s = old_s
+        self._least_confidence = least_confidence
         self._tail: list[Word] = []
         self._previous: Sequence[Word] = ()
 
@@ -64,6 +67,9 @@ class Commitment:
         self._previous = ()
         return self._commit(certain, now_s)
 
+    def _is_likely(self, word: Word) -> bool:
+        return word.confidence >= self._least_confidence
+
     def _is_likely_alone(self, word: Word) -> bool:
         return word.confidence >= LIKELY_ALONE and not self._echoes(word)
 
@@ -80,7 +86,7 @@ class Commitment:
         for word in words:
             last_end = self._tail[-1].end if self._tail else 0.0
             placed = word.end > max(last_end, word.start) + _SHORTEST_S
-            if placed and plain(word.text) and word.confidence >= LEAST_CONFIDENCE:
+            if placed and plain(word.text) and self._is_likely(word):
                 start = max(word.start, self._tail[-1].start if self._tail else 0.0)
                 given.append(msgspec.structs.replace(word, start=start, committed=round(now_s, 3)))
                 self._tail = [*self._tail, given[-1]][-_TAIL_WORDS:]

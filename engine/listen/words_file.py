@@ -1,34 +1,34 @@
-"""Hearing the words of a whole song: long context, a beam search, and only where somebody sings."""
+"""Hearing the words of a whole song: looks that overlap, each word taken once what follows it was heard as well.
 
-from collections.abc import Callable, Iterator, Sequence
+Every word is read several times, with up to 28 s of context, where Whisper's own way through a file reads it once and
+cuts a line at the end of each 30 s. Only what is sung is read.
+"""
+
+from collections.abc import Callable, Iterator
 
 import faster_whisper
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.listen.words_decoder import Decoder, whole_words
+from engine.listen.words_commit import Commitment
+from engine.listen.words_decoder import Decoder
 from engine.listen.words_english import is_foreign, rendered
 from engine.listen.words_gate import VocalGate
 from engine.listen.words_guards import without_inventions
 from engine.listen.words_language import LanguageVote
-from engine.listen.words_reconcile import reconcile
-from engine.listen.words_refrain import Refrains
-from engine.listen.words_seam import SAMPLE_RATE, Passage, Word
+from engine.listen.words_seam import SAMPLE_RATE, Looker, Passage, Word
 
-BEAM_SIZE = 5
-LEAST_CONFIDENCE = 0.2  # of words read with long context; below it more are wrong than right
+STEP_S = 6.0  # between looks
+WINDOW_S, CONTEXT_S = 28.0, 20.0  # the most that a look sees; what stays of a full window
+OLD_S = 3.0  # how far behind the end of a look a word is taken
+LEAST_CONFIDENCE = 0.2  # below it more words are wrong than right
+LONGEST_STRETCH_S = 60.0
 _GATE_STEP_S = 0.5
 _MARGIN_S = 1.0
-LONGEST_STRETCH_S = 60.0
 _BREAK_S = 4.0  # a rest shorter than this stays inside a stretch: Whisper reads better with context
-_GAP_S = 5.0  # sung seconds without a word that are read again
-_SURE_ALONE = 0.5  # mean confidence of words that stand in such a gap
-_SHORTEST_WORD_S = 0.02
-_SHORTEST_S, _LONGEST_S = 9.0, 14.0  # of a passage that is read twice
-_REST_S = 0.25
+_SHORTEST_STEP_S = 1.0
 _AROUND_S = 0.4
-_MOST_TOKENS = 112  # of 30 s: more than is sung; a longer reading goes on from its last whole phrase, a loop ends
 _LANGUAGE_LOOKS = 3
 _SURE_OF_LANGUAGE = 0.9  # then one look is enough
 
@@ -48,21 +48,22 @@ def transcribe_file(
     answers how likely a voice is between two times, None for a song that is sung throughout.
     """
     vote = LanguageVote(language if model.model.is_multilingual else "en")
-    refrains = Refrains()
+    last_s = before_s = 0.0  # start of the last word, end of the last stretch
+    reading = Reading(audio, 0.0)
     for start_s, end_s in sung_stretches(vocal, len(audio) / SAMPLE_RATE):
         yield Passage((), start_s)
         if end_s <= start_s:
             continue
-        stretch = audio[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
+        if start_s > before_s:
+            reading = Reading(audio, start_s)
         if vote.is_due():
-            _detect(model, stretch, vote)
-        decoder = Decoder(model, vote.language)
-        last_s = start_s
-        for words in read_twice(read_stretch(model, decoder, stretch, start_s), decoder, audio, refrains):
+            _detect(model, audio[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)], vote)
+        last_s, before_s = max(last_s, start_s), end_s
+        for words in reading.until(end_s, Decoder(model, vote.language)):
             placed = []
             for word in words:
                 last_s = max(last_s, word.start)
-                placed.append(msgspec.structs.replace(word, start=last_s, end=max(word.end, last_s)))
+                placed.append(msgspec.structs.replace(word, start=last_s, end=max(word.end, last_s), committed=None))
             yield Passage(tuple(placed), last_s)
 
 
@@ -97,69 +98,33 @@ def sung_stretches(vocal: VocalBetween | None, duration_s: float) -> Iterator[tu
         yield stretch
 
 
-def read_stretch(
-    model: faster_whisper.WhisperModel, decoder: Decoder, audio: NDArray[np.float32], start_s: float
-) -> Iterator[Word]:
-    """The words of one stretch; where Whisper passed over seconds that are sung, or lost them in a loop, once more."""
-    language = decoder.language or "en"
-    segments, _ = model.transcribe(
-        audio,
-        language=language,
-        beam_size=BEAM_SIZE,
-        temperature=0.0,
-        condition_on_previous_text=False,
-        word_timestamps=True,
-        max_new_tokens=_MOST_TOKENS,
-    )
+class Reading:
+    """Looks at the audio of a song that overlap, from `start_s` of it on."""
 
-    def passed_over(until_s: float) -> Iterator[Word]:
-        for at in np.arange(read_s, until_s - _GAP_S, _LONGEST_S):
-            end_s = min(at + _LONGEST_S, until_s)
-            sung = audio[round((at - start_s) * SAMPLE_RATE) : round((end_s - start_s) * SAMPLE_RATE)]
-            words = _placed(without_inventions(decoder.look(sung, float(at))))
-            if words and np.mean([word.confidence for word in words]) >= _SURE_ALONE:
-                yield from words
+    def __init__(self, audio: NDArray[np.float32], start_s: float) -> None:
+        self._audio = audio
+        self._now_s = self._kept_s = start_s  # looks end at the one, begin at the other
+        self._commitment = Commitment(old_s=OLD_S, least_confidence=LEAST_CONFIDENCE)
 
-    read_s = start_s
-    for segment in segments:
-        pieces = [(w.word, start_s + w.start, start_s + w.end, w.probability) for w in segment.words]
-        for word in _placed(without_inventions(whole_words(pieces, language))):
-            yield from passed_over(word.start)
-            yield word
-            read_s = max(read_s, word.end)
-    yield from passed_over(start_s + len(audio) / SAMPLE_RATE)
+    def until(self, end_s: float, looker: Looker) -> Iterator[list[Word]]:
+        """The words that end before `end_s` of the song, look by look, in order."""
+        while self._now_s < end_s:
+            self._now_s += STEP_S
+            if self._now_s > end_s - _SHORTEST_STEP_S:
+                self._now_s = end_s
+            read = without_inventions(looker.look(self._between(self._kept_s, self._now_s), self._kept_s))
+            take = self._commitment.insert if self._now_s < end_s else self._commitment.flush
+            words = take(read, self._now_s)
+            if self._now_s + STEP_S - self._kept_s > WINDOW_S:
+                self._kept_s = self._now_s - CONTEXT_S
+            if words and is_foreign(looker.language):
+                from_s = max(0.0, words[0].start - _AROUND_S)
+                heard = self._between(from_s, words[-1].end + _AROUND_S)
+                words = rendered(words, looker.look_in_english(heard, from_s))
+            yield words
 
-
-def read_twice(
-    first: Iterator[Word], decoder: Decoder, audio: NDArray[np.float32], refrains: Refrains
-) -> Iterator[list[Word]]:
-    """Read every ten seconds or so once more by themselves: other context, other mistakes; then mend the refrains."""
-    for passage in _passages(first):
-        start_s = max(0.0, passage[0].start - _AROUND_S)
-        heard = audio[round(start_s * SAMPLE_RATE) : round((passage[-1].end + _AROUND_S) * SAMPLE_RATE)]
-        words = reconcile(passage, _placed(without_inventions(decoder.look(heard, start_s))))
-        words = [word for word in refrains.mended(words) if word.confidence >= LEAST_CONFIDENCE]
-        refrains.remember(words)
-        yield rendered(words, decoder.look_in_english(heard, start_s)) if is_foreign(decoder.language) else words
-
-
-def _passages(words: Iterator[Word]) -> Iterator[list[Word]]:
-    """Words in groups of 9 to 14 s, parted at a pause where there is one."""
-    passage: list[Word] = []
-    for word in words:
-        if passage:
-            pause, length = word.start - passage[-1].end, passage[-1].end - passage[0].start
-            if word.end - passage[0].start > _LONGEST_S or pause > (_REST_S if length > _SHORTEST_S else _BREAK_S):
-                yield passage
-                passage = []
-        passage.append(word)
-    if passage:
-        yield passage
-
-
-def _placed(words: Sequence[Word]) -> list[Word]:
-    """The words that Whisper could place in time: invented ones are squeezed into none."""
-    return [word for word in words if word.end > word.start + _SHORTEST_WORD_S]
+    def _between(self, start_s: float, end_s: float) -> NDArray[np.float32]:
+        return self._audio[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
 
 
 def _detect(model: faster_whisper.WhisperModel, audio: NDArray[np.float32], vote: LanguageVote) -> None:

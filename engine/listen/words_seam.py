@@ -59,6 +59,23 @@ class Transcriber(Protocol):
         ...
 
 
+class Looker(Protocol):
+    """Reads words in a stretch of audio; `Decoder` is the real one."""
+
+    def look(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+        """Read mono audio at 16 kHz that begins at `start_s` of the song."""
+        ...
+
+    def look_in_english(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+        """Read what is sung there in English."""
+        ...
+
+    @property
+    def language(self) -> str | None:
+        """ISO 639-1 code of what is sung, None if unknown."""
+        ...
+
+
 class FakeTranscriber:
     """Gives scripted words, each committed `delay_s` after its end; needs no model."""
 

@@ -6,7 +6,6 @@ often. Nothing here waits: time is the audio fed so far.
 
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 import faster_whisper
 import numpy as np
@@ -18,7 +17,7 @@ from engine.listen.words_decoder import Decoder
 from engine.listen.words_english import is_foreign
 from engine.listen.words_gate import VocalGate
 from engine.listen.words_guards import without_inventions
-from engine.listen.words_seam import SAMPLE_RATE, Word, text_of
+from engine.listen.words_seam import SAMPLE_RATE, Looker, Word, text_of
 
 WINDOW_S = 20.0
 CONTEXT_S = 13.0  # of a full window that stays
@@ -28,23 +27,6 @@ ENGLISH_EVERY_S = 4.0
 LONGEST_STEP_S = 4.0
 _LOAD = 0.8
 _DEBT_S = 3.0
-
-
-class Looker(Protocol):
-    """Reads words in a stretch of audio; `Decoder` is the real one."""
-
-    def look(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
-        """Read mono audio at 16 kHz that begins at `start_s` of the song."""
-        ...
-
-    def look_in_english(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
-        """Read what is sung there in English."""
-        ...
-
-    @property
-    def language(self) -> str | None:
-        """ISO 639-1 code of what is sung, None if unknown."""
-        ...
 
 
 class StreamingWords:

@@ -24,7 +24,7 @@ WITHOUT: dict[str, Callable[[], AbstractContextManager[object]]] = {
     "known phrases": lambda: patch.multiple(words_guards, _CREDITS=(), _FILLERS=frozenset[str]()),
     "notes in brackets": lambda: patch.object(words_guards, "_without_annotations", _as_they_are),
     "loops": lambda: patch.object(words_guards, "without_loops", _as_they_are),
-    "least confidence": lambda: patch.object(words_commit, "LEAST_CONFIDENCE", 0.0),
+    "least confidence": lambda: patch.object(Commitment, "_is_likely", lambda commitment, word: True),
     "surer when the voice stops": lambda: patch.object(words_commit, "LIKELY_ALONE", 0.0),
     "no echo": lambda: patch.object(Commitment, "_echoes", lambda commitment, word: False),
     "placed in time": lambda: patch.object(words_commit, "_SHORTEST_S", -words_decoder.LONGEST_S),

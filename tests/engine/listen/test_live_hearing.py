@@ -16,7 +16,7 @@ RATE = 16_000
 
 
 def until(true: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 20.0
+    ends = time.monotonic() + 60.0
     while not true():
         assert time.monotonic() < ends
         time.sleep(0.005)

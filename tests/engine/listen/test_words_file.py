@@ -1,16 +1,13 @@
 """Where a whole song is read: stretches with a voice, the long ones parted; words of a length that is sung."""
 
 from itertools import pairwise
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from engine.listen.words_decoder import whole_words
-from engine.listen.words_file import LONGEST_STRETCH_S, read_stretch, read_twice, sung_stretches
-from engine.listen.words_refrain import Refrains
+from engine.listen.words_file import LONGEST_STRETCH_S, WINDOW_S, Reading, sung_stretches
 from engine.listen.words_seam import SAMPLE_RATE, Word
 
 
@@ -59,54 +56,54 @@ def test_a_first_word_does_not_reach_back_over_a_rest_nor_a_last_one_over_the_ne
     assert (last.start, last.end) == (39.1, 39.4)
 
 
-class PassesOver:
-    """A model and a decoder in one: the first reading leaves out the seconds from 10 to 30, of 40."""
+class Sings:
+    """Reads a word every half second of the song, those near the end of a look wrongly."""
 
-    language = "en"
-
-    def __init__(self, confidence: float) -> None:
-        self.confidence = confidence
+    def __init__(self, language: str = "en") -> None:
+        self.language = language
         self.looks: list[tuple[float, float]] = []
-
-    def transcribe(self, audio: NDArray[np.float32], **options: Any) -> tuple[list[Any], None]:
-        starts = [n / 2 for n in range(80) if not 10 <= n / 2 < 30]
-        words = [SimpleNamespace(word=f" w{s:g}", start=s, end=s + 0.4, probability=0.9) for s in starts]
-        return [SimpleNamespace(words=words)], None
-
-    def look(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
-        self.looks.append((start_s, start_s + len(audio) / SAMPLE_RATE))
-        return (Word("found", start_s + 1.0, start_s + 1.5, self.confidence),)
-
-
-@pytest.mark.parametrize(("confidence", "found"), [(0.9, 2), (0.3, 0)])
-def test_sung_seconds_that_were_passed_over_are_read_again(confidence: float, found: int) -> None:
-    whisper: Any = PassesOver(confidence)
-    words = list(read_stretch(whisper, whisper, np.zeros(40 * SAMPLE_RATE, np.float32), 100.0))
-    assert [round(start) for start, _ in whisper.looks] == [110, 124]
-    assert [round(end) for _, end in whisper.looks] == [124, 130]
-    assert sum(word.text == "found" for word in words) == found
-    assert all(before.start <= after.start for before, after in pairwise(words))
-
-
-class ReadsTheSame:
-    """A decoder whose second reading is the first."""
-
-    language = "en"
-
-    def __init__(self, words: list[Word]) -> None:
-        self.words = words
+        self.rendered: list[tuple[float, float]] = []
 
     def look(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
         end_s = start_s + len(audio) / SAMPLE_RATE
-        return tuple(word for word in self.words if start_s <= word.start and word.end <= end_s)
+        self.looks.append((start_s, end_s))
+        starts = np.arange(np.ceil(2 * start_s), np.floor(2 * end_s - 0.8) + 1) / 2
+        return tuple(Word(f"w{s:g}" if s < end_s - 2.0 else f"cut{s:g}", s, s + 0.4, self.sure(s)) for s in starts)
+
+    def look_in_english(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+        self.rendered.append((start_s, start_s + len(audio) / SAMPLE_RATE))
+        return (Word("love", start_s + 1.0, start_s + 1.4, 0.9),)
+
+    def sure(self, start_s: float) -> float:
+        return 0.1 if start_s == 30.0 else 0.9
 
 
-def test_a_refrain_is_mended_and_what_is_hardly_heard_is_left_out() -> None:
-    def line(text: str, at_s: float, **sure: float) -> list[Word]:
-        return [Word(w, at_s + i / 2, at_s + i / 2 + 0.4, sure.get(w, 0.9)) for i, w in enumerate(text.split())]
+def read(looker: Sings, *ends_s: float, seconds: float = 90.0) -> list[list[Word]]:
+    reading = Reading(np.zeros(round(seconds * SAMPLE_RATE), np.float32), 10.0)
+    return [words for end_s in ends_s for words in reading.until(end_s, looker)]
 
-    sung = line("hold on to my heart tonight love", 0.0)
-    sung += line("hold on to my hurt tonight love yeah", 30.0, hurt=0.3, yeah=0.1)
-    decoder: Any = ReadsTheSame(sung)
-    read = list(read_twice(iter(sung), decoder, np.zeros(60 * SAMPLE_RATE, np.float32), Refrains()))
-    assert [" ".join(word.text for word in words) for words in read] == ["hold on to my heart tonight love"] * 2
+
+def test_looks_overlap_and_each_word_is_taken_once_its_future_was_heard() -> None:
+    looker = Sings()
+    words = [word for words in read(looker, 85.0) for word in words]
+    assert looker.looks[:5] == [(10, 16), (10, 22), (10, 28), (10, 34), (14, 40)]
+    assert looker.looks[-1][1] == 85.0
+    assert all(end - start <= WINDOW_S for start, end in looker.looks)
+    assert [word.start for word in words] == [s for s in np.arange(10.0, 84.6, 0.5) if s != 30.0]
+    assert all(word.text == f"w{word.start:g}" for word in words if word.end < 83.0), "not as they were cut off"
+
+
+def test_a_stretch_that_goes_on_is_read_with_what_was_before_it() -> None:
+    looker = Sings()
+    words = [word.start for words in read(looker, 50.0, 70.0) for word in words]
+    assert (26, 50) in looker.looks
+    assert (30, 56) in looker.looks
+    assert words == sorted(set(words))
+    assert len(words) == 119
+
+
+def test_words_of_another_language_are_rendered_where_they_were_sung() -> None:
+    looker = Sings("es")
+    spoken = read(looker, 30.0)
+    assert len(looker.rendered) == sum(bool(words) for words in spoken)
+    assert all("love" in {word.english for word in words} for words in spoken if words)
