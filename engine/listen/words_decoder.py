@@ -1,7 +1,7 @@
 """One look of Whisper at a short stretch of audio: words with their times, at the cost of that stretch only.
 
 faster-whisper pads whatever it is given to 30 s; here the encoder sees the stretch and a second of silence, so
-twelve seconds of audio cost well under half. Word times come from cross-attention (Radford et al. 2022).
+what is not there costs nothing. Word times come from cross-attention (Radford et al. 2022).
 """
 
 from collections.abc import Iterable
