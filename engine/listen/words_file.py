@@ -17,6 +17,7 @@ from engine.listen.words_english import is_foreign, rendered
 from engine.listen.words_gate import VocalGate
 from engine.listen.words_guards import without_inventions
 from engine.listen.words_language import LanguageVote
+from engine.listen.words_refrain import Refrains
 from engine.listen.words_seam import SAMPLE_RATE, Looker, Passage, Word
 
 STEP_S = 6.0  # between looks
@@ -49,13 +50,14 @@ def transcribe_file(
     """
     vote = LanguageVote(language if model.model.is_multilingual else "en")
     last_s = before_s = 0.0  # start of the last word, end of the last stretch
-    reading = Reading(audio, 0.0)
+    refrains = Refrains()
+    reading = Reading(audio, 0.0, refrains)
     for start_s, end_s in sung_stretches(vocal, len(audio) / SAMPLE_RATE):
         yield Passage((), start_s)
         if end_s <= start_s:
             continue
         if start_s > before_s:
-            reading = Reading(audio, start_s)
+            reading = Reading(audio, start_s, refrains)
         if vote.is_due():
             _detect(model, audio[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)], vote)
         last_s, before_s = max(last_s, start_s), end_s
@@ -101,8 +103,9 @@ def sung_stretches(vocal: VocalBetween | None, duration_s: float) -> Iterator[tu
 class Reading:
     """Looks at the audio of a song that overlap, from `start_s` of it on."""
 
-    def __init__(self, audio: NDArray[np.float32], start_s: float) -> None:
+    def __init__(self, audio: NDArray[np.float32], start_s: float, refrains: Refrains) -> None:
         self._audio = audio
+        self._refrains = refrains
         self._now_s = self._kept_s = start_s  # looks end at the one, begin at the other
         self._commitment = Commitment(old_s=OLD_S, least_confidence=LEAST_CONFIDENCE)
 
@@ -114,7 +117,7 @@ class Reading:
                 self._now_s = end_s
             read = without_inventions(looker.look(self._between(self._kept_s, self._now_s), self._kept_s))
             take = self._commitment.insert if self._now_s < end_s else self._commitment.flush
-            words = take(read, self._now_s)
+            words = self._refrains.give(take(read, self._now_s), whole=self._now_s == end_s)
             if self._now_s + STEP_S - self._kept_s > WINDOW_S:
                 self._kept_s = self._now_s - CONTEXT_S
             if words and is_foreign(looker.language):

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from engine.listen.words_decoder import whole_words
 from engine.listen.words_file import LONGEST_STRETCH_S, WINDOW_S, Reading, sung_stretches
+from engine.listen.words_refrain import Refrains
 from engine.listen.words_seam import SAMPLE_RATE, Word
 
 
@@ -79,7 +80,7 @@ class Sings:
 
 
 def read(looker: Sings, *ends_s: float, seconds: float = 90.0) -> list[list[Word]]:
-    reading = Reading(np.zeros(round(seconds * SAMPLE_RATE), np.float32), 10.0)
+    reading = Reading(np.zeros(round(seconds * SAMPLE_RATE), np.float32), 10.0, Refrains())
     return [words for end_s in ends_s for words in reading.until(end_s, looker)]
 
 
@@ -107,3 +108,19 @@ def test_words_of_another_language_are_rendered_where_they_were_sung() -> None:
     spoken = read(looker, 30.0)
     assert len(looker.rendered) == sum(bool(words) for words in spoken)
     assert all("love" in {word.english for word in words} for words in spoken if words)
+
+
+class SingsTwice(Sings):
+    """Reads the same line at two places, one word of it doubtful and misheard at the second."""
+
+    def look(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+        end_s = start_s + len(audio) / SAMPLE_RATE
+        lines = ((10.0, "hold on to my heart tonight love"), (34.0, "hold on to my hurt tonight love"))
+        words = [Word(w, at + k / 2, at + k / 2 + 0.4, 0.4 if w == "hurt" else 0.9)
+                 for at, line in lines for k, w in enumerate(line.split())]  # fmt: skip
+        return tuple(word for word in words if start_s <= word.start and word.end <= end_s)
+
+
+def test_a_line_that_comes_again_is_mended_from_when_it_was_surer() -> None:
+    words = [word.text for words in read(SingsTwice(), 60.0) for word in words]
+    assert " ".join(words) == " ".join(2 * ["hold on to my heart tonight love"])
