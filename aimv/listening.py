@@ -1,5 +1,6 @@
 """Listening to a song: what is heard in each window, as the row that a table or a program reads."""
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ class Row(msgspec.Struct, frozen=True):
             "frequency_hz": round(heard.frequency_hz, 2),
             "hex": self.hex,
             "colour": self.content.colour,
-            "instruments": [{"name": name, "confidence": round(certain[name], 4)} for name in self.chosen.names],
+            "instruments": [{"name": name, "confidence": _cut_off(certain[name])} for name in self.chosen.names],
             "confident": self.chosen.confident,
             "words": [{"text": w.text, "start": w.start, "end": w.end, "committed": w.committed} for w in heard.words],
             "abstractions": list(self.content.abstractions),
@@ -49,8 +50,13 @@ class Row(msgspec.Struct, frozen=True):
             "beats": [round(beat, 3) for beat in heard.beats],
         }
         if with_probabilities:
-            row["probabilities"] = {label: round(p, 4) for label, p in certain.items()}
+            row["probabilities"] = {label: _cut_off(p) for label, p in certain.items()}
         return row
+
+
+def _cut_off(probability: float) -> float:
+    """Four digits, none rounded up: what is not 70 % sure must not read as if it were."""
+    return math.floor(probability * 1e4) / 1e4
 
 
 def row_of(heard: Heard, confusion: Confusion, seed: int = 0) -> Row:
