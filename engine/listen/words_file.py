@@ -118,7 +118,9 @@ class Reading:
             read = without_inventions(looker.look(self._between(self._kept_s, self._now_s), self._kept_s))
             take = self._commitment.insert if self._now_s < end_s else self._commitment.flush
             words = self._refrains.give(take(read, self._now_s), whole=self._now_s == end_s)
-            if self._now_s + STEP_S - self._kept_s > WINDOW_S:
+            if read and self._now_s - read[-1].end >= _BREAK_S:  # else words before a hummed line are placed in it
+                self._kept_s = read[-1].end
+            elif self._now_s + STEP_S - self._kept_s > WINDOW_S:
                 self._kept_s = self._now_s - CONTEXT_S
             if words and is_foreign(looker.language):
                 from_s = max(0.0, words[0].start - _AROUND_S)

@@ -59,7 +59,15 @@ def test_a_midi_file_has_one_track_with_its_length() -> None:
 
 
 def test_pitches_are_read_from_file_names() -> None:
-    names = {"cello_Gs5_1_forte": 80, "gb4_p_rr2": 66, "FF A#4": 70, "a1ff": 33, "twang_a3_f_rr2": 57, "Cs3": 49}
+    names = {
+        "cello_Gs5_1_forte": 80,
+        "gb4_p_rr2": 66,
+        "FF A#4": 70,
+        "a1ff": 33,
+        "twang_a3_f_rr2": 57,
+        "Cs3": 49,
+        "LEVEL5 CLOSE 105": 105,
+    }
     assert {name: sampler.pitch_of(name) for name in names} == names
     assert sampler.pitch_of("noises") is None
 
@@ -94,7 +102,7 @@ def test_a_part_is_there_within_20_db_of_the_mix() -> None:
 def test_a_drum_counts_when_struck_in_the_first_nine_tenths() -> None:
     def label(time: float, force: float = 0.9) -> int:
         labels = np.zeros(len(LABELS), np.int8)
-        mixing.strike(labels, [grooves.Stroke(time, "snare", force)], 0.0)
+        mixing.mark(labels, [grooves.Stroke(time, "snare", force)], 0.0)
         return int(labels[INDEX["snare"]])
 
     assert (label(0.5), label(0.9), label(0.97), label(-0.3)) == (1, mixing.UNKNOWN, 0, 0)

@@ -22,7 +22,7 @@ from tools.train.export import Facts, export
 from tools.train.network import Classifier, Judge, Listener
 from tools.train.sources import SOURCES
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 
 
 def options() -> argparse.Namespace:

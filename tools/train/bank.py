@@ -20,7 +20,7 @@ from tools.train.labels import SAMPLE_RATE
 from tools.train.midi import Part, render
 from tools.train.phrases import phrase
 from tools.train.sound import Sound, from_int16, rms, to_int16, to_peak
-from tools.train.sources import DRUM_FONTS, FONTS, HYDROGEN, PROGRAMS, RECORDED, held_out, program
+from tools.train.sources import DRUM_FONTS, FONTS, HYDROGEN, PROGRAMS, RECORDED, SONIC_PI, held_out, program
 
 SECONDS = 8.0
 LENGTH = int(SECONDS * SAMPLE_RATE)
@@ -84,7 +84,7 @@ def font_stems(name: str, seed: int, share: float) -> list[Made]:
     chosen: list[int] = []
     for label in sorted({(program(n) or ("", ()))[0] for n in numbers}):
         own = [n for n in numbers if (program(n) or ("", ()))[0] == label]
-        count = int({"guitar": 90, "synth": 80, "bass": 70, "": 70, "piano": 60}.get(label, 48) * share)
+        count = int({"guitar": 90, "synth": 80, "bass": 70, "": 70, "piano": 110}.get(label, 48) * share)
         chosen += [own[i % len(own)] for i in range(max(count, len(own)))]
     parts = [Part(n, phrase(random, (program(n) or ("", ()))[0], SECONDS)) for n in chosen]
     made: list[Made | None] = []
@@ -135,7 +135,14 @@ def voice_stems(sources: Path, seed: int, share: float) -> list[Made]:
 def all_strokes(sources: Path, seed: int) -> Iterator[kits.Hit]:
     """Every drum stroke of every kit."""
     random = np.random.default_rng([seed, 99])
-    yield from kits.muldjord(sources / "DrumGizmo.MuldjordKit/DrumGizmo/MuldjordKit/Samples", random)
+    made = np.random.default_rng([seed, 98])
+    for hit in kits.muldjord(sources / "DrumGizmo.MuldjordKit/DrumGizmo/MuldjordKit/Samples", random):
+        yield hit
+        if hit.piece == "crash" and made.random() < 0.4:
+            yield kits.made_small(hit, made)
+    yield from kits.frankensnare(sources / "karoryfer.frankensnare/Samples", random)
+    yield from kits.body(sources / "body_percussion/Samples/body")
+    yield from kits.sonic_pi(SONIC_PI)
     yield from kits.gogodze(sources / "karoryfer.gogodze-phu-vol-ii/Samples", random)
     yield from kits.hand_percussion(sources / "philharmonia-samples/audio/percussion")
     for folder in sorted(HYDROGEN.iterdir()):
@@ -146,6 +153,7 @@ def all_strokes(sources: Path, seed: int) -> Iterator[kits.Hit]:
         yield from kits.soundfont(font, name, programs=(0,))
     for number in range(10):
         yield from kits.machine(random, f"machine {number}")
+        yield from kits.jingles(made, f"machine {number}")
 
 
 def build(folder: Path, sources: Path, seed: int, share: float = 1.0) -> None:

@@ -64,24 +64,28 @@ def thresholds(probabilities: NDArray[np.float64], labels: Labels) -> dict[str, 
 
 
 def confusion(probabilities: NDArray[np.float64], labels: Labels, keep: int = 8) -> dict[str, dict[str, float]]:
-    """What each label is taken for: how probable the others seem where it is there and they are not.
+    """What each label is taken for: how probable the others seem where it is and they are not, or it where they are.
 
     The mean probability is weighed by how far it exceeds its mean over all windows that lack the other, so that what is
-    common is not everything's neighbour; a label of the other kind (drum or not) counts a quarter. Weights of a label
-    sum to 1.
+    common is not everything's neighbour; a label of the other kind (drum or not) counts a quarter. Both ways count
+    alike: a splash that seems a crash says as much of the two as a crash that seems a splash. Weights of a label sum
+    to 1.
     """
     drum = np.array([name in DRUMS for name in LABELS])
     lacking = labels == 0
     usual = (probabilities * lacking).sum(axis=0) / np.maximum(lacking.sum(axis=0), 1)
-    table = {}
-    for i, name in enumerate(LABELS):
+    seems = np.zeros((len(LABELS), len(LABELS)))
+    for i in range(len(LABELS)):
         there = labels[:, i] == 1
         absent = labels[there] == 0
         mean = (probabilities[there] * absent).sum(axis=0) / np.maximum(absent.sum(axis=0), 1)
-        mean *= mean / np.maximum(usual, 1e-6)
-        mean[i] = 0.0
-        mean[drum != drum[i]] *= 0.25
-        order = [j for j in np.argsort(-mean)[:keep] if mean[j] > 0]
-        total = float(mean[order].sum()) or 1.0
-        table[name] = {LABELS[j]: round(float(mean[j]) / total, 4) for j in order}
+        seems[i] = mean * mean / np.maximum(usual, 1e-6)
+        seems[i, drum != drum[i]] *= 0.25
+    alike = seems + seems.T
+    np.fill_diagonal(alike, 0.0)
+    table = {}
+    for i, name in enumerate(LABELS):
+        order = [j for j in np.argsort(-alike[i])[:keep] if alike[i, j] > 0]
+        total = float(alike[i, order].sum()) or 1.0
+        table[name] = {LABELS[j]: round(float(alike[i, j]) / total, 4) for j in order}
     return table

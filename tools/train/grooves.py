@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tools.train.kits import OPEN, OTHER
+from tools.train.kits import OPEN, SHAKEN
 
 Random = np.random.Generator
 
@@ -21,7 +21,7 @@ class Stroke:
 
 
 # Sixteen steps a bar, a line a piece: x accented, o plain, g ghost, - nothing; K kick S snare R rimshot H hat
-# O open hat D ride C crash P clap T tom N other percussion.
+# O open hat D ride C crash P clap T tom M tambourine or shaker.
 STYLES: dict[str, dict[str, str]] = {
     "rock": {"K": "x-----o-x-------", "S": "----x-------x---", "H": "o-o-o-o-o-o-o-o-"},
     "rock two": {"K": "x--o--x---x-----", "S": "----x-------x--g", "H": "x-o-x-o-x-o-x-o-"},
@@ -61,19 +61,28 @@ STYLES: dict[str, dict[str, str]] = {
     "toms": {"K": "x---x---x---x---", "T": "o-ooo-o-o-ooo-oo", "S": "----x-------x---"},
     "floor": {"T": "x-o-x-o-x-o-x-o-", "S": "------------x---"},
     "march": {"S": "x-ggxgggx-ggxgxg", "K": "x-------x-------"},
-    "tambourine": {"K": "x-------x-------", "S": "----x-------x---", "N": "o-o-x-o-o-o-x-o-"},
-    "hands": {"P": "----x-------x---", "N": "o-o-o-o-o-o-o-o-"},
+    "tambourine": {"K": "x-------x-------", "S": "----x-------x---", "M": "o-o-x-o-o-o-x-o-"},
+    "tambourine eighths": {"K": "x-----o-x-o-----", "S": "----x-------x---", "M": "x-o-x-o-x-o-x-o-"},
+    "tambourine sixteenths": {"K": "x-------x-------", "S": "----x-------x---", "M": "ooxoooxoooxoooxo"},
+    "tambourine toms": {"K": "x---x---x---x---", "T": "o-o-o-o-o-o-o-o-", "M": "----x-------x---"},
+    "tambourine hats": {
+        "K": "x-----o-x-------",
+        "S": "----x-------x---",
+        "H": "o-o-o-o-o-o-o-o-",
+        "M": "----x-------x---",
+    },
+    "hands": {"P": "----x-------x---", "M": "o-o-o-o-o-o-o-o-"},
     "ride rock": {"K": "x-----o-x-o-----", "S": "----x-------x---", "D": "x-o-x-o-x-o-x-o-"},
     "only hats": {"H": "x-o-x-o-x-o-x-o-"},
     "foot hats": {"H": "----x-------x---"},
     "only kick": {"K": "x---x---x---x---"},
-    "shaker": {"N": "oooooooooooooooo", "K": "x-----x---x-----"},
+    "shaker": {"M": "oooooooooooooooo", "K": "x-----x---x-----"},
 }
 PIECES = {
     "K": "kick", "S": "snare", "R": "rimshot", "H": "hi-hat", "O": OPEN, "D": "ride", "C": "crash", "P": "clap",
-    "T": "tom", "N": OTHER,
+    "T": "tom", "M": SHAKEN,
 }  # fmt: skip
-RARE = ("tom", "tom", "rimshot", "splash", "clap", "crash", "ride")
+RARE = ("tom", "tom", "rimshot", "splash", "splash", "splash", "clap", "crash", "ride")
 """Pieces that are thrown in, so that each is heard often enough."""
 FORCES = {"x": 0.9, "o": 0.62, "g": 0.22}
 
@@ -87,7 +96,8 @@ def groove(random: Random, seconds: float) -> list[Stroke]:
     if "S" in pattern and random.random() < 0.12:
         pattern.setdefault("R", pattern.pop("S"))
     if random.random() < 0.15:
-        swap = {"H": "D", "D": "H", "O": "C", "S": "R", "R": "S", "K": "K", "P": "S", "C": "O", "T": "T", "N": "N"}
+        hats = str(random.choice(["D", "M"]))
+        swap = {"H": hats, "D": "H", "O": "C", "S": "R", "R": "S", "K": "K", "P": "S", "C": "O", "T": "T", "M": "H"}
         piece = str(random.choice(list(pattern)))
         pattern.setdefault(swap[piece], pattern.pop(piece))
     step = 60.0 / float(random.uniform(72, 190)) / 4
@@ -125,7 +135,7 @@ def _step(random: Random, pattern: dict[str, str], place: int, fill: bool, crash
         if mark != "-" and random.random() >= drop:
             strokes.append(Stroke(0, PIECES[piece], FORCES[mark]))
     if crash and place == 0:
-        kind = str(random.choice(["crash", "crash", "crash", "splash"]))
+        kind = str(random.choice(["crash", "crash", "splash"]))
         strokes = [s for s in strokes if s.piece not in ("hi-hat", OPEN, "ride")] + [Stroke(0, kind, 0.95)]
         if not any(s.piece == "kick" for s in strokes) and random.random() < 0.8:
             strokes.append(Stroke(0, "kick", 0.9))

@@ -9,13 +9,16 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import soxr
 
 from tools.train.labels import SAMPLE_RATE
 from tools.train.midi import Note, Part, render
-from tools.train.sound import Sound, fade_out, read, rms, starting_at_onset, to_peak
+from tools.train.sound import Sound, add, fade_out, read, rms, starting_at_onset, to_peak
 
 OTHER = "other"
 """Percussion without a label of its own: it must not be taken for one."""
+SHAKEN = "other shaken"
+"""Tambourines and shakers, which play what hi-hats play and have no label either."""
 OPEN = "hi-hat open"
 """An open hi-hat: labelled hi-hat, and silenced by the next closed one."""
 
@@ -24,8 +27,8 @@ SECONDS = {"crash": 2.5, "ride": 2.0, "splash": 1.5, OPEN: 1.5, "tom": 1.2, "kic
 GENERAL_MIDI = {
     35: "kick", 36: "kick", 37: "rimshot", 38: "snare", 39: "clap", 40: "snare", 41: "tom", 42: "hi-hat", 43: "tom",
     44: "hi-hat", 45: "tom", 46: OPEN, 47: "tom", 48: "tom", 49: "crash", 50: "tom", 51: "ride", 52: "crash",
-    53: "ride", 54: OTHER, 55: "splash", 56: OTHER, 57: "crash", 59: "ride", 60: OTHER, 61: OTHER, 62: OTHER,
-    63: OTHER, 64: OTHER, 69: OTHER, 70: OTHER, 75: OTHER, 76: OTHER, 80: OTHER,
+    53: "ride", 54: SHAKEN, 55: "splash", 56: OTHER, 57: "crash", 59: "ride", 60: OTHER, 61: OTHER, 62: OTHER,
+    63: OTHER, 64: OTHER, 69: SHAKEN, 70: SHAKEN, 75: OTHER, 76: OTHER, 80: OTHER,
 }  # fmt: skip
 FONT_KITS = (0, 8, 16, 24, 25, 32, 40)
 VELOCITIES = (50, 85, 120)
@@ -33,7 +36,8 @@ HIT_SPACING = 2.6
 
 HYDROGEN = (
     (r"rimshot.*pearl|snare.*rimshot", "snare"), (r"rim ?click|side ?stick|^stick$|c#3 - stick", "rimshot"),
-    (r"cajon|djembe|bongo|conga|maraca|tambourine|cowbell|clave|woodblock|agogo|finger|sangban|dununba|kenkeni", OTHER),
+    (r"tambourine|maraca|shaker", SHAKEN),
+    (r"cajon|djembe|bongo|conga|cowbell|clave|woodblock|agogo|finger|sangban|dununba|kenkeni", OTHER),
     (r"roll|zap|fx|whistle|glass|click|drum \d|swish|choke|^c\d|redo", ""),
     (r"splash", "splash"), (r"china|crash", "crash"), (r"ride|cymbal", "ride"), (r"clap", "clap"),
     (r"(hat|hh).*(open|op\b|ring)|open hh|side ohh|\bop\b|semiopen", OPEN), (r"hat|hh", "hi-hat"),
@@ -50,6 +54,14 @@ GOGODZE = {
     "ks": "kick", "sc": "snare", "se": "snare", "ss": "rimshot", "hc": "hi-hat", "hf": "hi-hat", "hh": OPEN, "hl": OPEN,
     "ho": OPEN, "ht": "hi-hat", "th": "tom", "tl": "tom", "tm": "tom",
 }  # fmt: skip
+FRANKENSNARE = {"sn": "snare", "sr": "snare", "sm": "snare", "sb": "snare", "ss": "rimshot"}
+"""What the first letters of its files say; a cross-stick is rimshot, a snare struck with its rim is snare."""
+BODY = {"handclap": "clap", "fingerclap": "clap", "stomp": OTHER, "heel": OTHER, "snap": OTHER, "chestthump": OTHER}
+SONIC_PI = (
+    (r"bd_|drum_bass|drum_heavy_kick|elec_(hollow|soft)_kick", "kick"), (r"drum_snare|sn_|elec_.*snare", "snare"),
+    (r"drum_tom|elec_fuzz_tom", "tom"), (r"drum_cymbal_(closed|pedal)", "hi-hat"), (r"drum_cymbal_open", OPEN),
+    (r"drum_splash", "splash"), (r"drum_cowbell|perc_snap|elec_(wood|tick|twip|plip)", OTHER),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -131,6 +143,52 @@ def gogodze(folder: Path, random: np.random.Generator) -> Iterator[Hit]:
                     yield hit
 
 
+def frankensnare(folder: Path, random: np.random.Generator) -> Iterator[Hit]:
+    """Strokes on snares of many sizes, each a kit of its own, three microphones blended anew each time; and claps."""
+    for room in sorted(folder.glob("[12]*_*/top")):
+        if room.parent.name.endswith(("prep", "tamb", "spring")):
+            continue
+        for file in sorted(room.glob("s*_vl*.flac"))[::2]:
+            layer = int(re.findall(r"vl(\d+)", file.stem)[0])
+            microphones = [room.parent / name / file.name for name in ("oh", "top", "btm")]
+            sounds = [read(f, seconds=1.2) for f in microphones if f.exists()]
+            weights = [1.0, *random.uniform(0.1, 1.0, len(sounds) - 1)]
+            force = min(1.0, 0.2 + layer / 8)
+            hit = finish(f"Frankensnare {room.parent.name}", FRANKENSNARE[file.name[:2]], force, blend(sounds, weights))
+            if hit:
+                yield hit
+    for file in sorted((folder / "xtra_claps").rglob("clap*.flac")):
+        hit = finish("Frankensnare", "clap", 0.8, read(file, seconds=1.2))
+        if hit:
+            yield hit
+
+
+def body(folder: Path) -> Iterator[Hit]:
+    """Hands clapped, and what else a body is struck on, which has no label."""
+    for name, piece in BODY.items():
+        for file in sorted(folder.glob(f"{name}*.wav")):
+            hit = finish("Body", piece, 0.8, read(file, seconds=1.2))
+            if hit:
+                yield hit
+
+
+def sonic_pi(folder: Path) -> Iterator[Hit]:
+    """Single strokes among Sonic Pi's samples."""
+    for file in sorted(folder.glob("*.flac")):
+        piece = next((piece for pattern, piece in SONIC_PI if re.match(pattern, file.stem)), "")
+        hit = finish("Sonic Pi", piece, 0.8, read(file, seconds=2.5)) if piece else None
+        if hit:
+            yield hit
+
+
+def made_small(crash: Hit, random: np.random.Generator) -> Hit:
+    """A crash as a splash: a cymbal of half the size sounds an octave or less higher and rings a fraction as long."""
+    higher = np.asarray(soxr.resample(crash.sound, float(random.uniform(1.4, 2.0)), 1.0), dtype=np.float32)
+    rings = np.exp(-np.arange(len(higher)) / SAMPLE_RATE / float(random.uniform(0.12, 0.4)))
+    sound = fade_out(np.asarray(higher * rings, dtype=np.float32)[: int(SECONDS["splash"] * SAMPLE_RATE)], 0.08)
+    return Hit(f"{crash.kit} made small", "splash", crash.force, to_peak(sound))
+
+
 def soundfont(font: Path, name: str, programs: tuple[int, ...] = FONT_KITS) -> Iterator[Hit]:
     """Strokes of a soundfont's General MIDI drum kits, three velocities each."""
     wanted = [(p, key, v) for p in programs for key in GENERAL_MIDI for v in VELOCITIES]
@@ -143,13 +201,41 @@ def soundfont(font: Path, name: str, programs: tuple[int, ...] = FONT_KITS) -> I
 
 def hand_percussion(folder: Path) -> Iterator[Hit]:
     """Orchestral and hand percussion of the Philharmonia's samples, as strokes without a label."""
-    kinds = ("tambourine", "cowbell", "castanets", "woodblock", "cabasa", "sleigh bells", "triangle", "agogo bells",
-             "guiro", "vibraslap", "washboard", "djembe", "surdo", "banana shaker", "lemon shaker")  # fmt: skip
-    for kind in kinds:
+    shaken = ("tambourine", "cabasa", "sleigh bells", "banana shaker", "lemon shaker", "strawberry shaker")
+    kinds = ("cowbell", "castanets", "woodblock", "triangle", "agogo bells", "guiro", "vibraslap", "washboard",
+             "djembe", "surdo")  # fmt: skip
+    for kind in (*shaken, *kinds):
         for file in sorted((folder / kind).glob("*.mp3")):
-            hit = finish("Philharmonia", OTHER, 0.7, read(file, seconds=1.5))
+            hit = finish("Philharmonia", SHAKEN if kind in shaken else OTHER, 0.7, read(file, seconds=1.5))
             if hit:
                 yield hit
+
+
+def jingles(random: np.random.Generator, name: str) -> Iterator[Hit]:
+    """Strokes computed as tambourines and shakers sound: pairs of small plates that meet, or grains, in one gesture."""
+    time = np.arange(int(0.7 * SAMPLE_RATE)) / SAMPLE_RATE
+    for _ in range(6):
+        out = np.zeros(len(time), np.float32)
+        plates, decay = float(random.uniform(4000, 9000)), float(random.uniform(0.02, 0.13))
+        for _ in range(int(random.integers(4, 16))):
+            hertz = plates * random.uniform(0.8, 1.7, 5)
+            turns = np.outer(2 * np.pi * hertz, time) + random.uniform(0, 2 * np.pi, (5, 1))
+            ring = np.sin(turns).sum(0) * np.exp(-time / (decay * random.uniform(0.6, 1.4)))
+            add(
+                out,
+                np.asarray(random.uniform(0.2, 1) * ring, dtype=np.float32),
+                int(random.exponential(0.02) * SAMPLE_RATE),
+            )
+        grains = random.standard_normal(len(time)) * np.exp(
+            -(((time - 0.03) / float(random.uniform(0.015, 0.05))) ** 2)
+        )
+        spectrum = np.fft.rfft(grains)
+        spectrum[np.fft.rfftfreq(len(time), 1 / SAMPLE_RATE) < random.uniform(2500, 6000)] = 0
+        shaker = np.asarray(np.fft.irfft(spectrum, len(time)), dtype=np.float32)
+        share = float(random.choice([0.0, 0.3, 1.0]))
+        hit = finish(name, SHAKEN, float(random.uniform(0.4, 1)), (1 - share) * to_peak(out) + share * to_peak(shaker))
+        if hit:
+            yield hit
 
 
 def machine(random: np.random.Generator, name: str) -> Iterator[Hit]:

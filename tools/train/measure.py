@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tools.train import bank
 from tools.train.bank import Bank
 from tools.train.fit import area
-from tools.train.kits import OPEN, OTHER
+from tools.train.kits import OPEN, OTHER, SHAKEN
 from tools.train.labels import DRUMS, INDEX, WINDOW
 from tools.train.mixing import Mixer, Played
 from tools.train.sound import Sound, add
@@ -67,7 +67,7 @@ def single_strokes(session: onnxruntime.InferenceSession, held: Bank) -> dict[st
     right: dict[str, list[bool]] = {}
     for stroke in held.strokes:
         name = "hi-hat" if stroke.piece == OPEN else stroke.piece
-        if not stroke.held_out or name == OTHER or stroke.force < 0.3:
+        if not stroke.held_out or name in (OTHER, SHAKEN) or stroke.force < 0.3:
             continue
         sound = np.zeros(WINDOW, np.float32)
         add(sound, held.stroke(stroke) * np.float32(0.3), WINDOW // 10)

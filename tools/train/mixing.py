@@ -14,7 +14,7 @@ from tools.train import effects
 from tools.train.bank import LENGTH, Bank, Stem, Stroke
 from tools.train.grooves import Stroke as Struck
 from tools.train.grooves import groove, scattered
-from tools.train.kits import OPEN, OTHER
+from tools.train.kits import OPEN, OTHER, SHAKEN
 from tools.train.labels import AUDIBLE_DB, DRUM_SPAN, DRUMS, INDEX, LABELS, SAMPLE_RATE, SUSTAINED, WINDOW
 from tools.train.sound import Sound, add, at_speed, decibels, fade_out, from_int16, gain, rms
 
@@ -27,17 +27,17 @@ GHOST = 0.3
 LEAD = int(1.2 * SAMPLE_RATE)
 """Samples played before the window begins, so that tails and rooms ring into it."""
 SPAN = LEAD + WINDOW
-PIECES = (*DRUMS, OPEN, OTHER)
+PIECES = (*DRUMS, OPEN, OTHER, SHAKEN)
 PIECE_DB = {
     "hi-hat": -10.0, OPEN: -8.0, "crash": -4.0, "ride": -9.0, "splash": -6.0, "clap": -4.0, "rimshot": -5.0,
-    OTHER: -9.0,
+    OTHER: -9.0, SHAKEN: -8.0,
 }  # fmt: skip
 PART_DB = {"vocal": 1.0, "speech": 1.0, "guitar": -1.0, "bass": -1.0, "piano": -3.0, "organ": -4.0, "synth": -3.0}
 KIT_WEIGHTS = {"MuldjordKit": 10.0, "Gogodze": 6.0, "avl red/0": 6.0, "BJA_Pacific": 6.0, "ForzeeStereo": 6.0}
 """Recorded kits are played more often."""
 BAND = (
-    ("bass", 0.7), ("guitar", 0.72), ("guitar", 0.3), ("vocal", 0.5), ("vocal", 0.08), ("piano", 0.24), ("organ", 0.13),
-    ("synth", 0.22), ("sax", 0.1), ("brass", 0.1), ("violin", 0.1), ("cello", 0.08), ("flute", 0.08), ("", 0.08),
+    ("bass", 0.7), ("guitar", 0.72), ("guitar", 0.3), ("vocal", 0.5), ("vocal", 0.08), ("piano", 0.32), ("organ", 0.13),
+    ("synth", 0.3), ("sax", 0.1), ("brass", 0.1), ("violin", 0.1), ("cello", 0.08), ("flute", 0.08), ("", 0.08),
     ("speech", 0.03),
 )  # fmt: skip
 
@@ -81,14 +81,17 @@ class Mixer:
         played: list[Played] = []
         struck: list[Struck] = []
         drums = self.nothing()
-        if plan < 0.48:
+        if plan < 0.46:
             names = [label for label, chance in BAND if random.random() < chance]
             drumming = random.random() < 0.72
-        elif plan < 0.71:
+        elif plan < 0.68:
             names = [str(random.choice(["", *SUSTAINED])) for _ in range(int(random.integers(1, 4)))]
             drumming = random.random() < 0.3
-        elif plan < 0.86:
+        elif plan < 0.81:
             names, drumming = [], True
+        elif plan < 0.90:
+            struck, drums = self.lone_stroke(random)
+            return self.mix(random, [], struck, drums)
         else:
             names, drumming = [str(random.choice(["", "vocal", *SUSTAINED]))], False
         if drumming or not names:
@@ -136,9 +139,22 @@ class Mixer:
         if random.random() < 0.2:
             alone = set(random.choice(self.pieces, int(random.integers(1, 4)), replace=False))
             struck = [s for s in struck if s.piece in alone] or struck
+        return self.strike(random, struck)
+
+    def lone_stroke(self, random: Random) -> tuple[list[Struck], Sound]:
+        """One stroke in a silent window, every piece as often."""
+        at = (LEAD + int(random.uniform(0.0, 0.5) * SAMPLE_RATE)) / SAMPLE_RATE
+        stroke = Struck(at, str(random.choice(self.pieces)), float(random.uniform(0.3, 1)))
+        return self.strike(random, [stroke], foreign=0.6)
+
+    def strike(self, random: Random, struck: list[Struck], foreign: float = 0.15) -> tuple[list[Struck], Sound]:
+        """Strokes on a kit, recorded some way: with times from the window's start, and their sound at RMS 1.
+
+        ``foreign`` is the share of pieces that come from another kit.
+        """
         kit = self.kits[int(random.choice(len(self.kits), p=self.kit_weights))]
         speed = float(random.uniform(0.9, 1.12)) if random.random() < 0.5 else 1.0
-        chosen = {piece: self.choose(random, kit, piece) for piece in sorted({s.piece for s in struck})}
+        chosen = {piece: self.choose(random, kit, piece, foreign) for piece in sorted({s.piece for s in struck})}
         trims = {piece: PIECE_DB.get(piece, 0.0) + float(random.normal(0, 4.5)) for piece in chosen}
         out = np.zeros(SPAN, np.float32)
         for i, stroke in enumerate(struck):
@@ -161,10 +177,10 @@ class Mixer:
         moved = [Struck(s.time - LEAD / SAMPLE_RATE, s.piece, s.force) for s in struck]
         return moved, np.asarray(out / max(rms(out), 1e-3), dtype=np.float32)
 
-    def choose(self, random: Random, kit: str, piece: str) -> list[Stroke]:
-        """Strokes of one drum of a kit; of another kit where this one lacks the piece, or now and then."""
+    def choose(self, random: Random, kit: str, piece: str, foreign: float) -> list[Stroke]:
+        """Strokes of one drum of a kit; of another kit where this one lacks the piece, or so often."""
         own = self.strokes[kit].get(piece)
-        if not own or random.random() < 0.15:
+        if not own or random.random() < foreign:
             holders = [k for k, pieces in self.strokes.items() if piece in pieces]
             own = self.strokes[holders[int(random.integers(0, len(holders)))]][piece]
         if piece == "tom" or len(own) < 3:
@@ -184,7 +200,7 @@ class Mixer:
         for part in played:
             here = decibels(rms(part.sound[LEAD:]) / loudness) if loudness > 1e-5 else -99.0
             teach(labels, part, here)
-        strike(labels, struck, decibels(level * rms(drums[LEAD:]) / loudness) if loudness > 1e-5 else -99.0)
+        mark(labels, struck, decibels(level * rms(drums[LEAD:]) / loudness) if loudness > 1e-5 else -99.0)
         return master(random, total)[LEAD:], labels
 
 
@@ -203,11 +219,11 @@ def teach(labels: Labels, part: Played, db: float) -> None:
             labels[INDEX[name]] = UNKNOWN
 
 
-def strike(labels: Labels, struck: list[Struck], db: float) -> None:
+def mark(labels: Labels, struck: list[Struck], db: float) -> None:
     """Mark the drums struck in the span that counts; soft strokes and those at its edge stay open."""
     for stroke in struck:
         piece = "hi-hat" if stroke.piece == OPEN else stroke.piece
-        if piece == OTHER or not -0.01 <= stroke.time < DRUM_SPAN + 0.04:
+        if piece in (OTHER, SHAKEN) or not -0.01 <= stroke.time < DRUM_SPAN + 0.04:
             continue
         soft = stroke.force < (GHOST if piece == "snare" else 0.1) or db < -24
         sure = 0.0 <= stroke.time < DRUM_SPAN - 0.03 and not soft

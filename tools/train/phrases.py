@@ -103,6 +103,23 @@ def chords(song: Song, low: int, high: int, seconds: float) -> list[Note]:
     return notes
 
 
+def chops(song: Song, low: int, high: int, seconds: float) -> list[Note]:
+    """High chords cut short on the off-beats, as in reggae and ska, or on sixteenths, as in funk."""
+    random = song.random
+    beats = [(0.5, 1.5, 2.5, 3.5), (1.0, 3.0), (1.0, 1.5, 3.0, 3.5), (0.0, 0.75, 1.5, 1.75, 2.5, 3.25)]
+    rhythm = beats[int(random.integers(0, len(beats)))]
+    held, size = float(random.uniform(0.06, 0.16)), int(random.integers(2, 5))
+    middle = float(random.uniform(low + 14, max(low + 15, high - 14)))
+    notes = []
+    for bar in range(int(seconds / (4 * song.beat)) + 1):
+        for beat in (bar * 4 + r for r in rhythm):
+            classes, start = song.chord(beat), max(0.0, song.seconds(beat))
+            keys = sorted({near(classes[i % len(classes)], low, high, middle + 4 * i) for i in range(size)})
+            for i, key in enumerate(keys):
+                notes.append(Note(start + 0.004 * i, held, key, _velocity(random, beat % 2 == 0)))
+    return notes
+
+
 def arpeggio(song: Song, low: int, high: int, seconds: float) -> list[Note]:
     """Chord notes one after another, ringing."""
     random = song.random
@@ -170,9 +187,9 @@ Role = Callable[[Song, int, int, float], list[Note]]
 
 ROLES: dict[str, tuple[Role, ...]] = {
     "bass": (bass_line, bass_line, bass_line, melody),
-    "guitar": (chords, chords, arpeggio, riff, riff, melody),
+    "guitar": (chords, chords, chops, arpeggio, riff, riff, melody),
     "piano": (chords, arpeggio, melody, pad),
-    "organ": (pad, chords, melody),
+    "organ": (pad, chords, chops, melody),
     "synth": (melody, arpeggio, pad, chords),
     "violin": (melody, melody, melody, pad),
     "vocal": (pad, melody),

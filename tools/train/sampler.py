@@ -14,16 +14,18 @@ from tools.train.midi import Note
 from tools.train.sound import Sound, add, at_speed, fade_out, gain, read, starting_at_onset
 
 PITCH = re.compile(r"(?:^|[ _\-])([A-Ga-g])([#sb]?)(-?\d)(?=$|[ _\-.]|[a-z]{2})")
+KEY = re.compile(r" (\d{2,3})$")
 STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 LONGEST = 6.0
 """Seconds of each recorded note that are kept."""
 
 
 def pitch_of(stem: str) -> int | None:
-    """MIDI key named in a file's name such as ``cello_Gs5_1_forte``, ``gb4_p_rr2``, ``FF A#4``; None without one."""
+    """MIDI key named in a file's name: ``cello_Gs5_1_forte``, ``gb4_p_rr2``, ``FF A#4``, ``CLOSE 60``; None without."""
     found = PITCH.search(stem)
     if not found:
-        return None
+        number = KEY.search(stem)
+        return int(number.group(1)) if number else None
     letter, sign, octave = found.groups()
     return STEPS[letter.lower()] + {"": 0, "b": -1}.get(sign, 1) + 12 * (int(octave) + 1)
 

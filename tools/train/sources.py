@@ -28,12 +28,16 @@ SOURCES = (
     Source("sfzinstruments/karoryfer.weresax", "CC0"),
     Source("sfzinstruments/SplendidGrandPiano", "public domain"),
     Source("sfzinstruments/GregSullivan.E-Pianos", "CC-BY 3.0"),
+    Source("sfzinstruments/BengtNilsson.HeadroomPiano", "CC-BY 4.0"),
+    Source("sfzinstruments/karoryfer.frankensnare", "CC0"),
+    Source("sfzinstruments/body_percussion", "CC0"),
     Source("tonejs-instrument-*-mp3 packages", "CC-BY 3.0"),
     Source("Debian fluid-soundfont-gm", "MIT"),
     Source("Debian musescore-general-soundfont", "MIT"),
     Source("Debian timgm6mb-soundfont", "GPL-2"),
     Source("Debian avldrums.lv2-soundfont", "GPL-2+"),
     Source("Debian hydrogen-drumkits", "GPL-2+ and free licences by kit"),
+    Source("Debian sonic-pi-samples", "CC0"),
     Source("KoljaB/RealtimeSTT tests (LJSpeech)", "public domain"),
     Source("librosa/data (LibriSpeech)", "CC-BY 4.0"),
     Source("Debian pocketsphinx-testdata (LibriVox)", "BSD, public domain"),
@@ -50,6 +54,7 @@ DRUM_FONTS = {
     "avl black": Path("/usr/share/sounds/sf2/Black_Pearl_4_LV2.sf2"),
 }
 HYDROGEN = Path("/usr/share/hydrogen/data/drumkits")
+SONIC_PI = Path("/usr/share/sonic-pi/samples")
 
 HELD_OUT = (
     "timgm", "avl black", "The Black Pearl 1.0", "ColomboAcousticDrumkit", "VariBreaks", "machine 9", "swagbass",
@@ -111,6 +116,8 @@ RECORDED = (
     _tonejs("saxophone", "sax"),
     _orchestra("saxophone", "sax"),
     Recorded("splendid", "piano", "SplendidGrandPiano/Samples", "*.flac"),
+    Recorded("headroom close", "piano", "BengtNilsson.HeadroomPiano/Samples", "* CLOSE *.flac"),
+    Recorded("headroom far", "piano", "BengtNilsson.HeadroomPiano/Samples", "* DECCA *.flac"),
     Recorded("CP80", "piano", f"{PIANOS}/CP80/Samples", "*.flac"),
     Recorded("Wurlitzer", "piano", f"{PIANOS}/Wurlitzer EP200/Samples", "*.flac"),
     Recorded("Pianet T", "piano", f"{PIANOS}/Pianet T/Samples", "*[FP].flac"),

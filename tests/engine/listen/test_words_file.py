@@ -124,3 +124,17 @@ class SingsTwice(Sings):
 def test_a_line_that_comes_again_is_mended_from_when_it_was_surer() -> None:
     words = [word.text for words in read(SingsTwice(), 60.0) for word in words]
     assert " ".join(words) == " ".join(2 * ["hold on to my heart tonight love"])
+
+
+class Hums(Sings):
+    """Reads no words from 20 s to 40 s of the song."""
+
+    def look(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+        return tuple(word for word in super().look(audio, start_s) if not 20.0 <= word.start < 40.0)
+
+
+def test_what_was_sung_before_a_hummed_line_is_not_read_with_it() -> None:
+    looker = Hums()
+    words = [word.start for words in read(looker, 60.0) for word in words]
+    assert looker.looks[2:5] == [(10, 28), (19.9, 34), (19.9, 40)]
+    assert words == [*np.arange(10.0, 20.0, 0.5), *np.arange(40.0, 60.0, 0.5)]
