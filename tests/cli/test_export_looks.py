@@ -71,8 +71,8 @@ def test_sung_words_are_set_in_type_when_they_are_sung(aimv: Aimv, wav: Callable
         ran = aimv("export", path, "-o", tmp_path / f"{name}.mp4", "--size", "320x180", "--fps", "10", *options)
         assert ran.status == 0, ran.err
     written = np.abs(frames(tmp_path / "type.mp4").astype(int) - frames(tmp_path / "plain.mp4")).mean(axis=(1, 2, 3))
-    assert written[:5].max() < 1
     assert min(written[8], written[18]) > 1.5
+    assert written[:5].max() < 0.5 * written[8], "no word yet; an encoder that looks ahead differs a little"
 
 
 def test_reaction_is_a_knob(aimv: Aimv, wav: Callable[..., Path], tmp_path: Path) -> None:
