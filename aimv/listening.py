@@ -56,7 +56,7 @@ class Row(msgspec.Struct, frozen=True):
 
 def _cut_off(probability: float) -> float:
     """Four digits, none rounded up: what is not 70 % sure must not read as if it were."""
-    return math.floor(probability * 1e4) / 1e4
+    return math.floor(probability * 1e4 + 1e-6) / 1e4  # .57 is stored as a little less
 
 
 def row_of(heard: Heard, confusion: Confusion, seed: int = 0) -> Row:

@@ -28,6 +28,7 @@ LONGEST_STRETCH_S = 60.0
 _GATE_STEP_S = 0.5
 _MARGIN_S = 1.0
 _BREAK_S = 4.0  # a rest shorter than this stays inside a stretch: Whisper reads better with context
+_LEFT_BEHIND_S = 4.0  # without a word: what was read before would be placed in a hummed line by the next look
 _SHORTEST_STEP_S = 1.0
 _AROUND_S = 0.4
 _LANGUAGE_LOOKS = 3
@@ -118,7 +119,7 @@ class Reading:
             read = without_inventions(looker.look(self._between(self._kept_s, self._now_s), self._kept_s))
             take = self._commitment.insert if self._now_s < end_s else self._commitment.flush
             words = self._refrains.give(take(read, self._now_s), whole=self._now_s == end_s)
-            if read and self._now_s - read[-1].end >= _BREAK_S:  # else words before a hummed line are placed in it
+            if read and self._now_s - read[-1].end >= _LEFT_BEHIND_S:
                 self._kept_s = read[-1].end
             elif self._now_s + STEP_S - self._kept_s > WINDOW_S:
                 self._kept_s = self._now_s - CONTEXT_S

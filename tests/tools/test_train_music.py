@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import soundfile
 
 pytest.importorskip("soxr")
 pytest.importorskip("pyworld")
 
 from tools.train import effects, grooves, midi, mixing, phrases, sampler
 from tools.train.bank import LENGTH, Bank, Stem, Stroke
-from tools.train.kits import piece_named
+from tools.train.kits import SHAKEN, Hit, frankensnare, jingles, made_small, piece_named
 from tools.train.labels import INDEX, LABELS, WINDOW
 from tools.train.sound import Sound, starting_at_onset
 
@@ -77,6 +80,49 @@ def test_drum_pieces_are_read_from_kit_names() -> None:
     assert piece_named("Pearl Side Stick") == "rimshot"
     assert piece_named("Sabian Hat Open") == "hi-hat open"
     assert piece_named("Cowbell") == "other"
+
+
+def test_a_splash_made_of_a_crash_is_higher_and_shorter() -> None:
+    crash = Hit("Kit", "crash", 0.7, tone(1000.0, 80_000))
+    splash = made_small(crash, np.random.default_rng(0))
+    assert (splash.kit, splash.piece, splash.force) == ("Kit made small", "splash", 0.7)
+    loudest = np.fft.rfftfreq(8192, 1 / 32_000)[np.abs(np.fft.rfft(splash.sound[:8192])).argmax()]
+    assert 1390 <= loudest <= 2010
+    assert np.abs(splash.sound[16_000:]).max(initial=0.0) < 0.3 * np.abs(splash.sound[:1600]).max()
+
+
+def test_tambourines_and_shakers_are_bright_and_have_no_label() -> None:
+    hits = list(jingles(np.random.default_rng(5), "made"))
+    assert len(hits) == 6
+    for hit in hits:
+        assert hit.piece == SHAKEN
+        power = np.abs(np.fft.rfft(hit.sound)) ** 2
+        assert power[np.fft.rfftfreq(len(hit.sound), 1 / 32_000) > 2000].sum() > 0.9 * power.sum()
+
+
+def test_snares_are_read_as_kits_of_their_own(tmp_path: Path) -> None:
+    for name in ("14_steel", "14_tamb"):
+        for microphone in ("oh", "top", "btm"):
+            (tmp_path / name / microphone).mkdir(parents=True)
+            soundfile.write(tmp_path / name / microphone / "sn_vl4.flac", tone(200.0, 16_000), 32_000)
+    (tmp_path / "xtra_claps").mkdir()
+    soundfile.write(tmp_path / "xtra_claps" / "clap1.flac", tone(900.0, 16_000), 32_000)
+    found = [(hit.kit, hit.piece, hit.force) for hit in frankensnare(tmp_path, np.random.default_rng(0))]
+    assert found == [("Frankensnare 14_steel", "snare", 0.7), ("Frankensnare", "clap", 0.8)]
+
+
+def test_chops_are_short_chords_within_their_range() -> None:
+    notes = phrases.chops(phrases.Song(np.random.default_rng(1)), 50, 80, 4.0)
+    assert notes
+    assert all(50 <= note.key <= 80 and note.length <= 0.16 for note in notes)
+
+
+def test_a_lone_stroke_is_one_piece_in_the_window(bank: Bank) -> None:
+    mixer = mixing.Mixer(bank, kept=False, seed=1)
+    for seed in range(20):
+        struck, sound = mixer.lone_stroke(np.random.default_rng(seed))
+        assert [0 <= stroke.time <= 0.5 for stroke in struck] == [True]
+        assert np.isfinite(sound).all()
 
 
 def test_a_window_follows_from_its_number(bank: Bank) -> None:

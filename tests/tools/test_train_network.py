@@ -77,6 +77,7 @@ def test_confusion_names_what_is_said_where_it_is_not() -> None:
     said[:, LABELS.index("splash")], said[:, LABELS.index("synth")] = 0.3, 0.4
     table = calibrate.confusion(said, labels)["crash"]
     assert table == {"splash": 0.75, "synth": 0.25}
+    assert next(iter(calibrate.confusion(said, labels)["splash"])) == "crash"  # though no splash was ever heard
 
 
 def test_weights_on_eight_bit_steps_are_recognised() -> None:

@@ -1,4 +1,4 @@
-"""Where a whole song is read: stretches with a voice, the long ones parted; words of a length that is sung."""
+"""How a whole song is read: stretches with a voice, looks that overlap in them, refrains, words in other languages."""
 
 from itertools import pairwise
 
