@@ -1,47 +1,68 @@
 /*{
-  "DESCRIPTION": "Beaten metal: hammered dents turn the light, a long gleam travels over it",
+  "DESCRIPTION": "A brass section: polished bells turned to the viewer, light running round them, slides moving behind",
   "CATEGORIES": ["Generator", "brass"],
-  "SOFT": true,
   "KEYWORDS": [
     "brass", "gold", "metal", "trumpet", "silver", "bell", "gong",
     "shine", "crown", "copper", "anvil", "chain", "metallic"
   ],
   "INPUTS": [
     {"NAME": "ramp", "TYPE": "image"},
-    {"NAME": "dents", "TYPE": "float", "DEFAULT": 3.0, "MIN": 2.0, "MAX": 4.0},
+    {"NAME": "slides", "TYPE": "float", "DEFAULT": 3.2, "MIN": 2.4, "MAX": 4.0},
     {"NAME": "pace", "TYPE": "float", "DEFAULT": 0.9, "MIN": 0.7, "MAX": 1.2},
-    {"NAME": "off_centre", "TYPE": "float", "DEFAULT": 0.0, "MIN": -1.0, "MAX": 1.0}
+    {"NAME": "place", "TYPE": "float", "DEFAULT": 0.0, "MIN": -40.0, "MAX": 40.0}
   ]
 }*/
 #include "lib.glsl"
 
 void main() {
-    vec2 p = centred() - vec2(off_centre, 0.25 * off_centre);
+    vec2 p = centred();
     float t = TIME * pace;
-    float r = length(p);
-    // a gong: rings beaten into it, dents along the rings
-    float ringing = 0.10 * sin(14.0 * r - 6.0 * t) / (1.0 + 2.0 * r);
-    float rings = r * dents + ringing;
-    float ring = floor(rings);
-    float count = max(1.0, floor(ring * 6.0 + 3.0));
-    float a = angle(p) / TAU + 0.11 * ring + (mod(ring, 2.0) < 0.5 ? 0.02 : -0.02) * t;
-    vec2 dent = vec2((fract(a * count) - 0.5) * 2.0, (fract(rings) - 0.5) * 2.0);
-    vec2 out_ = p / max(r, 1e-4), along = vec2(-out_.y, out_.x);
-    // shallow dents that run into one another, each hit a little harder or softer
-    float hit = 0.55 + 0.45 * hash(vec2(floor(a * count), ring));
-    float bowl = max(0.0, 1.0 - dot(dent, dent) * 0.5);
-    vec2 normal = (along * dent.x + out_ * dent.y) * bowl * bowl * 1.1 * hit + out_ * 0.8 * cos(14.0 * r - 6.0 * t) / (1.0 + 2.0 * r);
-    vec2 lamp = vec2(cos(0.8 * t), sin(0.8 * t));
-    float shine = dot(normal, lamp);
-    // the room it reflects, in bands
-    float room = sin(3.2 * shine + 1.4 * p.y + 0.9 * t);
-    float v = 0.44 + 0.26 * shine + 0.08 * room;
-    v += 0.34 * smoothstep(0.35, 0.85, shine);
-    // brushed round, as a lathe leaves it: a cross of sheen turns with the lamp
-    float sheen = dot(out_, lamp);
-    v += 0.22 * smoothstep(0.80, 1.0, abs(sheen)) * smoothstep(0.05, 0.35, r) - 0.08 * smoothstep(0.5, 0.0, abs(sheen));
-    float gleam = dot(p, vec2(0.8, 0.6)) - 3.2 * (fract(0.22 * t) - 0.5) * 1.6;
-    v += 0.30 * smoothstep(0.40, 0.0, abs(gleam + 0.12 * shine));
-    float row = smoothstep(0.1, 0.7, -shine) * 1.0;
-    gl_FragColor = vec4(ink(v, row), 1.0);
+    float px = pixel();
+
+    // slides: tubes one above the other, a gleam running along each
+    float y = p.y * slides + 0.35 * p.x + 0.5;
+    float k = floor(y);
+    float n = (fract(y) - 0.5) * 2.0;
+    float gleam = p.x - 1.7 * sin(0.8 * t + 2.4 * k);
+    float v = 0.30 + 0.16 * (1.0 - n * n) + 0.16 * smoothstep(0.28, 0.0, abs(n - 0.35));
+    v += 0.14 * smoothstep(0.7, 0.0, abs(gleam)) * (1.0 - n * n);
+    v *= 1.0 - 0.75 * smoothstep(0.80, 0.98, abs(n));
+    float row = mod(k, 3.0) == 0.0 ? 1.0 : 0.0;
+
+    // bells, the nearest first
+    vec2 lamp = vec2(cos(1.1 * t), sin(1.1 * t));
+    float shade = 1.0;
+    for (int i = 0; i < 7; i++) {
+        float at = float(i);
+        vec2 chance = hash2(vec2(at, floor(place)));
+        float size = 0.78 - 0.075 * at + 0.12 * chance.x;
+        vec2 centre = vec2(
+            3.3 * (fract(0.13 + 0.382 * at + 0.15 * chance.y) - 0.5),
+            1.6 * (fract(0.31 + 0.445 * at + 0.15 * chance.x) - 0.5)
+        );
+        centre += 0.07 * vec2(sin(0.9 * t + 2.1 * at), cos(0.7 * t + 1.3 * at));
+        vec2 d = p - centre;
+        float r = length(d) / size;
+        if (r > 1.0) {
+            shade *= 1.0 - 0.35 * smoothstep(1.30, 1.0, length(d + vec2(-0.05, 0.07)) / size);
+            continue;
+        }
+        float side = dot(d, lamp) / max(r * size, 1e-4);
+        float deep = log(max(r, 0.04));
+        // what a horn reflects runs together towards its throat
+        float room = sin(7.0 * deep + 2.2 * side + 1.5 * t + at);
+        float flare = smoothstep(0.25, 0.75, r);
+        float blaze = smoothstep(0.88, 1.0, side);
+        v = 0.43 + 0.17 * side + 0.13 * room * (1.0 - 0.5 * flare);
+        v += (0.34 * blaze * blaze + 0.14 * smoothstep(0.92, 1.0, -side)) * flare;
+        v *= mix(0.18, 1.0, smoothstep(0.12, 0.42, r));
+        float rim = smoothstep(0.895, 0.91, r);
+        v = mix(v, 0.52 - 0.34 * side, rim);
+        v += 0.35 * rim * smoothstep(0.035, 0.0, abs(r - 0.955)) * (0.55 - 0.45 * side);
+        v *= 1.0 - 0.7 * smoothstep(1.0 - 3.0 * px / size, 1.0, r);
+        v *= 1.0 - 0.6 * smoothstep(0.02, 0.0, abs(r - 0.90));
+        row = mod(at, 3.0) == 1.0 ? 0.9 * smoothstep(0.55, 0.15, r) : 0.0;
+        break;
+    }
+    gl_FragColor = vec4(ink(v * shade, row), 1.0);
 }
