@@ -11,6 +11,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from types import FrameType
     from typing import NoReturn
 
@@ -18,6 +19,7 @@ STOPPED = "stopped; nothing half-written was left. `aimv export` goes on from he
 
 STOPS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGINT") if hasattr(signal, name))
 _last = signal.SIGINT
+_came: socket.socket | None = None  # where Python writes each signal that comes
 
 
 def main() -> NoReturn:
@@ -44,10 +46,32 @@ def main() -> NoReturn:
 
 def watch_for_stops() -> None:
     """Let SIGTERM, and SIGHUP when the terminal goes, end the command as cleanly as Ctrl-C does."""
+    global _came, _last  # noqa: PLW0603 - as long as the process
+    _last = signal.SIGINT
+    if _came is None:
+        import socket  # noqa: PLC0415 - loaded by now
+
+        _came, written = socket.socketpair()
+        for end in (_came, written):
+            end.setblocking(False)
+        signal.set_wakeup_fd(written.detach(), warn_on_full_buffer=False)
+    stop_came()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in _heeded():
         if number != signal.SIGINT:
             signal.signal(number, _as_interrupt)
+
+
+def stop_came() -> bool:
+    """Whether a stop has come since this was last asked, or since `watch_for_stops`.
+
+    A library may take the interrupt for an error of its own and raise that in its place.
+    """
+    try:
+        numbers = _came.recv(4096) if _came else b""
+    except BlockingIOError:
+        return False
+    return any(number in STOPS for number in numbers)
 
 
 def ignore_stops() -> None:

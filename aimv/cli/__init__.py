@@ -17,7 +17,7 @@ from aimv.cli.models import models
 from aimv.cli.render import keys, render
 from aimv.cli.settings import config, load_config
 from aimv.cli.video import export, play, score
-from aimv.entry import STOPPED, ignore_stops, stop_status, watch_for_stops
+from aimv.entry import STOPPED, ignore_stops, stop_came, stop_status, watch_for_stops
 from aimv.logs import log_to, report, tell
 from aimv.memory import SHORT, is_short
 from engine.errors import AimvError
@@ -81,6 +81,9 @@ def main() -> NoReturn:
         _drop_output()
         sys.exit(0)
     except Exception as error:  # noqa: BLE001 - AIMV's own fault, whatever it is
+        if stop_came():
+            tell("interrupted", error=type(error).__name__)
+            _fail(STOPPED, stop_status())
         if is_short(error):
             _fail(SHORT, 1)
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # not of a file of ours, which says so itself

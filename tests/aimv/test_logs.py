@@ -3,8 +3,10 @@
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -94,6 +96,24 @@ def test_a_bug_is_one_line_and_a_report_without_the_users_own(
     assert "listening.py" in text and "numpy 2" in text and "command: listen ... --language ..." in text
     for own in ("hunter2", "love song", str(tmp_path), os.environ.get("HOME", "/root") + "/"):
         assert own not in text
+
+
+def test_a_stop_that_a_library_takes_for_an_error_is_a_stop(
+    aimv: Callable[..., Ran], wav: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def swallows(path: Path) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            raise TypeError("incompatible arguments") from None
+
+    monkeypatch.setattr("aimv.listening.load_song", swallows)
+    monkeypatch.setenv("AIMV_CACHE", str(tmp_path / "cache"))
+    ran = aimv("listen", wav(tone(1)))
+    assert ran.status == 143
+    assert ran.err.startswith("aimv: stopped")
+    assert not (tmp_path / "cache" / "crashes").exists()
 
 
 def test_where_no_report_can_be_written_the_line_still_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

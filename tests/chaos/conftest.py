@@ -72,6 +72,7 @@ class Command:
     """The `aimv` command in a process of its own, with a cache of its own."""
 
     def __init__(self, arguments: list[str], cache: Path, **options: object) -> None:
+        self._cache = cache
         environment = {**os.environ, "AIMV_CACHE": str(cache), "OMP_NUM_THREADS": "1"}
         environment |= options.pop("env", {})  # type: ignore[arg-type]
         self.process = subprocess.Popen(
@@ -88,7 +89,7 @@ class Command:
         _, err = self.process.communicate(timeout=PATIENCE_S)
         code = int(self.process.returncode)
         lines = [line for line in err.splitlines() if line.startswith("aimv: ") or "Traceback" in line]
-        self.said = err
+        self.said = "\n".join([err, *(path.read_text("utf-8") for path in self._cache.glob("crashes/*"))])
         return (128 - code if code < 0 else code), lines
 
     def stop_after(self, seconds: float, how: signal.Signals) -> tuple[int, list[str]]:
