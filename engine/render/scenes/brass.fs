@@ -1,6 +1,7 @@
 /*{
   "DESCRIPTION": "A brass section: polished bells turned to the viewer, light running round them, slides moving behind",
   "CATEGORIES": ["Generator", "brass"],
+  "SOFT": true,
   "KEYWORDS": [
     "brass", "gold", "metal", "trumpet", "silver", "bell", "gong",
     "shine", "crown", "copper", "anvil", "chain", "metallic"
@@ -40,14 +41,15 @@ void main() {
             3.3 * (fract(0.13 + 0.382 * at + 0.15 * chance.y) - 0.5),
             1.6 * (fract(0.31 + 0.445 * at + 0.15 * chance.x) - 0.5)
         );
-        centre += 0.07 * vec2(sin(0.9 * t + 2.1 * at), cos(0.7 * t + 1.3 * at));
-        vec2 d = p - centre;
-        float r = length(d) / size;
+        centre += 0.07 * vec2(sway(0.9 * t + 2.1 * at), sway(0.7 * t + 1.3 * at));
+        vec2 d = (p - centre) / size;
+        float r = dot(d, d);
         if (r > 1.0) {
-            shade *= 1.0 - 0.35 * smoothstep(1.30, 1.0, length(d + vec2(-0.05, 0.07)) / size);
+            if (r < 2.0) shade *= 1.0 - 0.35 * smoothstep(1.30, 1.0, length(d + vec2(-0.08, 0.11)));
             continue;
         }
-        float side = dot(d, lamp) / max(r * size, 1e-4);
+        r = sqrt(r);
+        float side = dot(d, lamp) / max(r, 1e-4);
         float deep = log(max(r, 0.04));
         // what a horn reflects runs together towards its throat
         float room = sin(7.0 * deep + 2.2 * side + 1.5 * t + at);
