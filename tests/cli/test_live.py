@@ -171,6 +171,7 @@ def test_a_show_whose_terminal_goes_ends_cleanly(
             time.sleep(0.1)
             children = psutil.Process(show.pid).children(recursive=True)
         time.sleep(8.0)  # for a shot, which is what a score is made of
+        os.set_blocking(master, False)
         assert children, ("the render process", show.poll(), os.read(master, 1 << 16))
         os.close(master)
         assert show.wait(timeout=60) == 128 + signal.SIGHUP
