@@ -70,7 +70,7 @@ def test_the_gate_opens_at_once_and_closes_after_a_breath() -> None:
 
 def test_an_uncertain_voice_keeps_an_open_gate_open_and_a_closed_one_closed() -> None:
     gate = VocalGate()
-    assert not gate.hear(0.6, 5.0)
+    assert not gate.hear(0.75, 5.0)
     gate.hear(0.9, 0.25)
     assert all(gate.hear(0.6, 1.0) for _ in range(10))
 
