@@ -46,9 +46,10 @@ class Stuck:
     def __init__(self) -> None:
         self.labels = ("kick",)
         self.confusion: Confusion = {}
-        self.go = threading.Event()
+        self.waits, self.go = threading.Event(), threading.Event()
 
     def __call__(self, mono: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+        self.waits.set()
         self.go.wait(20.0)
         return np.array([0.5], np.float32)
 
@@ -57,7 +58,9 @@ def test_a_listener_that_is_too_slow_leaves_out_and_keeps_the_time() -> None:
     heard: list[Lagged] = []
     slow = Stuck()
     with LiveHearing(RATE, slow, None, heard.append) as hearing:
-        for _ in range(300):
+        hearing.feed(sound(1.0), 0.0)
+        assert slow.waits.wait(20.0)
+        for _ in range(290):
             hearing.feed(sound(0.1), 0.0)
         skipped = hearing.skipped_s
         assert 20.0 < skipped < 24.0, "six seconds wait, the rest of thirty is left out"
