@@ -2,56 +2,100 @@
 
     python tools/bench_export.py [SONG] [--size 640x360] [--fps 24]
 
-Everything is made anew in an empty cache: listening, rendering, composing, encoding, and starting up. Prints a table
-and, last, one JSON line: song_s, export_s, times_real_time, x264_alone_s, processors.
+Everything is made anew in an empty cache: listening, rendering, composing, encoding, and starting up. Prints a table,
+with what single stages take as commands of their own, and, last, one JSON line: song_s, export_s, times_real_time,
+x264_alone_s, listening_s, listening_processor_s, export_processor_s, x264_processor_s, processors.
 """
 
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from unittest.mock import patch
 
-import av
 import numpy as np
+from numpy.typing import NDArray
 
+from aimv import show
+from aimv.cli.options import size_of
 from engine.audio.song import load_song
 from engine.play.file_sink import FileSink
+from engine.play.planes import Frame, Planes
 
 ROOT = Path(__file__).parent.parent
 
 
-def export(song: Path, out: Path, size: str, fps: float, cache: Path) -> float:
-    """Seconds that the whole command takes."""
-    command = [sys.executable, "-m", "aimv", "export", str(song), "-o", str(out), "--generator", "shader"]
-    began = time.perf_counter()
-    subprocess.run(
-        [*command, "--size", size, "--fps", str(fps)],
-        check=True,
-        env={**os.environ, "AIMV_CACHE": str(cache)},
-        stderr=subprocess.DEVNULL,
-    )
-    return time.perf_counter() - began
+class Taken:
+    """Seconds by the clock, and of the processors in all."""
+
+    def __init__(self, who: int = resource.RUSAGE_CHILDREN) -> None:
+        self.clock = self.processor = 0.0
+        self._who = who
+
+    def __enter__(self) -> "Taken":
+        self._began, self._spent = time.perf_counter(), self._used()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.clock += time.perf_counter() - self._began
+        self.processor += self._used() - self._spent
+
+    def _used(self) -> float:
+        used = resource.getrusage(self._who)
+        return used.ru_utime + used.ru_stime
 
 
-def encode_alone(video: Path, out: Path) -> float:
-    """Seconds that x264 takes, as the exporter sets it, for the frames of `video`, decoding left out."""
-    with av.open(str(video)) as source:
-        shown = source.streams.video[0]
-        silence = np.zeros((0, 1), np.float32)
-        sink = FileSink(out, shown.width, shown.height, float(shown.average_rate or 0), sound=silence, rate=48_000)
-        spent = 0.0
-        for frame in source.decode(shown):
-            planes = frame.to_ndarray(format="yuv420p")
-            began = time.perf_counter()
-            sink.write(planes)
-            spent += time.perf_counter() - began
-        began = time.perf_counter()
+def run(cache: Path, *arguments: str) -> Taken:
+    """What the whole command takes."""
+    with Taken() as taken:
+        subprocess.run(
+            [sys.executable, "-m", "aimv", *arguments],
+            check=True,
+            env={**os.environ, "AIMV_CACHE": str(cache)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    return taken
+
+
+def export(song: Path, out: Path, size: str, fps: float, cache: Path) -> Taken:
+    """What an export takes; the first in a cache also joins the speech model's parts, which is done once."""
+    return run(cache, "export", str(song), "-o", str(out), "--generator", "shader", "--size", size, "--fps", f"{fps:g}")
+
+
+class RawSink(FileSink):
+    """Keeps each picture as it is given to the encoder, in a file beside the video."""
+
+    def write(self, frame: Frame | Planes) -> None:
+        """Encode the picture, and keep it."""
+        with self.path.with_suffix(".raw").open("ab") as raw:
+            raw.write(frame.tobytes())
+        super().write(frame)
+
+
+def encode_alone(song: Path, folder: Path, size: str, fps: float, cache: Path) -> tuple[Taken, int]:
+    """What x264 takes, as the exporter sets it, for the frames that an export of `song` gave it, and how many.
+
+    The frames are composed once more, from the clips that the export left in `cache`, and kept raw in `folder`.
+    """
+    width, height = size_of(size)
+    with patch.dict(os.environ, {"AIMV_CACHE": str(cache)}), patch.object(show, "FileSink", RawSink):
+        show.export(song, folder / "kept.mp4", show.Settings(generator="shader", width=width, height=height, fps=fps))
+    raw = folder / "kept.raw"
+    frames: NDArray[np.uint8] = np.memmap(raw, np.uint8, "r").reshape(-1, height * 3 // 2, width)
+    silence = np.zeros((0, 1), np.float32)
+    sink = FileSink(folder / "alone.mp4", width, height, fps, sound=silence, rate=48_000)
+    with Taken(resource.RUSAGE_SELF) as taken:
+        for frame in frames:
+            sink.write(frame)
         sink.close()
-        return spent + time.perf_counter() - began
+    raw.unlink()
+    return taken, len(frames)
 
 
 def main() -> None:
@@ -62,15 +106,27 @@ def main() -> None:
     asked.add_argument("--fps", type=float, default=24.0)
     given = asked.parse_args()
     length = load_song(given.song).duration
-    with tempfile.TemporaryDirectory() as folder:
-        # The first run joins the speech model's parts, which is done once per machine; the second is measured.
-        export(given.song, Path(folder, "first.mp4"), "64x64", given.fps, Path(folder))
-        took = export(given.song, Path(folder, "second.mp4"), given.size, given.fps, Path(folder))
-        alone = encode_alone(Path(folder, "second.mp4"), Path(folder, "third.mp4"))
-    print(f"{'song':24} {length:8.1f} s")
-    print(f"{'export, everything':24} {took:8.1f} s   {length / took:5.2f} times real time")
-    print(f"{'x264 alone':24} {alone:8.1f} s   {length / alone:5.2f} times real time")
-    totals = {"song_s": length, "export_s": took, "times_real_time": length / took, "x264_alone_s": alone}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        export(given.song, folder / "first.mp4", "64x64", given.fps, folder)
+        whole = export(given.song, folder / "second.mp4", given.size, given.fps, folder)
+        listening = run(folder, "score", str(given.song), "-o", str(folder / "song.score.jsonl"))
+        alone, _ = encode_alone(given.song, folder, given.size, given.fps, folder)
+    print(f"{'':24} {'by the clock':>14} {'of processors':>14}")
+    for stage, taken in (("export, everything", whole), ("listening alone", listening), ("x264 alone", alone)):
+        print(
+            f"{stage:24} {taken.clock:12.1f} s {taken.processor:12.1f} s   {length / taken.clock:5.2f} times real time"
+        )
+    totals = {
+        "song_s": length,
+        "export_s": whole.clock,
+        "times_real_time": length / whole.clock,
+        "x264_alone_s": alone.clock,
+        "listening_s": listening.clock,
+        "export_processor_s": whole.processor,
+        "listening_processor_s": listening.processor,
+        "x264_processor_s": alone.processor,
+    }
     print(json.dumps({**totals, "processors": os.cpu_count()}))
 
 

@@ -9,14 +9,10 @@ JSON line: compositor_fps (1280x720, reaction on), and with --export: export_fps
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-import av
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -27,7 +23,7 @@ from engine.messages import Job
 from engine.play.compositor import Compositor
 from engine.render.encode import encode
 from engine.render.generators.shader import ShaderGenerator
-from tools.bench_export import encode_alone
+from tools.bench_export import encode_alone, export
 
 SIZES = "640x360,1280x720,1920x1080,3840x2160"
 FPS = 30.0
@@ -79,20 +75,10 @@ def compositor_rate(generator: ShaderGenerator, folder: Path) -> float:
 
 def export_rates(song: Path, folder: Path) -> tuple[float, float]:
     """Frames a second of a whole export at 1280x720 and 30 frames a second, and of x264 alone on its frames."""
-    first, out = folder / "first.mp4", folder / "out.mp4"
-    command = [sys.executable, "-m", "aimv", "export", str(song), "--generator", "shader", "--fps", "30"]
-
-    def run(*arguments: str) -> float:
-        began = time.perf_counter()
-        environment = {**os.environ, "AIMV_CACHE": str(folder)}
-        subprocess.run([*command, *arguments], check=True, stderr=subprocess.DEVNULL, env=environment)
-        return time.perf_counter() - began
-
-    run("-o", str(first), "--size", "64x64", "--duration", "3")  # joins the parts of the speech model
-    spent = run("-o", str(out), "--size", "1280x720")
-    with av.open(str(out)) as video:
-        frames = video.streams.video[0].frames
-    return frames / spent, frames / encode_alone(out, folder / "again.mp4")
+    export(song, folder / "first.mp4", "64x64", FPS, folder)  # joins the parts of the speech model
+    whole = export(song, folder / "out.mp4", "1280x720", FPS, folder)
+    alone, frames = encode_alone(song, folder, "1280x720", FPS, folder)
+    return frames / whole.clock, frames / alone.clock
 
 
 def main() -> None:
