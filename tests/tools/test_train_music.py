@@ -13,7 +13,7 @@ pytest.importorskip("pyworld")
 
 from tools.train import effects, grooves, midi, mixing, phrases, sampler
 from tools.train.bank import LENGTH, Bank, Stem, Stroke
-from tools.train.kits import SHAKEN, Hit, frankensnare, jingles, made_small, piece_named
+from tools.train.kits import SHAKEN, Hit, alike, frankensnare, jingles, made_small, piece_named
 from tools.train.labels import INDEX, LABELS, WINDOW
 from tools.train.sound import Sound, starting_at_onset
 
@@ -78,8 +78,17 @@ def test_pitches_are_read_from_file_names() -> None:
 def test_drum_pieces_are_read_from_kit_names() -> None:
     assert piece_named("Zildjian Splash") == "splash"
     assert piece_named("Pearl Side Stick") == "rimshot"
+    assert piece_named("Crash/Ride (Paiste Rude)") == "crash"
+    assert piece_named("Crash/Ride Bow (Paiste Rude)") == "ride"
+    assert piece_named("ride-crash20inch") == "", "it may be either"
     assert piece_named("Sabian Hat Open") == "hi-hat open"
     assert piece_named("Cowbell") == "other"
+
+
+def test_one_recording_is_known_at_any_level() -> None:
+    struck = np.random.default_rng(5).normal(0, 0.1, 9000).astype(np.float32)
+    assert alike(struck, struck[:8000] * np.float32(0.3))
+    assert not alike(struck, np.roll(struck, 40))
 
 
 def test_a_splash_made_of_a_crash_is_higher_and_shorter() -> None:

@@ -30,7 +30,15 @@ GENERAL_MIDI = {
     53: "ride", 54: SHAKEN, 55: "splash", 56: OTHER, 57: "crash", 59: "ride", 60: OTHER, 61: OTHER, 62: OTHER,
     63: OTHER, 64: OTHER, 69: SHAKEN, 70: SHAKEN, 75: OTHER, 76: OTHER, 80: OTHER,
 }  # fmt: skip
-FONT_KITS = (0, 8, 16, 24, 25, 32, 40)
+BRUSH = {39: "snare", 40: ""}
+"""Where a brush kit differs: a slap on the snare; a swirl, which is no stroke."""
+FONT_KITS = {0: GENERAL_MIDI, 8: GENERAL_MIDI, 16: GENERAL_MIDI, 24: GENERAL_MIDI, 25: GENERAL_MIDI, 32: GENERAL_MIDI,
+             40: GENERAL_MIDI | BRUSH}  # fmt: skip
+"""What the keys of a drum kit's programme are (General MIDI 2)."""
+LAYERED = (("timgm", 8),)
+"""Kits that sound a kick under other keys too."""
+SAME = 0.99
+"""Correlation from which two strokes of a font are one recording."""
 VELOCITIES = (50, 85, 120)
 HIT_SPACING = 2.6
 
@@ -39,7 +47,8 @@ HYDROGEN = (
     (r"tambourine|maraca|shaker", SHAKEN),
     (r"cajon|djembe|bongo|conga|cowbell|clave|woodblock|agogo|finger|sangban|dununba|kenkeni", OTHER),
     (r"roll|zap|fx|whistle|glass|click|drum \d|swish|choke|^c\d|redo", ""),
-    (r"splash", "splash"), (r"china|crash", "crash"), (r"ride|cymbal", "ride"), (r"clap", "clap"),
+    (r"splash", "splash"), (r"crash/ride b(ell|ow)", "ride"), (r"ride-crash|cymbal", ""), (r"china|crash", "crash"),
+    (r"ride", "ride"), (r"clap", "clap"),
     (r"(hat|hh).*(open|op\b|ring)|open hh|side ohh|\bop\b|semiopen", OPEN), (r"hat|hh", "hi-hat"),
     (r"kick|bass ?drum", "kick"),
     (r"snare", "snare"), (r"tom", "tom"),
@@ -189,14 +198,25 @@ def made_small(crash: Hit, random: np.random.Generator) -> Hit:
     return Hit(f"{crash.kit} made small", "splash", crash.force, to_peak(sound))
 
 
-def soundfont(font: Path, name: str, programs: tuple[int, ...] = FONT_KITS) -> Iterator[Hit]:
-    """Strokes of a soundfont's General MIDI drum kits, three velocities each."""
-    wanted = [(p, key, v) for p in programs for key in GENERAL_MIDI for v in VELOCITIES]
+def soundfont(font: Path, name: str, programs: tuple[int, ...] = tuple(FONT_KITS)) -> Iterator[Hit]:
+    """Strokes of a soundfont's General MIDI drum kits, three velocities each; what kits share comes once."""
+    programs = tuple(program for program in programs if (name, program) not in LAYERED)
+    wanted = [(p, key, v) for p in programs for key, piece in FONT_KITS[p].items() if piece for v in VELOCITIES]
     parts = [Part(p, (Note(0.05, 1.0, key, v),), drums=True) for p, key, v in wanted]
+    had: dict[str, list[Sound]] = {}
     for (program, key, velocity), sound in zip(wanted, render(font, parts, HIT_SPACING), strict=False):
-        hit = finish(f"{name}/{program}", GENERAL_MIDI[key], velocity / 127, sound)
-        if hit:
+        piece = FONT_KITS[program][key]
+        hit = finish(f"{name}/{program}", piece, velocity / 127, sound)
+        if hit and not any(alike(hit.sound, other) for other in had.get(piece, ())):
+            had.setdefault(piece, []).append(hit.sound)
             yield hit
+
+
+def alike(one: Sound, other: Sound) -> bool:
+    """Whether two strokes that begin at their onsets are one recording, however loud."""
+    count = min(len(one), len(other), SAMPLE_RATE // 4)
+    one, other = one[:count], other[:count]
+    return float(one @ other) > SAME * count * rms(one) * rms(other)
 
 
 def hand_percussion(folder: Path) -> Iterator[Hit]:
