@@ -2,9 +2,9 @@
 
     python tools/bench_export.py [SONG] [--size 640x360] [--fps 24]
 
-Everything is made anew in an empty cache: listening, rendering, composing, encoding, and starting up. Prints a table,
-with what single stages take as commands of their own, and, last, one JSON line: song_s, export_s, times_real_time,
-x264_alone_s, listening_s, listening_processor_s, export_processor_s, x264_processor_s, processors.
+Everything is made anew in an empty cache: listening, rendering, composing, encoding, and starting up. Beside it stand
+listening as a command of its own (`aimv score`) and x264. Prints a table and, last, one JSON line: song_s, export_s,
+times_real_time, x264_alone_s, listening_s, export_processor_s, listening_processor_s, x264_processor_s, processors.
 """
 
 import argparse
@@ -31,10 +31,9 @@ ROOT = Path(__file__).parent.parent
 
 
 class Taken:
-    """Seconds by the clock, and of the processors in all."""
+    """Seconds that a block took by the clock, and of the processors in all: by commands it ran, or by this process."""
 
     def __init__(self, who: int = resource.RUSAGE_CHILDREN) -> None:
-        self.clock = self.processor = 0.0
         self._who = who
 
     def __enter__(self) -> "Taken":
@@ -42,8 +41,8 @@ class Taken:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self.clock += time.perf_counter() - self._began
-        self.processor += self._used() - self._spent
+        self.clock = time.perf_counter() - self._began
+        self.processor = self._used() - self._spent
 
     def _used(self) -> float:
         used = resource.getrusage(self._who)
@@ -64,8 +63,14 @@ def run(cache: Path, *arguments: str) -> Taken:
 
 
 def export(song: Path, out: Path, size: str, fps: float, cache: Path) -> Taken:
-    """What an export takes; the first in a cache also joins the speech model's parts, which is done once."""
+    """What an export takes."""
     return run(cache, "export", str(song), "-o", str(out), "--generator", "shader", "--size", size, "--fps", f"{fps:g}")
+
+
+def join_models(song: Path, folder: Path) -> None:
+    """Join the speech model's parts, with `folder` as the cache: done once per machine, so not to be measured."""
+    short = ("--generator", "shader", "--size", "64x64", "--duration", "3")
+    run(folder, "export", str(song), "-o", str(folder / "short.mp4"), *short)
 
 
 class RawSink(FileSink):
@@ -108,8 +113,8 @@ def main() -> None:
     length = load_song(given.song).duration
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        export(given.song, folder / "first.mp4", "64x64", given.fps, folder)
-        whole = export(given.song, folder / "second.mp4", given.size, given.fps, folder)
+        join_models(given.song, folder)
+        whole = export(given.song, folder / "whole.mp4", given.size, given.fps, folder)
         listening = run(folder, "score", str(given.song), "-o", str(folder / "song.score.jsonl"))
         alone, _ = encode_alone(given.song, folder, given.size, given.fps, folder)
     print(f"{'':24} {'by the clock':>14} {'of processors':>14}")

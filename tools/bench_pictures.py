@@ -23,7 +23,7 @@ from engine.messages import Job
 from engine.play.compositor import Compositor
 from engine.render.encode import encode
 from engine.render.generators.shader import ShaderGenerator
-from tools.bench_export import encode_alone, export
+from tools.bench_export import encode_alone, export, join_models
 
 SIZES = "640x360,1280x720,1920x1080,3840x2160"
 FPS = 30.0
@@ -75,8 +75,8 @@ def compositor_rate(generator: ShaderGenerator, folder: Path) -> float:
 
 def export_rates(song: Path, folder: Path) -> tuple[float, float]:
     """Frames a second of a whole export at 1280x720 and 30 frames a second, and of x264 alone on its frames."""
-    export(song, folder / "first.mp4", "64x64", FPS, folder)  # joins the parts of the speech model
-    whole = export(song, folder / "out.mp4", "1280x720", FPS, folder)
+    join_models(song, folder)
+    whole = export(song, folder / "whole.mp4", "1280x720", FPS, folder)
     alone, frames = encode_alone(song, folder, "1280x720", FPS, folder)
     return frames / whole.clock, frames / alone.clock
 

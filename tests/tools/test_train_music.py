@@ -11,7 +11,7 @@ import soundfile
 pytest.importorskip("soxr")
 pytest.importorskip("pyworld")
 
-from tools.train import effects, grooves, midi, mixing, phrases, sampler
+from tools.train import effects, grooves, kits, midi, mixing, phrases, sampler
 from tools.train.bank import LENGTH, Bank, Stem, Stroke
 from tools.train.kits import SHAKEN, Hit, alike, frankensnare, jingles, made_small, piece_named
 from tools.train.labels import INDEX, LABELS, WINDOW
@@ -89,6 +89,19 @@ def test_one_recording_is_known_at_any_level() -> None:
     struck = np.random.default_rng(5).normal(0, 0.1, 9000).astype(np.float32)
     assert alike(struck, struck[:8000] * np.float32(0.3))
     assert not alike(struck, np.roll(struck, 40))
+
+
+def test_a_font_gives_each_recording_once_under_its_right_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def rendered(font: Path, parts: list[midi.Part], seconds: float) -> list[Sound]:
+        """The room kit's sounds are its own; a brush kit has its own slap and swirl; velocities are one recording."""
+        of_kit = [part.program if part.program == 8 or part.notes[0].key in (39, 40) else 0 for part in parts]
+        seeds = [[part.notes[0].key, kit] for part, kit in zip(parts, of_kit, strict=True)]
+        return [np.random.default_rng(seed).normal(0, 0.1, 9000).astype(np.float32) for seed in seeds]
+
+    monkeypatch.setattr(kits, "render", rendered)
+    hits = list(kits.soundfont(Path("font"), "timgm", (0, 8, 40)))
+    assert len([hit for hit in hits if hit.kit == "timgm/0"]) == len(kits.GENERAL_MIDI)
+    assert [(hit.kit, hit.piece) for hit in hits if hit.kit != "timgm/0"] == [("timgm/40", "snare")]
 
 
 def test_a_splash_made_of_a_crash_is_higher_and_shorter() -> None:
