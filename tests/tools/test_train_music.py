@@ -11,8 +11,8 @@ import soundfile
 pytest.importorskip("soxr")
 pytest.importorskip("pyworld")
 
-from tools.train import effects, grooves, kits, midi, mixing, phrases, sampler
-from tools.train.bank import LENGTH, Bank, Stem, Stroke
+from tools.train import effects, grooves, kits, midi, mixing, phrases, sampler, synths
+from tools.train.bank import LENGTH, Bank, Stem, Stroke, with_splashes
 from tools.train.kits import SHAKEN, Hit, alike, frankensnare, jingles, made_small, piece_named
 from tools.train.labels import INDEX, LABELS, WINDOW
 from tools.train.sound import Sound, starting_at_onset
@@ -42,6 +42,82 @@ def test_a_phrase_follows_from_its_seed_and_keeps_its_range(label: str) -> None:
     assert all(0 <= note.start < 8 and 1 <= note.velocity <= 127 and 0 <= note.key < 128 for note in notes)
 
 
+def test_strums_alternate_and_up_strokes_are_lighter() -> None:
+    notes = phrases.strums(phrases.Song(np.random.default_rng(3)), 40, 80, 8.0)
+    strokes = [[notes[0]]]
+    for note in notes[1:]:
+        if note.start - strokes[-1][-1].start > 0.03:
+            strokes.append([])
+        strokes[-1].append(note)
+    down = [stroke for stroke in strokes if stroke[0].key < stroke[-1].key]
+    up = [stroke for stroke in strokes if stroke[0].key > stroke[-1].key]
+    assert len(down) > 4
+    assert len(up) > 4
+    assert np.mean([len(stroke) for stroke in down]) > np.mean([len(stroke) for stroke in up])
+    assert np.mean([stroke[0].velocity for stroke in down]) > np.mean([stroke[0].velocity for stroke in up]) + 5
+
+
+def test_two_hands_play_below_and_above() -> None:
+    for seed in range(12):
+        keys = [note.key for note in phrases.hands(phrases.Song(np.random.default_rng(seed)), 31, 96, 8.0)]
+        assert min(keys) < 52, seed
+        assert max(keys) > 62, seed
+
+
+def test_a_computed_synthesizer_plays_in_tune_and_every_patch_is_another() -> None:
+    played = midi.Note(0.1, 0.8, 69, 100)
+    sounds = [synths.play(synths.synthesizer(np.random.default_rng(seed)), [played], 1.5) for seed in range(6)]
+    for sound in sounds:
+        assert len(sound) == 48_000
+        assert not sound[:3000].any()
+        spectrum = np.abs(np.fft.rfft(sound[6400:22_400] * np.hanning(16_000)))
+        peak = 2 * float(spectrum.argmax())
+        octaves = np.log2(peak / 440)
+        nearest = min((np.log2(n) for n in (0.5, 1, 1.5, 2, 3, 4, 5)), key=lambda x: abs(x - octaves))
+        assert abs(octaves - nearest) < 0.3 / 12, peak
+    assert len({sound.tobytes() for sound in sounds}) == 6
+
+
+def test_a_saw_is_band_limited() -> None:
+    hertz = 2637.0
+    spectrum = np.abs(np.fft.rfft(synths.wave("saw", hertz, 0.0, 32_000) * np.hanning(32_000)))
+    harmonics = np.arange(hertz, 16_000, hertz).astype(int)
+    near = np.concatenate([np.arange(h - 3, h + 4) for h in harmonics])
+    others = np.delete(spectrum[:8000], [i for i in [*near, *range(4)] if i < 8000])
+    assert others.max() < 0.03 * spectrum[2637]
+
+
+def test_a_computed_electric_piano_dies_away_and_brightens_with_force() -> None:
+    def bright(velocity: int) -> float:
+        sound = synths.play(synths.electric_piano(np.random.default_rng(1)), [midi.Note(0.0, 1.9, 48, velocity)], 2.0)
+        assert np.abs(sound[48_000:56_000]).max() < 0.7 * np.abs(sound[:8000]).max()
+        spectrum = np.abs(np.fft.rfft(sound[:16_000])) ** 2
+        return float(spectrum[400:].sum() / spectrum.sum())
+
+    assert bright(120) > 1.5 * bright(50)
+
+
+def test_splashes_are_made_of_crashes_that_are_not_held_out() -> None:
+    crashes = [Hit(kit, "crash", 0.7, tone(900.0, 40_000)) for kit in ("Kit", "VariBreaks") for _ in range(20)]
+    made = [hit for hit in with_splashes(iter(crashes), 1) if hit.piece == "splash"]
+    assert 4 < len(made) < 20
+    assert {hit.kit for hit in made} == {"Kit made small"}
+
+
+def test_a_track_tunes_muffles_and_doubles_its_drum() -> None:
+    struck = tone(400.0, 32_000)
+    plain = mixing.Track(1.0, None, 0.0, None)
+    assert plain.treat(struck) == pytest.approx(struck)
+    higher = mixing.Track(1.25, None, 0.0, None).treat(struck)
+    assert np.abs(np.fft.rfft(higher[:16_000])).argmax() == 250
+    muffled = mixing.Track(1.0, None, 0.1, None).treat(struck)
+    assert np.abs(muffled[16_000:]).max() < 0.01
+    second = np.ones(40_000, np.float32)
+    assert mixing.Track(1.0, None, 0.0, second).treat(struck)[32_000:] == pytest.approx(second[32_000:])
+    toned = mixing.Track(1.0, 7, 0.0, None)
+    assert toned.treat(struck) == pytest.approx(toned.treat(struck))
+
+
 def test_every_style_of_drumming_has_sixteen_steps_of_known_pieces() -> None:
     for pattern in grooves.STYLES.values():
         assert all(len(line) == 16 for line in pattern.values())
@@ -69,6 +145,8 @@ def test_pitches_are_read_from_file_names() -> None:
         "a1ff": 33,
         "twang_a3_f_rr2": 57,
         "Cs3": 49,
+        "D#4v12": 63,
+        "A2vL": 45,
         "LEVEL5 CLOSE 105": 105,
     }
     assert {name: sampler.pitch_of(name) for name in names} == names

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.train import kits, voices
+from tools.train import kits, synths, voices
 from tools.train.labels import SAMPLE_RATE
 from tools.train.midi import Part, render
 from tools.train.phrases import phrase
@@ -84,7 +84,7 @@ def font_stems(name: str, seed: int, share: float) -> list[Made]:
     chosen: list[int] = []
     for label in sorted({(program(n) or ("", ()))[0] for n in numbers}):
         own = [n for n in numbers if (program(n) or ("", ()))[0] == label]
-        count = int({"guitar": 90, "synth": 80, "bass": 70, "": 70, "piano": 110}.get(label, 48) * share)
+        count = int({"guitar": 90, "synth": 120, "bass": 70, "": 70, "piano": 110}.get(label, 48) * share)
         chosen += [own[i % len(own)] for i in range(max(count, len(own)))]
     parts = [Part(n, phrase(random, (program(n) or ("", ()))[0], SECONDS)) for n in chosen]
     made: list[Made | None] = []
@@ -106,6 +106,18 @@ def recorded_stems(sources: Path, seed: int, share: float) -> list[Made]:
             sound = sampler.play(random, phrase(random, instrument.label, SECONDS), SECONDS)
             kept = held_out(instrument.name)
             made.append(stem(instrument.name, instrument.label, instrument.unknown, kept, instrument.raw, sound))
+    return [m for m in made if m]
+
+
+def computed_stems(seed: int, share: float) -> list[Made]:
+    """Phrases on computed synthesizers and electric pianos, each stem another patch."""
+    made = []
+    for name, label, count in (("synth", "synth", 240), ("electric piano", "piano", 70)):
+        random = np.random.default_rng([seed, 96, count])
+        for _ in range(max(1, int(share * count))):
+            voice = synths.synthesizer(random) if label == "synth" else synths.electric_piano(random)
+            sound = synths.play(voice, phrase(random, label, SECONDS), SECONDS)
+            made.append(stem(f"computed {name}", label, (), False, False, sound))
     return [m for m in made if m]
 
 
@@ -132,14 +144,20 @@ def voice_stems(sources: Path, seed: int, share: float) -> list[Made]:
     return [m for m in made if m]
 
 
+def with_splashes(hits: Iterator[kits.Hit], seed: int) -> Iterator[kits.Hit]:
+    """Strokes as they come, and splashes made of most crashes that are not held out: recorded splashes are few."""
+    random = np.random.default_rng([seed, 97])
+    for hit in hits:
+        yield hit
+        if hit.piece == "crash" and not held_out(hit.kit) and random.random() < 0.6:
+            yield kits.made_small(hit, random)
+
+
 def all_strokes(sources: Path, seed: int) -> Iterator[kits.Hit]:
     """Every drum stroke of every kit."""
     random = np.random.default_rng([seed, 99])
     made = np.random.default_rng([seed, 98])
-    for hit in kits.muldjord(sources / "DrumGizmo.MuldjordKit/DrumGizmo/MuldjordKit/Samples", random):
-        yield hit
-        if hit.piece == "crash" and made.random() < 0.4:
-            yield kits.made_small(hit, made)
+    yield from kits.muldjord(sources / "DrumGizmo.MuldjordKit/DrumGizmo/MuldjordKit/Samples", random)
     yield from kits.frankensnare(sources / "karoryfer.frankensnare/Samples", random)
     yield from kits.body(sources / "body_percussion/Samples/body")
     yield from kits.sonic_pi(SONIC_PI)
@@ -162,6 +180,7 @@ def build(folder: Path, sources: Path, seed: int, share: float = 1.0) -> None:
     jobs: list[tuple[Callable[..., list[Made]], tuple[object, ...]]] = [
         (voice_stems, (sources, seed, share)),
         (recorded_stems, (sources, seed, share)),
+        (computed_stems, (seed, share)),
         *((font_stems, (name, seed, share * (0.4 if held_out(name) else 1.0))) for name in FONTS),
     ]
     described: list[Stem] = []
@@ -174,7 +193,7 @@ def build(folder: Path, sources: Path, seed: int, share: float = 1.0) -> None:
     strokes: list[Stroke] = []
     with (folder / "strokes.pcm").open("wb") as file:
         start = 0
-        for hit in all_strokes(sources, seed):
+        for hit in with_splashes(all_strokes(sources, seed), seed):
             file.write(to_int16(hit.sound).tobytes())
             strokes.append(Stroke(hit.kit, hit.piece, hit.force, held_out(hit.kit), start, len(hit.sound)))
             start += len(hit.sound)

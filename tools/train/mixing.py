@@ -33,10 +33,11 @@ PIECE_DB = {
     OTHER: -9.0, SHAKEN: -8.0,
 }  # fmt: skip
 PART_DB = {"vocal": 1.0, "speech": 1.0, "guitar": -1.0, "bass": -1.0, "piano": -3.0, "organ": -4.0, "synth": -3.0}
+CYMBALS = ("hi-hat", OPEN, "crash", "splash", "ride")
 KIT_WEIGHTS = {"MuldjordKit": 10.0, "Gogodze": 6.0, "avl red/0": 6.0, "BJA_Pacific": 6.0, "ForzeeStereo": 6.0}
 """Recorded kits are played more often."""
 BAND = (
-    ("bass", 0.7), ("guitar", 0.72), ("guitar", 0.3), ("vocal", 0.5), ("vocal", 0.08), ("piano", 0.32), ("organ", 0.13),
+    ("bass", 0.7), ("guitar", 0.72), ("guitar", 0.3), ("vocal", 0.5), ("vocal", 0.08), ("piano", 0.42), ("organ", 0.13),
     ("synth", 0.3), ("sax", 0.1), ("brass", 0.1), ("violin", 0.1), ("cello", 0.08), ("flute", 0.08), ("", 0.08),
     ("speech", 0.03),
 )  # fmt: skip
@@ -49,6 +50,28 @@ class Played:
     label: str
     unknown: tuple[str, ...]
     sound: Sound
+
+
+@dataclass(frozen=True)
+class Track:
+    """What one drum of a kit goes through before the kit's sum: ``second`` is another cymbal mixed to each stroke."""
+
+    tuned: float
+    equal: int | None
+    muffled: float
+    second: Sound | None
+
+    def treat(self, sound: Sound) -> Sound:
+        """One stroke, treated; every stroke of a track alike."""
+        if self.second is not None:
+            both = np.zeros(max(len(sound), len(self.second)), np.float32)
+            add(both, sound, 0)
+            add(both, self.second, 0)
+            sound = both
+        sound = at_speed(sound, self.tuned)
+        if self.muffled:
+            sound = sound * np.exp(-np.arange(len(sound)) / (self.muffled * SAMPLE_RATE)).astype(np.float32)
+        return sound if self.equal is None else effects.equalise(np.random.default_rng(self.equal), sound, 4.0)
 
 
 class Mixer:
@@ -81,13 +104,13 @@ class Mixer:
         played: list[Played] = []
         struck: list[Struck] = []
         drums = self.nothing()
-        if plan < 0.46:
+        if plan < 0.44:
             names = [label for label, chance in BAND if random.random() < chance]
             drumming = random.random() < 0.72
-        elif plan < 0.68:
+        elif plan < 0.65:
             names = [str(random.choice(["", *SUSTAINED])) for _ in range(int(random.integers(1, 4)))]
             drumming = random.random() < 0.3
-        elif plan < 0.81:
+        elif plan < 0.79:
             names, drumming = [], True
         elif plan < 0.90:
             struck, drums = self.lone_stroke(random)
@@ -154,13 +177,16 @@ class Mixer:
         """
         kit = self.kits[int(random.choice(len(self.kits), p=self.kit_weights))]
         speed = float(random.uniform(0.9, 1.12)) if random.random() < 0.5 else 1.0
-        chosen = {piece: self.choose(random, kit, piece, foreign) for piece in sorted({s.piece for s in struck})}
+        names = sorted({s.piece for s in struck})
+        chosen = {piece: self.choose(random, kit, piece, foreign) for piece in names}
+        tracks = {piece: self.track(random, kit, piece) for piece in names}
         trims = {piece: PIECE_DB.get(piece, 0.0) + float(random.normal(0, 4.5)) for piece in chosen}
         out = np.zeros(SPAN, np.float32)
         for i, stroke in enumerate(struck):
             options = chosen[stroke.piece]
             order = sorted(options, key=lambda o: abs(o.force - stroke.force))[:3]
-            sound = at_speed(self.bank.stroke(order[int(random.integers(0, len(order)))]), speed)
+            sound = self.bank.stroke(order[int(random.integers(0, len(order)))])
+            sound = tracks[stroke.piece].treat(at_speed(sound, speed))
             if stroke.piece == OPEN:
                 later = [s.time for s in struck[i + 1 :] if s.piece == "hi-hat"]
                 if later:
@@ -176,6 +202,19 @@ class Mixer:
             out = effects.drive(random, out)
         moved = [Struck(s.time - LEAD / SAMPLE_RATE, s.piece, s.force) for s in struck]
         return moved, np.asarray(out / max(rms(out), 1e-3), dtype=np.float32)
+
+    def track(self, random: Random, kit: str, piece: str) -> Track:
+        """How one drum is tuned, muffled and equalised; every third cymbal sounds with another of its kind."""
+        tuned = float(random.uniform(0.88, 1.14)) if random.random() < 0.7 else 1.0
+        equal = int(random.integers(0, 2**31)) if random.random() < 0.35 else None
+        muffled = (
+            float(random.uniform(0.06, 0.25)) if piece in ("kick", "snare", "tom") and random.random() < 0.15 else 0.0
+        )
+        second = None
+        if piece in CYMBALS and random.random() < 0.35:
+            other = self.choose(random, kit, piece, 1.0)
+            second = self.bank.stroke(other[int(random.integers(0, len(other)))]) * np.float32(random.uniform(0.3, 1.0))
+        return Track(tuned, equal, muffled, second)
 
     def choose(self, random: Random, kit: str, piece: str, foreign: float) -> list[Stroke]:
         """Strokes of one drum of a kit; of another kit where this one lacks the piece, or so often."""

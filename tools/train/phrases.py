@@ -120,6 +120,37 @@ def chops(song: Song, low: int, high: int, seconds: float) -> list[Note]:
     return notes
 
 
+def strums(song: Song, low: int, high: int, seconds: float) -> list[Note]:
+    """Strummed eighths or sixteenths: down on the beat, up between, lighter and on fewer strings."""
+    random = song.random
+    step, ring = float(random.choice([0.25, 0.5, 0.5])), float(random.uniform(0.6, 3.0))
+    wanted = random.random(16) < float(random.uniform(0.5, 1.0))
+    wanted[0] = True
+    middle = float(random.uniform(low + 6, low + 16))
+    notes, beat, i = [], 0.0, 0
+    while song.seconds(beat) < seconds:
+        if wanted[i % 16]:
+            classes = song.chord(beat)
+            keys = sorted({near(classes[n % len(classes)], low, high, middle + 4.5 * n) for n in range(6)})
+            down, start = i % 2 == 0, max(0.0, song.seconds(beat))
+            spread = float(random.uniform(0.003, 0.014))
+            for n, key in enumerate(keys if down else keys[:-4:-1]):
+                held = ring * step * song.beat
+                notes.append(
+                    Note(start + n * spread, held, key, _velocity(random, down and i % 4 == 0) - 12 * (not down))
+                )
+        beat, i = beat + step, i + 1
+    return notes
+
+
+def hands(song: Song, low: int, high: int, seconds: float) -> list[Note]:
+    """Two hands at a piano: bass notes, octaves or a pad below, chords or a tune above."""
+    random, split = song.random, int(song.random.integers(52, 62))
+    left = (bass_line, chords, pad)[int(random.integers(0, 3))]
+    right = (chords, melody, arpeggio)[int(random.integers(0, 3))]
+    return left(song, low, split, seconds) + right(song, split, high, seconds)
+
+
 def arpeggio(song: Song, low: int, high: int, seconds: float) -> list[Note]:
     """Chord notes one after another, ringing."""
     random = song.random
@@ -187,10 +218,10 @@ Role = Callable[[Song, int, int, float], list[Note]]
 
 ROLES: dict[str, tuple[Role, ...]] = {
     "bass": (bass_line, bass_line, bass_line, melody),
-    "guitar": (chords, chords, chops, arpeggio, riff, riff, melody),
-    "piano": (chords, arpeggio, melody, pad),
+    "guitar": (chords, strums, strums, chops, arpeggio, riff, riff, melody),
+    "piano": (hands, hands, chords, arpeggio, melody, pad),
     "organ": (pad, chords, chops, melody),
-    "synth": (melody, arpeggio, pad, chords),
+    "synth": (melody, melody, arpeggio, pad, chords, chops, riff),
     "violin": (melody, melody, melody, pad),
     "vocal": (pad, melody),
     "": (melody, melody, arpeggio),

@@ -13,7 +13,7 @@ from tools.train.labels import SAMPLE_RATE
 from tools.train.midi import Note
 from tools.train.sound import Sound, add, at_speed, fade_out, gain, read, starting_at_onset
 
-PITCH = re.compile(r"(?:^|[ _\-])([A-Ga-g])([#sb]?)(-?\d)(?=$|[ _\-.]|[a-z]{2})")
+PITCH = re.compile(r"(?:^|[ _\-])([A-Ga-g])([#sb]?)(-?\d)(?=$|[ _\-.]|[a-z]{2}|v[\dLH])")
 KEY = re.compile(r" (\d{2,3})$")
 STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 LONGEST = 6.0
@@ -21,7 +21,7 @@ LONGEST = 6.0
 
 
 def pitch_of(stem: str) -> int | None:
-    """MIDI key named in a file's name: ``cello_Gs5_1_forte``, ``gb4_p_rr2``, ``FF A#4``, ``CLOSE 60``; None without."""
+    """Key in a file's name: ``cello_Gs5_1_forte``, ``gb4_p_rr2``, ``FF A#4``, ``D#4v6``, ``CLOSE 60``; else None."""
     found = PITCH.search(stem)
     if not found:
         number = KEY.search(stem)
