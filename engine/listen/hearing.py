@@ -17,6 +17,7 @@ from engine.audio.pitch import dominant_frequency
 from engine.audio.song import Song
 from engine.audio.windows import RollingWindows, Window
 from engine.listen.instruments import Classifier
+from engine.listen.persistence import REACH_S, steadied
 from engine.listen.words_seam import Passage, Transcriber, Word, english_of, text_of
 
 ANALYSIS_RATE = 22_050  # Hz, of the envelopes and beats
@@ -61,6 +62,8 @@ class SongHearing:
         self._words = words
         self._cutter = RollingWindows(song.rate, hop_s)
         self._listener = WindowListener(classifier)
+        self._labels = classifier.labels
+        self._hop_s = hop_s
         self._beats = beats
 
     def __iter__(self) -> Iterator[Heard]:
@@ -78,19 +81,25 @@ class SongHearing:
         known: list[Word] = []
         complete_until = 0.0  # s; every word that starts before it is known
         given = 0
+        reach = math.ceil(REACH_S / self._hop_s)
         while True:
+            while len(ready) <= given + reach and (ahead := next(rest, None)) is not None:
+                ready.append(ahead)
             if given >= len(ready):
-                heard = next(rest, None)
-                if heard is None:
-                    return
-                ready.append(heard)
-            heard = ready[given]
+                return
+            first = max(0, given - reach)
+            heard = self._steadied(ready[first : given + reach + 1], given - first)
             given += 1
             while complete_until < heard.end:
                 passage = next(coming, Passage((), math.inf))
                 known += passage.words
                 complete_until = passage.until
             yield _with_words(heard, known, self._beats)
+
+    def _steadied(self, about: list[Heard], at: int) -> Heard:
+        rows = np.array([[heard.probabilities[label] for label in self._labels] for heard in about])
+        found = steadied(self._labels, rows, at, self._hop_s)
+        return msgspec.structs.replace(about[at], probabilities=dict(zip(self._labels, found.tolist(), strict=True)))
 
     def _windows(self) -> Iterator[Heard]:
         block = self._song.rate * 5
