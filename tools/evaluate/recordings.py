@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from engine.audio.song import load_song
 from engine.errors import UsageError
+from engine.listen.persistence import steadied
 from tools.evaluate.figures import Floats, auc, balanced_accuracy, calibration_error, cell, precision_recall_f1
 from tools.evaluate.model import DRUMS, Model
 
@@ -27,19 +28,23 @@ FEWEST = 5
 
 
 def evaluate(folder: Path, model: Model, picture: Path | None) -> dict[str, Any]:
-    """Print the table of the recordings in ``folder``; give the figures of each label and of all.
+    """Print two tables of the recordings in ``folder``; give the figures of each label and of all.
 
-    A reliability diagram is drawn into ``picture`` (PNG) where that is given.
+    First each window is heard alone, as live; then leaning on those about it, as a file is heard. A reliability diagram
+    of the first is drawn into ``picture`` (PNG) where that is given.
     """
     cases = sorted(p.parent for p in folder.glob("*/windows.json"))
     if not cases:
         raise UsageError(f"{folder} holds no recording with a windows.json")
-    tally = Tally()
+    alone, leaning = Tally(), Tally()
     for case in cases:
-        listen(model, case, tally)
-    total = report(tally)
+        listen(model, case, alone, leaning)
+    print("each window alone, as a live input is heard")
+    total = report(alone)
+    print("each window leaning on those about it, as a file is heard")
+    total["in_a_file"] = report(leaning)
     if picture:
-        plot(tally, picture)
+        plot(alone, picture)
     return total
 
 
@@ -62,20 +67,30 @@ class Tally:
                 yield label, truth, np.array(self.score[label], np.float32)
 
 
-def listen(model: Model, folder: Path, tally: Tally) -> None:
-    """Add one recording's windows to ``tally``."""
+def listen(model: Model, folder: Path, alone: Tally, leaning: Tally) -> None:
+    """Add one recording's windows to the tallies of windows heard alone and leaning on their neighbours."""
     audio = load_song(folder / "mix.flac").mono(model.rate)
-    for window in json.loads((folder / "windows.json").read_text()):
-        start = int(window["start_s"]) * model.rate
-        said = model(audio[start : start + model.window])
-        hits = window["drum_hits"]
-        there = {label: label in window["sources"] for label in SOURCES}
-        there |= {label: label.replace("-", "") in hits for label in DRUMS}
-        there["drums"] = "drums" in window["sources"]
-        said["drums"] = max(said[label] for label in DRUMS)
-        for label, value in there.items():
-            if label not in window["unsure"]:
-                tally.add(label, value, said[label])
+    windows = json.loads((folder / "windows.json").read_text())
+    count = 1 + max((int(window["start_s"]) for window in windows), default=0)
+    heard = [model(audio[second * model.rate :][: model.window]) for second in range(count)]
+    rows = np.array([[said[label] for label in model.labels] for said in heard])
+    for window in windows:
+        second = int(window["start_s"])
+        add(alone, window, heard[second])
+        found = steadied(model.labels, rows, second, 1.0).tolist()
+        add(leaning, window, dict(zip(model.labels, found, strict=True)))
+
+
+def add(tally: Tally, window: dict[str, Any], said: dict[str, float]) -> None:
+    """Add one window's truth and what was said of it to ``tally``."""
+    hits = window["drum_hits"]
+    there = {label: label in window["sources"] for label in SOURCES}
+    there |= {label: label.replace("-", "") in hits for label in DRUMS}
+    there["drums"] = "drums" in window["sources"]
+    said = said | {"drums": max(said[label] for label in DRUMS)}
+    for label, value in there.items():
+        if label not in window["unsure"]:
+            tally.add(label, value, said[label])
 
 
 def figures(truth: NDArray[np.bool_], score: Floats) -> dict[str, float | None]:
