@@ -11,7 +11,7 @@ import soundfile
 pytest.importorskip("soxr")
 pytest.importorskip("pyworld")
 
-from tools.train import effects, grooves, kits, midi, mixing, phrases, sampler, synths
+from tools.train import effects, grooves, kits, measure, midi, mixing, phrases, sampler, synths
 from tools.train.bank import LENGTH, Bank, Stem, Stroke, with_splashes
 from tools.train.kits import SHAKEN, Hit, alike, frankensnare, jingles, made_small, piece_named
 from tools.train.labels import INDEX, LABELS, WINDOW
@@ -266,3 +266,16 @@ def test_an_effect_keeps_length_and_stays_finite(effect: str) -> None:
 def test_an_onset_is_found_to_a_millisecond() -> None:
     sound = np.concatenate([np.zeros(5000, np.float32), tone(1000, 3000)])
     assert abs(len(sound) - len(starting_at_onset(sound)) - 5000) <= 32
+
+
+def test_arranged_mixtures_hold_what_was_drawn_as_often_as_on_slakh(bank: Bank) -> None:
+    with pytest.raises(ValueError, match="piano"):
+        for seed in range(8):
+            measure.arranged(mixing.Mixer(bank, False, 1), np.random.default_rng(seed))
+    bank.stems[2] = Stem("font/piano", "piano", (), False, False, 0.35)
+    mixer = mixing.Mixer(bank, False, 1)
+    truth = np.stack([measure.arranged(mixer, np.random.default_rng(seed))[1] for seed in range(60)])
+    for name, share in measure.SLAKH.items():
+        columns = measure.DRUM_COLUMNS if name == "drums" else [INDEX[name]]
+        assert (truth[:, columns].max(axis=1) == 1).mean() == pytest.approx(share, abs=0.17), name
+        assert (truth[:, columns].max(axis=1) >= 0).all()
