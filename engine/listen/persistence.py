@@ -16,7 +16,8 @@ _STAYS = 0.7
 _THROWN_IN = {"tom": 0.55, "crash": 0.55, "splash": 0.55}
 _TRUST = 0.3
 """Share of a second's evidence that neighbours are given: what misleads the classifier, misleads it for a while."""
-_SURE = 1e-5
+_LEAST = 1e-5
+"""Probabilities nearer to 0 or 1 than this count as this near: their logits stay finite."""
 
 Logits = NDArray[np.float64]
 
@@ -29,7 +30,7 @@ def steadied(labels: Sequence[str], rows: NDArray[np.floating], at: int, hop_s: 
     """
     kept = 2 * np.array([_THROWN_IN.get(label, _STAYS) for label in labels]) - 1
     stays = (1 + kept**hop_s) / 2
-    sure = np.clip(np.asarray(rows, np.float64), _SURE, 1 - _SURE)
+    sure = np.clip(np.asarray(rows, np.float64), _LEAST, 1 - _LEAST)
     logits = np.log(sure / (1 - sure))
     weak = _TRUST * min(1.0, hop_s) * logits
     told = logits[at] + _message(weak[:at], stays) + _message(weak[:at:-1], stays)
