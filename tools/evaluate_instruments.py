@@ -6,7 +6,8 @@
 
 Without --dataset, DIR holds one folder a recording, with ``mix.flac`` and ``windows.json``: a list of
 {"start_s": 3, "sources": ["bass", "drums", ...], "drum_hits": ["kick", "hihat", ...], "unsure": []}, one for each whole
-second. A source is there when it is within 20 dB of the mix, a drum when it is struck in the first 0.9 s.
+second. A source is there when it is within 20 dB of the mix, a drum when it is struck in the first 0.9 s. There are two
+tables: of each window alone, as a live input is heard, and leaning on those about it, as a file is.
 
 With --dataset, DIR holds that data set as its archives unpack; it is read through mirdata (the `evaluate` extra), which
 downloads nothing. mirdata's index of it lies in DIR or where mirdata keeps it. Each is reported as its literature does:

@@ -25,14 +25,14 @@ Logits = NDArray[np.float64]
 def steadied(labels: Sequence[str], rows: NDArray[np.floating], at: int, hop_s: float) -> NDArray[np.float64]:
     """Probabilities of window `at` given the windows about it.
 
-    `rows` [windows, labels] are what the classifier said of windows `hop_s` apart; [labels] comes back. What was ruled
-    out (0, as in silence) stays so.
+    `rows` [windows, labels] are what the classifier said of windows `hop_s` apart, at most a second; [labels] comes
+    back. What was ruled out (0, as in silence) stays so.
     """
     kept = 2 * np.array([_THROWN_IN.get(label, _STAYS) for label in labels]) - 1
     stays = (1 + kept**hop_s) / 2
     sure = np.clip(np.asarray(rows, np.float64), _LEAST, 1 - _LEAST)
     logits = np.log(sure / (1 - sure))
-    weak = _TRUST * min(1.0, hop_s) * logits
+    weak = _TRUST * hop_s * logits
     told = logits[at] + _message(weak[:at], stays) + _message(weak[:at:-1], stays)
     return np.asarray(np.where(rows[at] > 0, 1 / (1 + np.exp(-told)), 0.0))
 

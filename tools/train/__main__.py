@@ -2,9 +2,10 @@
 
     python -m tools.train --data DIR [--seed 1] [--windows 11520] [--out models/onnx/instruments.onnx]
 
-DIR/sources holds the sources that tools/train/sources.py names, each in a folder of its repository's name, and the
-tonejs packages under DIR/sources/tonejs. What is rendered goes to DIR/bank, what is heard to DIR/heard; both are kept
-and used again by a later run with the same DIR: delete them to start from nothing.
+DIR/sources holds the sources that tools/train/sources.py names, each in a folder of its repository's name, the tonejs
+packages under DIR/sources/tonejs, and the @audio-samples packages together under DIR/sources/salamander. What is
+rendered goes to DIR/bank, what is heard to DIR/heard; both are kept and used again by a later run with the same DIR:
+delete them to start from nothing.
 """
 
 from __future__ import annotations

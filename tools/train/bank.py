@@ -112,11 +112,11 @@ def recorded_stems(sources: Path, seed: int, share: float) -> list[Made]:
 def computed_stems(seed: int, share: float) -> list[Made]:
     """Phrases on computed synthesizers and electric pianos, each stem another patch."""
     made = []
-    for name, label, count in (("synth", "synth", 240), ("electric piano", "piano", 70)):
+    makers = (("synth", "synth", 240, synths.synthesizer), ("electric piano", "piano", 70, synths.electric_piano))
+    for name, label, count, voice in makers:
         random = np.random.default_rng([seed, 96, count])
         for _ in range(max(1, int(share * count))):
-            voice = synths.synthesizer(random) if label == "synth" else synths.electric_piano(random)
-            sound = synths.play(voice, phrase(random, label, SECONDS), SECONDS)
+            sound = synths.play(voice(random), phrase(random, label, SECONDS), SECONDS)
             made.append(stem(f"computed {name}", label, (), False, False, sound))
     return [m for m in made if m]
 

@@ -31,11 +31,11 @@ def test_a_window_with_no_neighbours_is_left_as_it_was() -> None:
 
 
 def test_shorter_hops_say_no_more_of_a_second() -> None:
-    whole, quarters = [0.9] * 7, [0.9] * 25
-    assert leaning("bass", quarters, 12, 0.25) == pytest.approx(leaning("bass", whole, 3), abs=0.05)
+    whole, quarters = [0.6] * 7, [0.6] * 25
+    assert leaning("bass", quarters, 12, 0.25) == pytest.approx(leaning("bass", whole, 3), abs=0.02)
 
 
-@given(st.lists(PROBABILITY, min_size=1, max_size=9), st.integers(0, 8), st.sampled_from([0.25, 0.5, 1.0, 4.0]))
+@given(st.lists(PROBABILITY, min_size=1, max_size=9), st.integers(0, 8), st.sampled_from([0.02, 0.25, 0.5, 1.0]))
 def test_it_stays_a_probability_silence_stays_silent_and_time_has_no_direction(
     said: list[float], at: int, hop_s: float
 ) -> None:
