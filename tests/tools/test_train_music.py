@@ -14,7 +14,7 @@ pytest.importorskip("pyworld")
 from tools.train import effects, grooves, kits, measure, midi, mixing, phrases, sampler, synths
 from tools.train.bank import LENGTH, Bank, Stem, Stroke, with_splashes
 from tools.train.kits import SHAKEN, Hit, alike, frankensnare, jingles, made_small, piece_named
-from tools.train.labels import INDEX, LABELS, WINDOW
+from tools.train.labels import INDEX, LABELS, TAUGHT, WINDOW
 from tools.train.sound import Sound, starting_at_onset
 
 
@@ -240,19 +240,34 @@ def test_a_window_follows_from_its_number(bank: Bank) -> None:
 def test_a_part_is_there_within_20_db_of_the_mix() -> None:
     part = mixing.Played("guitar", ("piano",), tone(200, WINDOW))
     for db, value in ((-3.0, 1), (-20.0, mixing.UNKNOWN), (-30.0, 0)):
-        labels = np.zeros(len(LABELS), np.int8)
+        labels = np.zeros(len(TAUGHT), np.int8)
         mixing.teach(labels, part, db)
         assert labels[INDEX["guitar"]] == value
 
 
 def test_a_drum_counts_when_struck_in_the_first_nine_tenths() -> None:
     def label(time: float, force: float = 0.9) -> int:
-        labels = np.zeros(len(LABELS), np.int8)
+        labels = np.zeros(len(TAUGHT), np.int8)
         mixing.mark(labels, [grooves.Stroke(time, "snare", force)], 0.0)
         return int(labels[INDEX["snare"]])
 
     assert (label(0.5), label(0.9), label(0.97), label(-0.3)) == (1, mixing.UNKNOWN, 0, 0)
     assert label(0.5, force=0.15) == mixing.UNKNOWN
+
+
+def test_percussion_without_an_output_is_taught_apart() -> None:
+    labels = np.zeros(len(TAUGHT), np.int8)
+    mixing.mark(labels, [grooves.Stroke(0.2, SHAKEN, 0.9), grooves.Stroke(0.4, "hi-hat open", 0.9)], 0.0)
+    assert {TAUGHT[i] for i in np.flatnonzero(labels)} == {"shaken", "hi-hat"}
+    assert TAUGHT[: len(LABELS)] == LABELS
+
+
+def test_a_missing_piece_comes_from_recorded_kits_more_often_than_from_machines(bank: Bank) -> None:
+    for kit in ("other kit", "machine 1"):
+        bank.strokes.append(Stroke(kit, "splash", 0.8, False, 0, 8000))
+    mixer, random = mixing.Mixer(bank, kept=False, seed=1), np.random.default_rng(0)
+    kits_chosen = [mixer.choose(random, "kit", "splash", 0.0)[0].kit for _ in range(3000)]
+    assert kits_chosen.count("machine 1") == pytest.approx(3000 * 0.35 / 1.35, rel=0.1)
 
 
 @pytest.mark.parametrize("effect", ["amplifier", "compress", "equalise", "limit", "modulate", "tremolo", "drive"])

@@ -12,13 +12,13 @@ pytest.importorskip("pyworld")
 from tools.train import calibrate, fit, frontend  # noqa: E402
 from tools.train.export import eight_bit_steps  # noqa: E402
 from tools.train.features import Heard  # noqa: E402
-from tools.train.labels import LABELS  # noqa: E402
-from tools.train.network import FEATURES, HIGH_BANDS, LOW_BANDS, Judge, Level  # noqa: E402
+from tools.train.labels import LABELS, TAUGHT  # noqa: E402
+from tools.train.network import FEATURES, HIGH_BANDS, LOW_BANDS, Judge, Judges, Level  # noqa: E402
 
 
 def heard(count: int) -> Heard:
     random = np.random.default_rng(0)
-    labels = random.integers(-1, 2, (count, len(LABELS))).astype(np.int8)
+    labels = random.integers(-1, 2, (count, len(TAUGHT))).astype(np.int8)
     shapes = ((99, HIGH_BANDS), (50, LOW_BANDS), (FEATURES,))
     high, low, features = (random.standard_normal((count, *s)).astype(np.float16) for s in shapes)
     features[:, 0] = labels[:, 0] * 3
@@ -30,6 +30,15 @@ def test_the_basis_gives_the_spectrum_of_numpy() -> None:
     audio = np.random.default_rng(0).standard_normal(400)
     basis = frontend.fourier_basis(window, 512) @ audio
     np.testing.assert_allclose(basis[:257] + 1j * basis[257:], np.fft.rfft(audio * window, 512), atol=1e-9)
+
+
+def test_a_transform_that_computes_its_basis_gives_what_the_basis_gives() -> None:
+    window = np.hanning(402)[1:-1]
+    audio = torch.randn(2, 4000, generator=torch.Generator().manual_seed(0))
+    computed = frontend.Fourier(window, 512, 200, 160)(audio)
+    kept = frontend.Spectrum(frontend.fourier_basis(window, 512, 200), 160)(audio)
+    torch.testing.assert_close(computed, kept, atol=1e-3, rtol=1e-4)
+    assert sum(values.numel() for values in frontend.Fourier(window, 512, 200, 160).state_dict().values()) == 1000
 
 
 def test_halving_keeps_lows_and_drops_highs() -> None:
@@ -57,9 +66,23 @@ def test_fitting_is_the_same_for_a_seed_and_brings_the_loss_down() -> None:
         fit.fit(judge, data, fit.Plan(passes=4, batch=8), seed=2)
         outcomes.append(fit.scores(judge, data)[0])
     np.testing.assert_array_equal(outcomes[0], outcomes[1])
-    labels, even = torch.tensor(data.labels).float(), torch.ones(len(LABELS))
+    labels, even = torch.tensor(data.labels).float(), torch.ones(len(TAUGHT))
     losses = [fit.loss_of(torch.tensor(scores), labels, even, smooth=0.01) for scores in (before, outcomes[0])]
     assert losses[1] < losses[0]
+
+
+def test_judges_say_the_mean_of_their_scores() -> None:
+    data, members = heard(4), [Judge(), Judge()]
+    together, alone = fit.scores(Judges(members), data), [fit.scores(member, data) for member in members]
+    for mean, first, second in zip(together, *alone, strict=True):
+        np.testing.assert_allclose(mean, (first + second) / 2, atol=1e-5)
+        assert np.abs(first - second).max() > 1e-3
+
+
+def test_the_widest_layer_lies_on_eight_bit_steps_once_packed() -> None:
+    head = Judge().head
+    head.pack()
+    assert eight_bit_steps(head.trunk[1].weight.detach().numpy()) is not None
 
 
 def test_platt_finds_the_slope_and_offset_that_made_the_labels() -> None:

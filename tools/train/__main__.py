@@ -2,6 +2,9 @@
 
     python -m tools.train --data DIR [--seed 1] [--windows 11520] [--out models/onnx/instruments.onnx]
 
+Needs the `train` extra, and `pip install --no-deps musicnn==0.1.0`: that package asks for TensorFlow and an old numpy,
+but only its weights are read.
+
 DIR/sources holds the sources that tools/train/sources.py names, each in a folder of its repository's name, the tonejs
 packages under DIR/sources/tonejs, and the @audio-samples packages together under DIR/sources/salamander. What is
 rendered goes to DIR/bank, what is heard to DIR/heard; both are kept and used again by a later run with the same DIR:
@@ -20,10 +23,11 @@ import torch
 
 from tools.train import bank, calibrate, features, fit
 from tools.train.export import Facts, export
-from tools.train.network import Classifier, Judge, Listener
+from tools.train.labels import LABELS
+from tools.train.network import Classifier, Judge, Judges, Listener
 from tools.train.sources import SOURCES
 
-VERSION = "1.1.0"
+VERSION = "1.2.0"
 
 
 def options() -> argparse.Namespace:
@@ -36,6 +40,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--windows", type=int, default=11_520, help="training windows; a tenth as many are held out")
     parser.add_argument("--share", type=float, default=1.0, help="how much of the bank to render, for trials")
     parser.add_argument("--passes", type=int, default=fit.Plan.passes)
+    parser.add_argument("--judges", type=int, default=2, help="how many are fitted, to be heard together")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("models/onnx/instruments.onnx"))
     return parser.parse_args()
@@ -59,21 +64,26 @@ def main() -> None:
             features.hear(bank_folder, heard / name, kept, given.seed, count, given.threads)
         said(f"{name} windows heard")
 
-    torch.manual_seed(given.seed)
-    judge = Judge()
-    fit.fit(judge, features.load(heard / "train", memory=True), fit.Plan(passes=given.passes), given.seed)
-    said("fitted")
+    windows, fitted = features.load(heard / "train", memory=True), []
+    for seed in range(given.seed, given.seed + given.judges):
+        torch.manual_seed(seed)
+        one = Judge()
+        fit.fit(one, windows, fit.Plan(passes=given.passes), seed)
+        one.head.pack()
+        fitted.append(one)
+        said(f"judge {len(fitted)} of {given.judges} fitted")
+    judge = Judges(fitted)
 
     held_out = features.load(heard / "held out")
-    scores, _, _ = fit.scores(judge, held_out)
-    slopes, offsets = calibrate.calibrate(scores, held_out.labels)
+    scores, labels = fit.scores(judge, held_out)[0][:, : len(LABELS)], held_out.labels[:, : len(LABELS)]
+    slopes, offsets = calibrate.calibrate(scores, labels)
     probabilities = calibrate.sigmoid(scores * slopes + offsets)
-    print(json.dumps({"held_out_auc": fit.areas(scores, held_out.labels)}))
+    print(json.dumps({"held_out_auc": fit.areas(scores, labels)}))
     classifier = Classifier(Listener(), judge)
     classifier.slope, classifier.offset = torch.tensor(slopes), torch.tensor(offsets)
     facts = Facts(
-        calibrate.thresholds(probabilities, held_out.labels),
-        calibrate.confusion(probabilities, held_out.labels),
+        calibrate.thresholds(probabilities, labels),
+        calibrate.confusion(probabilities, labels),
         [asdict(source) for source in SOURCES],
         VERSION,
     )

@@ -115,9 +115,10 @@ def computed_stems(seed: int, share: float) -> list[Made]:
     makers = (("synth", "synth", 240, synths.synthesizer), ("electric piano", "piano", 70, synths.electric_piano))
     for name, label, count, voice in makers:
         random = np.random.default_rng([seed, 96, count])
-        for _ in range(max(1, int(share * count))):
+        for i in range(max(1, int(share * count))):
             sound = synths.play(voice(random), phrase(random, label, SECONDS), SECONDS)
-            made.append(stem(f"computed {name}", label, (), False, False, sound))
+            own = f"computed {name}/{i % 5}"
+            made.append(stem(own, label, (), held_out(own), False, sound))
     return [m for m in made if m]
 
 

@@ -10,7 +10,7 @@ from tools.train.labels import DRUMS, LABELS
 Scores = NDArray[np.float32]
 Labels = NDArray[np.int8]
 
-FULL = 3
+FULL = 4
 """Calibration counts windows that hold at least so many labels: songs are heard in bands, not alone."""
 RIDGE = 1e-3
 """Pulls slope and offset towards 1 and 0 where a label is rare."""

@@ -22,7 +22,7 @@ from tools.train.network import Classifier
 OPSET = 17
 LARGEST_BYTES = 12 * 1024 * 1024
 PACKED_FROM = 4096
-"""Tensors of fewer numbers than this stay 32-bit."""
+"""Tensors of fewer numbers than this, and vectors, stay 32-bit."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ def export(classifier: Classifier, facts: Facts, path: Path) -> None:
             buffer,
             opset_version=OPSET,
             dynamo=False,
+            do_constant_folding=False,  # it would write out the Fourier bases
             input_names=["audio"],
             output_names=["probabilities"],
             dynamic_axes={"audio": {0: "batch"}, "probabilities": {0: "batch"}},
@@ -105,7 +106,7 @@ def pack(model: onnx.ModelProto) -> None:
     first: list[onnx.NodeProto] = []
     for tensor in list(graph.initializer):
         values = numpy_helper.to_array(tensor)
-        if tensor.data_type != TensorProto.FLOAT or values.size < PACKED_FROM:
+        if tensor.data_type != TensorProto.FLOAT or values.ndim < 2 or values.size < PACKED_FROM:
             continue
         name = tensor.name
         steps = eight_bit_steps(values)

@@ -91,7 +91,7 @@ def fit(judge: Judge, heard: Heard, plan: Plan, seed: int) -> None:
     judge.eval()
 
 
-def scores(judge: Judge, heard: Heard, batch: int = 256) -> tuple[Scores, Scores, Scores]:
+def scores(judge: nn.Module, heard: Heard, batch: int = 256) -> tuple[Scores, Scores, Scores]:
     """Joined, ear's and trunk's scores of every window: three arrays [n, labels]."""
     judge.eval()
     rows: list[list[Scores]] = [[], [], []]

@@ -31,6 +31,18 @@ def mel_filters(bins: int, fft: int, rate: float, low: float, high: float) -> Ar
     return np.asarray(rows)
 
 
+def slaney_filters(bins: int, fft: int, rate: float) -> Array:
+    """Triangles over Slaney's mel scale up to half the rate, each of area 1 Hz^-1 (librosa's): [fft // 2 + 1, bins]."""
+    step, corner = 200.0 / 3, 1000.0
+    top = corner / step + np.log(rate / 2 / corner) / np.log(6.4) * 27
+    mel = np.linspace(0.0, top, bins + 2)
+    edges = np.where(mel < corner / step, mel * step, corner * np.exp(np.log(6.4) / 27 * (mel - corner / step)))
+    hertz = (np.arange(fft // 2 + 1) * rate / fft)[:, None]
+    left, centre, right = edges[:-2], edges[1:-1], edges[2:]
+    rows = np.maximum(0.0, np.minimum((hertz - left) / (centre - left), (right - hertz) / (right - centre)))
+    return np.asarray(rows * 2 / (right - left))
+
+
 def wide_filters(centres: Array, fft: int, rate: float) -> Array:
     """Triangles about ``centres`` (rising, Hz), each of area 1 and at least one bin wide: [fft // 2 + 1, centres]."""
     step = rate / fft
@@ -72,6 +84,33 @@ class Spectrum(nn.Module):
         parts = self.conv(audio[:, None])
         power = parts[:, : self.bins] ** 2 + parts[:, self.bins :] ** 2
         return power.transpose(1, 2)
+
+
+class Fourier(nn.Module):
+    """Power of bins 0.. of a windowed ``fft``-point transform over time, in and out as :class:`Spectrum`.
+
+    The basis is computed where the network runs, once when it is loaded: a file holds no more of it than its window.
+    """
+
+    window: Tensor
+    bins: Tensor
+    places: Tensor
+
+    def __init__(self, window: Array, fft: int, bins: int, hop: int) -> None:
+        super().__init__()
+        self.fft, self.hop = fft, hop
+        self.register_buffer("window", torch.tensor(window, dtype=torch.float32))
+        self.register_buffer("bins", torch.arange(bins, dtype=torch.float32)[:, None])
+        self.register_buffer("places", torch.arange(len(window), dtype=torch.float32)[None])
+
+    def forward(self, audio: Tensor) -> Tensor:
+        # The remainder keeps the angle within a turn, where 32 bits are exact enough.
+        angle = torch.remainder(self.bins * self.places, self.fft) * (2 * np.pi / self.fft)
+        real, imaginary = (
+            nn.functional.conv1d(audio[:, None], (part * self.window)[:, None], stride=self.hop)
+            for part in (torch.cos(angle), torch.sin(angle))
+        )
+        return (real**2 + imaginary**2).transpose(1, 2)
 
 
 class Filterbank(nn.Module):

