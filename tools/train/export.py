@@ -15,6 +15,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from torch import nn
 
 from tools.train.labels import LABELS, SAMPLE_RATE, WINDOW, WINDOW_SECONDS
 from tools.train.network import Classifier
@@ -41,21 +42,7 @@ def export(classifier: Classifier, facts: Facts, path: Path) -> None:
     Raises ValueError when the file would exceed 12 MB or its probabilities stray by more than 0.02 from torch's.
     """
     classifier.eval()
-    buffer = io.BytesIO()
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            classifier,
-            (torch.zeros(1, WINDOW),),
-            buffer,
-            opset_version=OPSET,
-            dynamo=False,
-            do_constant_folding=False,  # it would write out the Fourier bases
-            input_names=["audio"],
-            output_names=["probabilities"],
-            dynamic_axes={"audio": {0: "batch"}, "probabilities": {0: "batch"}},
-        )
-    model = onnx.load_model_from_string(buffer.getvalue())
+    model = onnx.load_model_from_string(as_onnx(classifier, ["probabilities"]))
     pack(model)
     del model.metadata_props[:]
     helper.set_model_props(
@@ -82,6 +69,25 @@ def export(classifier: Classifier, facts: Facts, path: Path) -> None:
     # The engine refuses a model whose checksum is not the one published beside it.
     line = f"{hashlib.sha256(data).hexdigest()}  {path.name}\n"
     path.with_name(path.name + ".sha256").write_text(line, encoding="ascii")
+
+
+def as_onnx(module: nn.Module, outputs: list[str]) -> bytes:
+    """A module that takes audio [batch, 32000] as ONNX, nothing in it packed; every output begins with the batch."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module.eval(),
+            (torch.zeros(1, WINDOW),),
+            buffer,
+            opset_version=OPSET,
+            dynamo=False,
+            do_constant_folding=False,  # it would write out the Fourier bases
+            input_names=["audio"],
+            output_names=outputs,
+            dynamic_axes={name: {0: "batch"} for name in ("audio", *outputs)},
+        )
+    return buffer.getvalue()
 
 
 def disagreement(classifier: Classifier, model: bytes) -> float:
