@@ -19,11 +19,14 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from tools.train import bank, calibrate, features, fit
 from tools.train.export import Facts, export
+from tools.train.features import Heard
 from tools.train.labels import LABELS
+from tools.train.mixing import BANDS, Band
 from tools.train.network import Classifier, Judge, Judges, Listener
 from tools.train.sources import SOURCES
 
@@ -37,7 +40,9 @@ def options() -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--windows", type=int, default=11_520, help="training windows; a tenth as many are held out")
+    parser.add_argument(
+        "--windows", type=int, default=11_520, help="training windows a judge; a tenth as many are held out"
+    )
     parser.add_argument("--share", type=float, default=1.0, help="how much of the bank to render, for trials")
     parser.add_argument("--passes", type=int, default=fit.Plan.passes)
     parser.add_argument("--judges", type=int, default=2, help="how many are fitted, to be heard together")
@@ -55,33 +60,39 @@ def main() -> None:
         print(f"{time.monotonic() - began:7.0f} s  {what}", flush=True)
 
     torch.set_num_threads(given.threads)
-    bank_folder, heard = given.data / "bank", given.data / "heard"
+    bank_folder = given.data / "bank"
     if not (bank_folder / "bank.json").exists():
         bank.build(bank_folder, given.data / "sources", given.seed, given.share)
     said("bank rendered")
-    for name, kept, count in (("train", False, given.windows), ("held out", True, given.windows // 10)):
-        if not (heard / name / "count.json").exists():
-            features.hear(bank_folder, heard / name, kept, given.seed, count, given.threads)
-        said(f"{name} windows heard")
 
-    windows, fitted = features.load(heard / "train", memory=True), []
-    for seed in range(given.seed, given.seed + given.judges):
-        torch.manual_seed(seed)
-        one = Judge()
-        fit.fit(one, windows, fit.Plan(passes=given.passes), seed)
-        one.head.pack()
-        fitted.append(one)
-        said(f"judge {len(fitted)} of {given.judges} fitted")
-    judge = Judges(fitted)
+    def heard(name: str, kept: bool, count: int, bands: list[Band]) -> Heard:
+        folder = given.data / "heard" / name
+        if not (folder / "count.json").exists():
+            features.hear(bank_folder, folder, kept, given.seed, count, given.threads, bands)
+        said(f"{name}: windows heard")
+        return features.load(folder)
 
-    held_out = features.load(heard / "held out")
-    scores, labels = fit.scores(judge, held_out)[0][:, : len(LABELS)], held_out.labels[:, : len(LABELS)]
+    fitted: list[Judge] = []
+    listened = []
+    for number in range(given.judges):
+        windows = heard(f"train {number + 1}", False, given.windows, [BANDS[number % len(BANDS)]])
+        torch.manual_seed(given.seed + number)
+        judge = Judge()
+        fit.fit(judge, windows, fit.Plan(passes=given.passes), given.seed + number)
+        judge.head.pack()
+        fitted.append(judge)
+        listened.append(windows.features)
+        said(f"judge {number + 1} of {given.judges} fitted")
+    judges = Judges(fitted)
+
+    held_out = heard("held out", True, given.windows // 10, list(BANDS))
+    scores, labels = fit.scores(judges, held_out)[0][:, : len(LABELS)], held_out.labels[:, : len(LABELS)]
     slopes, offsets = calibrate.calibrate(scores, labels)
     probabilities = calibrate.sigmoid(scores * slopes + offsets)
     print(json.dumps({"held_out_auc": fit.areas(scores, labels)}))
-    classifier = Classifier(Listener(), judge)
+    classifier = Classifier(Listener(), judges)
     classifier.slope, classifier.offset = torch.tensor(slopes), torch.tensor(offsets)
-    classifier.leave_out(windows.features)
+    classifier.leave_out(np.concatenate(listened))
     facts = Facts(
         calibrate.thresholds(probabilities, labels),
         calibrate.confusion(probabilities, labels),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from tools.train import bank
 from tools.train.export import as_onnx
 from tools.train.labels import TAUGHT
-from tools.train.mixing import Mixer
+from tools.train.mixing import BANDS, Band, Mixer
 from tools.train.network import FEATURES, HIGH_BANDS, LOW_BANDS, Listener
 
 SHAPES: dict[str, tuple[int, ...]] = {
@@ -44,24 +45,22 @@ def _kind(name: str) -> type[np.int8] | type[np.float16]:
     return np.int8 if name == "labels" else np.float16
 
 
-def load(folder: Path, memory: bool = False) -> Heard:
-    """What :func:`hear` wrote to ``folder``, mapped, or read into ``memory``."""
-    count = int(json.loads((folder / "count.json").read_text()))
-    arrays = {}
-    for name, shape in SHAPES.items():
-        mapped = np.memmap(folder / name, _kind(name), "r", shape=(count, *shape))
-        arrays[name] = np.array(mapped) if memory else mapped
-    return Heard(**arrays)
+def load(folder: Path) -> Heard:
+    """What :func:`hear` wrote to ``folder``."""
+    parts: dict[str, Any] = {name: np.fromfile(folder / name, _kind(name)) for name in SHAPES}
+    return Heard(**{name: parts[name].reshape(-1, *shape) for name, shape in SHAPES.items()})
 
 
-def hear(bank_folder: Path, folder: Path, kept: bool, seed: int, count: int, workers: int = 2) -> None:
-    """Make ``count`` windows of a split and store what the listener gives for them."""
+def hear(
+    bank_folder: Path, folder: Path, kept: bool, seed: int, count: int, workers: int = 2, bands: Sequence[Band] = BANDS
+) -> None:
+    """Make ``count`` windows of a split, of these bands, and store what the listener gives for them."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, shape in SHAPES.items():
         np.memmap(folder / name, _kind(name), "w+", shape=(count, *shape)).flush()
     pieces = [range(i, min(i + 512, count)) for i in range(0, count, 512)]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(_hear_piece, bank_folder, folder, kept, seed, piece) for piece in pieces]
+        jobs = [pool.submit(_hear_piece, bank_folder, folder, kept, seed, piece, bands) for piece in pieces]
         for job in jobs:
             job.result()
     (folder / "count.json").write_text(str(count))
@@ -78,11 +77,11 @@ def session() -> onnxruntime.InferenceSession:
 _ready: dict[str, tuple[Mixer, onnxruntime.InferenceSession]] = {}
 
 
-def _hear_piece(bank_folder: Path, folder: Path, kept: bool, seed: int, piece: range) -> None:
+def _hear_piece(bank_folder: Path, folder: Path, kept: bool, seed: int, piece: range, bands: Sequence[Band]) -> None:
     """One process's share: windows ``piece``."""
-    key = f"{bank_folder} {kept} {seed}"
+    key = f"{bank_folder} {kept} {seed} {bands}"
     if key not in _ready:
-        _ready[key] = (Mixer(bank.load(bank_folder), kept, seed), session())
+        _ready[key] = (Mixer(bank.load(bank_folder), kept, seed, bands), session())
     mixer, listener = _ready[key]
     out = {name: np.memmap(folder / name, _kind(name), "r+").reshape(-1, *shape) for name, shape in SHAPES.items()}
     for start in range(piece.start, piece.stop, BATCH):
