@@ -19,7 +19,7 @@ FRONT = 2 * 204 + 3 * 51
 WIDE = FRONT + 3 * 64
 """Channels that its layers join before they are pooled over time."""
 STRIDE = 4
-"""Bands from one place of a kernel to the next, 1 in the paper: the loudest of half the places says nearly as much."""
+"""Bands from one place of a kernel to the next, 1 in the paper: a quarter of the places says nearly as much."""
 Weights = dict[str, NDArray[np.float32]]
 
 
