@@ -237,6 +237,17 @@ def test_a_window_follows_from_its_number(bank: Bank) -> None:
         np.testing.assert_array_equal(labels, same)
 
 
+def test_bands_take_turns_from_window_to_window(bank: Bank) -> None:
+    taking_turns = mixing.Mixer(bank, kept=False, seed=1)
+    alone = [mixing.Mixer(bank, kept=False, seed=1, bands=[band]) for band in mixing.BANDS]
+    differ = 0
+    for number in range(24):
+        sounds = [mixer.window(number)[0] for mixer in alone]
+        np.testing.assert_array_equal(taking_turns.window(number)[0], sounds[number % 2])
+        differ += not np.array_equal(*sounds)
+    assert differ > 0
+
+
 def test_a_part_is_there_within_20_db_of_the_mix() -> None:
     part = mixing.Played("guitar", ("piano",), tone(200, WINDOW))
     for db, value in ((-3.0, 1), (-20.0, mixing.UNKNOWN), (-30.0, 0)):

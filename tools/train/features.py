@@ -54,7 +54,10 @@ def load(folder: Path) -> Heard:
 def hear(
     bank_folder: Path, folder: Path, kept: bool, seed: int, count: int, workers: int = 2, bands: Sequence[Band] = BANDS
 ) -> None:
-    """Make ``count`` windows of a split, of these bands, and store what the listener gives for them."""
+    """Make ``count`` windows of a split, of these bands, and store what the listener gives for them.
+
+    ``count.json`` is written last: where it is, the folder is whole.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name, shape in SHAPES.items():
         np.memmap(folder / name, _kind(name), "w+", shape=(count, *shape)).flush()

@@ -147,6 +147,7 @@ class EventDetector(nn.Module):
             self.dense.append(linear)
         self.memory = nn.ModuleList()
         for back, ahead in zip(memory[::2], memory[1::2], strict=True):
+            # One convolution does it all: 20 frames back (this one the last of them), itself once more, 20 ahead.
             conv = nn.Conv2d(128, 128, (1, 41), padding=(0, 20), groups=128, bias=False)
             kernel = np.concatenate([np.zeros((128, 1, 1), np.float32), back, ahead], 2)
             kernel[:, :, 20] += 1.0
