@@ -12,26 +12,26 @@ Each raises a subclass of `aimv.AimvError` whose text is one line for a person.
 
 TYPE_CHECKING = False  # as of `typing`, which takes a while to import: a stop should be heard soon
 if TYPE_CHECKING:
-    from aimv.grammar import Content, sentence
-    from aimv.listening import Row, listen
-    from aimv.scorefile import Score, read_score
-    from aimv.shots import Shot
-    from aimv.show import Settings, export, play, score
+    from aimv.app.export import Settings, export, play, score
+    from aimv.app.listen import Row, listen
+    from aimv.language.score import Score, read_score
+    from aimv.language.sentence import Content, sentence
+    from aimv.language.shots import Shot
     from engine.errors import AimvError
 
 _HOMES = {
     "AimvError": "engine.errors",
-    "Content": "aimv.grammar",
-    "Row": "aimv.listening",
-    "Score": "aimv.scorefile",
-    "Settings": "aimv.show",
-    "Shot": "aimv.shots",
-    "export": "aimv.show",
-    "listen": "aimv.listening",
-    "play": "aimv.show",
-    "read_score": "aimv.scorefile",
-    "score": "aimv.show",
-    "sentence": "aimv.grammar",
+    "Content": "aimv.language.sentence",
+    "Row": "aimv.app.listen",
+    "Score": "aimv.language.score",
+    "Settings": "aimv.app.export",
+    "Shot": "aimv.language.shots",
+    "export": "aimv.app.export",
+    "listen": "aimv.app.listen",
+    "play": "aimv.app.export",
+    "read_score": "aimv.language.score",
+    "score": "aimv.app.export",
+    "sentence": "aimv.language.sentence",
 }
 
 __all__ = [

@@ -1,5 +1,5 @@
 """`python -m aimv` is the `aimv` command."""
 
-from aimv.entry import main
+from aimv.cli.signals import main
 
 main()

@@ -11,7 +11,11 @@
     └── DeviceError           a sound device, or the library it is reached by, is not there
 
 Anything else that reaches a user is a bug.
+
+Whether an error comes of too little memory: libraries say so in many ways.
 """
+
+import errno
 
 
 class AimvError(Exception):
@@ -56,3 +60,37 @@ class OutputError(AimvError):
 
 class DeviceError(AimvError):
     """A sound device, or the library that it is reached by, is not there."""
+
+
+SHORT = "there is not enough memory for this: use a shorter or a mono file, or close other programs"
+
+_SIGNS = (
+    "bad alloc",
+    "bad_alloc",
+    "can't start new thread",
+    "cannot allocate memory",
+    "failed to allocate",
+    "failed to map segment",
+    "resource temporarily unavailable",
+)
+
+
+def is_short(error: BaseException) -> bool:
+    """Whether `error`, one of a group, or what led to any of them, comes of too little memory."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        no_room = isinstance(each, OSError) and each.errno == errno.ENOMEM
+        if no_room or isinstance(each, MemoryError) or any(sign in str(each).lower() for sign in _SIGNS):
+            return True
+        waiting += [each.__cause__, each.__context__]
+        waiting += each.exceptions if isinstance(each, BaseExceptionGroup) else ()
+    return False
+
+
+class Cancelled(Exception):
+    """The job was withdrawn while it was being rendered."""

@@ -1,27 +1,95 @@
-"""Where the rooms meet: cues become clips, clips become pictures, in a file or on the clock of the sound."""
+"""Where the rooms meet: cues become clips, clips become pictures, in a file or on the clock of the sound.
+
+Clips that go on from one another: an image-to-video model begins a clip with the last picture of the one before.
+
+Such chains are kept to three clips, since each loses a little of the picture; then a clip begins anew, and the
+crossfade hides the seam.
+"""
 
 import asyncio
+import functools
 import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+import av
+import cv2
 import msgspec
+import numpy as np
 
-from engine.messages import Clip, Job
-from engine.play.clock import Clock
-from engine.play.compositor import Compositor
-from engine.play.player import Drawing, Played, Tally, play
-from engine.play.sinks import Sink
-from engine.render.board import Board, Shot
-from engine.render.continuing import continued, continues_before
-from engine.render.cut import Kind
-from engine.render.director import Director
-from engine.render.renderer import Renderer
+from engine.errors import RenderError
+from engine.generators.base import Level
+from engine.generators.cogvideox.presets import LADDER
+from engine.playback.clock import Clock
+from engine.playback.compositor import Compositor
+from engine.playback.player import Drawing, Played, Tally, play
+from engine.render.job import Clip, Job
+from engine.render.pool import Renderer
+from engine.schedule.scheduler import Director
+from engine.schedule.selector import Kind
+from engine.schedule.state import Board, Shot, Took
 from engine.threads import to_thread, without_pauses
+from engine.types import Progress, Sink
+
+LONGEST_CHAIN = 3
+_QUALITY = 90  # of the JPEG: a picture of 1360x768 stays well within a message
+
+
+def continues_before(number: int) -> bool:
+    """Whether clip `number` of a show, counted from 0, goes on from the one before."""
+    return number % LONGEST_CHAIN != 0
+
+
+def continued(job: Job, before: Path) -> Job:
+    """The job, begun with the last picture of the clip in the file `before`.
+
+    Raises:
+        RenderError: that clip cannot be read.
+    """
+    return msgspec.structs.replace(job, first=last_picture(before))
+
+
+@functools.lru_cache(maxsize=8)
+def last_picture(path: Path) -> bytes:
+    """The last picture of a clip as JPEG.
+
+    Raises:
+        RenderError: the clip cannot be read.
+    """
+    last: av.VideoFrame | None = None
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            if stream.duration:
+                container.seek(stream.duration, stream=stream)  # to the last key frame
+            for frame in container.decode(stream):
+                last = frame
+    except (av.FFmpegError, OSError, IndexError) as error:
+        raise RenderError(f"{path.name}: cannot be read as a clip: {error}") from None
+    if last is None:
+        raise RenderError(f"{path.name}: a clip without frames")
+    picture = np.asarray(last.to_ndarray(format="bgr24"), dtype=np.uint8)
+    return bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1])
+
 
 _T = TypeVar("_T")
 _CUES_KEPT = 512  # of a live show: a cue is asked for only while its clip is made
+
+
+_SHADER_FACTOR = 0.5  # seconds of drawing per second of clip, until it is measured
+
+
+def board(generator: str, fixed: str = "") -> Board:
+    """An empty board with the levels at which that generator can render, the best first, and its speed as guessed.
+
+    `fixed` is the one preset to be used, if not all are to be.
+    """
+    if generator == "cogvideox":
+        return Board((Level(fixed, 1.0),) if fixed else LADDER)
+    known = Board((Level("", 1.0), Level("half", 0.3)) if generator == "shader" else (Level("", 1.0),))
+    known.speed.measure(1.0, Took(_SHADER_FACTOR))
+    return known
 
 
 class Cue(msgspec.Struct, frozen=True):
@@ -32,25 +100,6 @@ class Cue(msgspec.Struct, frozen=True):
     job: Job
     section: str = ""  # of the song: clips of one section may stand in for each other; "" for one of its own
     continues: bool = False  # whether the model can go on from the clip before
-
-
-class Progress:
-    """What long work tells of itself; all methods may be replaced by a front end. Times are in s of the song."""
-
-    def lasts(self, song: float, shown: float) -> None:
-        """The length of the song and of what will be shown of it."""
-
-    def heard(self, until: float) -> None:
-        """Listening has reached `until`."""
-
-    def planned(self, cues: int) -> None:
-        """That many clips are needed, as far as is known."""
-
-    def rendering(self, finished: float) -> None:
-        """That many clips are finished, counting the one in work by its share."""
-
-    def shown(self, until: float) -> None:
-        """Pictures are written or shown up to `until`."""
 
 
 async def in_thread(iterator: Iterator[_T]) -> AsyncIterator[_T]:
@@ -176,8 +225,8 @@ async def perform(
 
     A song that is played has its shots planned ahead; the clock is started once its first clip is there. Live, the
     clock starts at once and the newest cue wins. What is late is stretched, held or stood in for, as
-    `engine.render.cut` says. `tally` counts the pictures while it goes on, and `on_job` is told for which cue each
-    job is that may be rendered. `hurry` has the next picture shown at once, see `play`.
+    `engine.schedule.selector` says. `tally` counts the pictures while it goes on, and `on_job` is told for which cue
+    each job is that may be rendered. `hurry` has the next picture shown at once, see `play`.
     """
     known: dict[int, Cue] = {}  # by shot; live, the latest alone, since a show may last for days
 

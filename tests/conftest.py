@@ -12,7 +12,7 @@ import soundfile
 from hypothesis import settings
 from numpy.typing import NDArray
 
-from aimv.cli import main
+from aimv.cli.main import main
 
 settings.register_profile("aimv", deadline=None)  # no test asserts wall time
 settings.load_profile("aimv")

@@ -8,12 +8,12 @@ import msgspec
 
 from engine.control import commands
 from engine.control.osc import address_of
-from engine.messages import Job
 from engine.render import protocol
-from engine.render.lines import Address
-from engine.render.renderer import Renderer
-from engine.render.roster import Worker
-from engine.render.store import ClipStore
+from engine.render.cache import ClipStore
+from engine.render.job import Job
+from engine.render.pool import Renderer
+from engine.render.queue import Worker
+from engine.render.transport import Address
 
 ROOT = Path(__file__).resolve().parents[1]
 

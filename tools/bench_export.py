@@ -21,11 +21,11 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-from aimv import show
+from aimv.app import export as video
 from aimv.cli.options import size_of
 from engine.audio.song import load_song
-from engine.play.file_sink import FileSink
-from engine.play.planes import Frame, Planes
+from engine.outputs.encoder import FileSink
+from engine.types import Frame, Planes
 
 ROOT = Path(__file__).parent.parent
 
@@ -89,8 +89,8 @@ def encode_alone(song: Path, folder: Path, size: str, fps: float, cache: Path) -
     The frames are composed once more, from the clips that the export left in `cache`, and kept raw in `folder`.
     """
     width, height = size_of(size)
-    with patch.dict(os.environ, {"AIMV_CACHE": str(cache)}), patch.object(show, "FileSink", RawSink):
-        show.export(song, folder / "kept.mp4", show.Settings(generator="shader", width=width, height=height, fps=fps))
+    with patch.dict(os.environ, {"AIMV_CACHE": str(cache)}), patch.object(video, "FileSink", RawSink):
+        video.export(song, folder / "kept.mp4", video.Settings(generator="shader", width=width, height=height, fps=fps))
     raw = folder / "kept.raw"
     frames: NDArray[np.uint8] = np.memmap(raw, np.uint8, "r").reshape(-1, height * 3 // 2, width)
     silence = np.zeros((0, 1), np.float32)

@@ -17,12 +17,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from aimv.colour import harmony
-from engine.audio.envelopes import Envelopes
-from engine.messages import Job
-from engine.play.compositor import Compositor
-from engine.render.encode import encode
-from engine.render.generators.shader import ShaderGenerator
+from engine.audio.features import Envelopes
+from engine.colour import harmony
+from engine.outputs.encoder import encode
+from engine.playback.compositor import Compositor
+from engine.render.job import Job
+from engine.scenes.draw import ShaderGenerator
 from tools.bench_export import encode_alone, export, join_models
 
 SIZES = "640x360,1280x720,1920x1080,3840x2160"

@@ -29,13 +29,13 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
-from engine.messages import Job
-from engine.render.generators.cogvideox import CogVideoXGenerator, CogVideoXRendering
-from engine.render.generators.cogvideox_presets import PRESETS, Preset
-from engine.render.generators.decode import TILE, Lot, videos
-from engine.render.generators.denoise import Denoiser
-from engine.render.generators.speedups import Speedups
-from engine.render.last_stage import LastStage
+from engine.generators.cogvideox.decode import TILE, Lot, videos
+from engine.generators.cogvideox.denoise import Denoiser
+from engine.generators.cogvideox.generator import CogVideoXGenerator, CogVideoXRendering
+from engine.generators.cogvideox.optimizations import Speedups
+from engine.generators.cogvideox.presets import PRESETS, Preset
+from engine.render.job import Job
+from engine.worker.main import LastStage
 from tools.make_tiny_cogvideox import build
 
 PROMPT = "A heart made of crimson glass turns slowly in a dark room while the camera glides forward."

@@ -21,11 +21,11 @@ from pathlib import Path
 import faster_whisper
 import numpy as np
 
-from engine.listen.instruments import OnnxClassifier
-from engine.listen.whisper_models import load
-from engine.listen.words import Word, transcribe_file
-from engine.listen.words_commit import OLD_S, Commitment
-from engine.listen.words_streaming import StreamingWords
+from engine.analysis.instruments import OnnxClassifier
+from engine.analysis.transcription import Word, transcribe_file
+from engine.analysis.transcription.commit import OLD_S, Commitment
+from engine.analysis.transcription.models import load
+from engine.analysis.transcription.streaming import StreamingWords
 from tools.words.cases import RATE, Case, instrumentals, lyrics, silence_and_noise, speech_over
 from tools.words.guards import WITHOUT
 from tools.words.peers import Remembering, local_agreement, offline

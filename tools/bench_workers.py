@@ -15,9 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from engine.messages import Job
-from engine.render.renderer import Renderer, WorkerEvent
-from engine.render.store import ClipStore
+from engine.render.cache import ClipStore
+from engine.render.job import Job
+from engine.render.pool import Renderer, WorkerEvent
 
 PAUSE, FRAMES = 0.05, 8  # a clip takes 0.4 s
 

@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.live_reactions import LiveReactions
+from engine.analysis.windows import ANALYSIS_RATE, song_envelopes
+from engine.audio.features import LiveReactions
 from engine.audio.song import Song, load_song
 from engine.audio.tempo import Tempo
 from engine.errors import AimvError, MissingExtra, UsageError
-from engine.listen.hearing import ANALYSIS_RATE, song_envelopes
 
 Times = NDArray[np.float64]
 

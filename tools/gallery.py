@@ -19,17 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 import aimv
-from aimv.colour import harmony, hex_of_name
-from aimv.scorefile import is_score
-from aimv.show import cue_of
-from engine.audio.envelopes import Envelopes
+from aimv.app.export import cue_of
+from aimv.language.score import is_score
+from engine.analysis.windows import song_envelopes
+from engine.audio.features import Envelopes
 from engine.audio.song import load_song
-from engine.listen.hearing import song_envelopes
-from engine.messages import Job
-from engine.play.compositor import Compositor
-from engine.render.encode import encode
-from engine.render.generators.choose import Choice
-from engine.render.generators.shader import ShaderGenerator, ShaderRendering
+from engine.colour import harmony, hex_of_name
+from engine.generators.registry import Choice
+from engine.outputs.encoder import encode
+from engine.playback.compositor import Compositor
+from engine.render.job import Job
+from engine.scenes.draw import ShaderGenerator, ShaderRendering
 
 Frame = NDArray[np.uint8]
 

@@ -30,12 +30,12 @@ from rich.console import Console
 from rich.table import Table
 
 import aimv
-from aimv.colour import hex_of_name
-from aimv.scorefile import is_score
-from engine.audio.envelopes import Envelopes
+from aimv.language.score import is_score
+from engine.analysis.windows import song_envelopes
+from engine.audio.features import Envelopes
 from engine.audio.song import load_song
-from engine.listen.hearing import song_envelopes
-from engine.play.flashes import FlashMeter
+from engine.colour import hex_of_name
+from engine.playback.flash_guard import FlashMeter
 
 Frames = NDArray[np.uint8]
 

@@ -21,9 +21,10 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.table import Table
 
-from engine.render.board import Board, Level, Shot, Task, Took
-from engine.render.cut import Cutter
-from engine.render.plan import Plan
+from engine.generators.base import Level
+from engine.schedule.planner import Plan
+from engine.schedule.selector import Cutter
+from engine.schedule.state import Board, Shot, Task, Took
 
 LEVELS = (Level("best", 1.0), Level("good", 0.5), Level("fast", 0.3), Level("draft", 0.2))
 FPS = 24

@@ -31,26 +31,25 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from aimv.listening import row_of, shot_of
-from aimv.live_score import LiveScore
-from aimv.live_shots import LiveShots
-from aimv.show import Settings, cue_of
-from engine.audio.capture_clock import CaptureClock
-from engine.audio.live_reactions import LiveReactions
+from aimv.app.export import Settings, cue_of
+from aimv.app.listen import row_of, shot_of
+from aimv.language.score import LiveScore
+from aimv.language.shots import LiveShots
+from engine.analysis.instruments import OnnxClassifier
+from engine.analysis.windows import WindowListener
+from engine.audio.capture import CaptureClock
+from engine.audio.features import LiveReactions
 from engine.audio.tempo import Tempo
 from engine.audio.windows import RollingWindows
-from engine.listen.hearing import WindowListener
-from engine.listen.instruments import OnnxClassifier
-from engine.pipeline import Cue, Performance, Progress, perform
-from engine.play.compositor import Compositor
-from engine.play.outputs import Outputs
-from engine.play.player import Tally
-from engine.play.sinks import Frame
-from engine.play.stage import Stage
-from engine.play.tap import Tap
-from engine.render.generators.choose import Choice, board
-from engine.render.renderer import Renderer
-from engine.render.store import ClipStore
+from engine.generators.registry import Choice
+from engine.outputs.base import Tap
+from engine.outputs.fanout import Outputs
+from engine.pipeline import Cue, Performance, board, perform
+from engine.playback.compositor import Compositor, Stage
+from engine.playback.player import Tally
+from engine.render.cache import ClipStore
+from engine.render.pool import Renderer
+from engine.types import Frame, Progress
 
 RATE, BLOCK_S, HOP_S = 32_000, 0.2, 1.0
 FRAME_S = 1 / 24  # in which drift is told

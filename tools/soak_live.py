@@ -25,13 +25,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.capture_clock import CaptureClock
-from engine.audio.live_reactions import LiveReactions
+from engine.audio.capture import CaptureClock
+from engine.audio.features import LiveReactions
 from engine.audio.song import load_song
 from engine.audio.tempo import Tempo
-from engine.play.clock import VirtualClock
-from engine.play.player import Played, play
-from engine.play.sinks import Frame
+from engine.playback.clock import VirtualClock
+from engine.playback.player import Played, play
+from engine.types import Frame
 
 RATE, FPS = 44_100, 30.0
 BLOCK = 882  # samples handed over at once: 20 ms
@@ -160,11 +160,11 @@ def virtual(seconds: float, ppm: float, sound: NDArray[np.float32]) -> dict[str,
 
 def real(seconds: float, ppm: float, sound: NDArray[np.float32], out: Path) -> dict[str, Any]:
     """The show in real time."""
-    from aimv.live import LiveShow  # noqa: PLC0415 - loads the models
-    from aimv.show import Settings, run_to_end  # noqa: PLC0415
-    from aimv.taps import Taps, Wanted  # noqa: PLC0415
-    from engine.listen.instruments import OnnxClassifier  # noqa: PLC0415
-    from engine.render.generators.choose import choose  # noqa: PLC0415
+    from aimv.app.export import Settings, run_to_end  # noqa: PLC0415
+    from aimv.app.live import LiveShow  # noqa: PLC0415 - loads the models
+    from engine.analysis.instruments import OnnxClassifier  # noqa: PLC0415
+    from engine.generators.registry import choose  # noqa: PLC0415
+    from engine.outputs.fanout import Taps, Wanted  # noqa: PLC0415
 
     device = Device(sound, ppm)
     show = LiveShow(Settings(width=160, height=90, fps=FPS), device, OnnxClassifier(), None, choose("shader"))

@@ -30,13 +30,12 @@ import av
 from rich.console import Console
 from rich.table import Table
 
-from engine.messages import Job
-from engine.render.keys import Keys, make_keys, read_keys, read_public
-from engine.render.remote import Offer, Remote
-from engine.render.renderer import MAX_DEATHS, Renderer, WorkerEvent
-from engine.render.seal import is_sealed
-from engine.render.store import ClipStore
-from engine.render.worker import serve
+from engine.render.auth import Keys, make_keys, read_keys, read_public
+from engine.render.cache import ClipStore, is_sealed
+from engine.render.job import Job
+from engine.render.pool import MAX_DEATHS, Renderer, WorkerEvent
+from engine.render.transport import Offer, Remote
+from engine.worker.main import serve
 
 FRAMES, PAUSE, BEFORE = 8, 0.03, 0.3
 MODEL = f"{PAUSE}+{BEFORE}"  # of two stages, so that two jobs are in hand

@@ -16,12 +16,12 @@ import faster_whisper
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.analysis.transcription import Word
+from engine.analysis.transcription.decoder import Decoder
+from engine.analysis.transcription.models import load
+from engine.analysis.transcription.streaming import StreamingWords
+from engine.analysis.transcription.types import SAMPLE_RATE
 from engine.audio.song import load_song
-from engine.listen.whisper_models import load
-from engine.listen.words import Word
-from engine.listen.words_decoder import Decoder
-from engine.listen.words_seam import SAMPLE_RATE
-from engine.listen.words_streaming import StreamingWords
 
 BLOCK_S = 0.1
 REPORT_S = 900

@@ -10,24 +10,34 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from aimv.cli.options import KEYS, KeysFolder, Language, Seed, Whisper, size_of, spoken_language
-from aimv.cli.progress import console
-from aimv.cli.settings import loaded
-from aimv.cli.stage_options import (
+from aimv.app.export import Settings, able, run_to_end
+from aimv.app.listen import WHISPER
+from aimv.app.live import LiveShow
+from aimv.app.telemetry import Metrics, readout_of, telemetry_of, watched
+from aimv.cli.config import loaded
+from aimv.cli.options import (
+    KEYS,
     Broker,
     BrokerCa,
     BrokerPassword,
     Camera,
     Fullscreen,
     Hud,
+    KeysFolder,
+    Language,
     LinkIn,
     MetricsPort,
     MidiPort,
     NdiOut,
     OscPort,
     Record,
+    Seed,
     Stream,
+    Whisper,
+    size_of,
+    spoken_language,
 )
+from aimv.cli.progress import console
 from aimv.cli.video import (
     Elsewhere,
     Fps,
@@ -44,28 +54,23 @@ from aimv.cli.video import (
 )
 from aimv.config import config_path
 from aimv.config import learn as write_learnt
-from aimv.control_room import ControlRoom, Wires
-from aimv.health import Metrics, watched
-from aimv.listening import WHISPER
-from aimv.live import LiveShow
-from aimv.live_score import LiveScore
-from aimv.readout import readout_of, telemetry_of
-from aimv.show import Settings, able, run_to_end
-from aimv.taps import Taps, Wanted
-from engine.audio.sound_card import SoundCard, find_input
-from engine.audio.sound_card import inputs as sound_inputs
+from aimv.language.score import LiveScore
+from engine.analysis.instruments import OnnxClassifier
+from engine.analysis.transcription import StreamingWhisper
+from engine.analysis.transcription.models import load as load_whisper
+from engine.audio.devices import SoundCard, find_input
+from engine.audio.devices import inputs as sound_inputs
 from engine.control.commands import spec_of
-from engine.control.keys import Keyboard
+from engine.control.keyboard import Keyboard
 from engine.control.midi import control_of, find_port, open_input, ports
 from engine.control.osc import address_of
+from engine.control.service import ControlRoom, Wires
 from engine.errors import DeviceError, OutputError, UsageError
-from engine.listen.instruments import OnnxClassifier
-from engine.listen.whisper_models import load as load_whisper
-from engine.listen.words import StreamingWhisper
+from engine.generators.registry import choose
+from engine.outputs.fanout import Taps, Wanted
+from engine.outputs.window import WindowSink
 from engine.pipeline import Performance
-from engine.play.window_sink import WindowSink
-from engine.render.crew import crew
-from engine.render.generators.choose import choose
+from engine.render.pool import crew
 from engine.threads import step_back, to_thread
 
 _LEARNING_S = 30.0

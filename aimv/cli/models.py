@@ -3,11 +3,11 @@
 from rich.console import Console
 from rich.text import Text
 
+from engine.analysis.instruments import read_pinned, shipped_model
+from engine.analysis.transcription.models import available, computing
 from engine.errors import AimvError, ModelError
 from engine.files import sha256_of
-from engine.listen.instruments import read_pinned, shipped_model
-from engine.listen.whisper_models import available, computing
-from engine.render.generators.choose import DEFAULT_COGVIDEOX, choose
+from engine.generators.registry import DEFAULT_COGVIDEOX, choose
 
 
 def models() -> None:

@@ -1,4 +1,7 @@
-"""Options that several commands share, and their parsing."""
+"""Options that several commands share, and their parsing.
+
+Options of a show on stage, which `aimv play` and `aimv live` share: outputs and control.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -39,3 +42,30 @@ def size_of(given: str) -> tuple[int, int]:
     if not (width.isdecimal() and height.isdecimal()):
         raise UsageError(f"a size of {given!r} cannot be read: give WIDTHxHEIGHT, for example 1280x720")
     return int(width[:6]), int(height[:6])
+
+
+Record = Annotated[
+    Path | None,
+    typer.Option(help="Record pictures and sound into this .mp4, and the score beside it.", metavar="OUT.mp4"),
+]
+Stream = Annotated[
+    list[str],
+    typer.Option(help="Stream to rtmp://, srt://, udp:// or tcp://HOST:PORT; may be given again.", metavar="URL"),
+]
+Camera = Annotated[bool, typer.Option("--camera", help="Be a camera for other programs.")]
+NdiOut = Annotated[bool, typer.Option("--ndi", help="Be an NDI source on the network.")]
+Broker = Annotated[
+    str, typer.Option("--mqtt", help="Control by MQTT: mqtt://[USER@]HOST, mqtts:// for TLS.", metavar="URL")
+]
+BrokerPassword = Annotated[
+    str, typer.Option("--mqtt-password", help="Better in the config.", envvar="AIMV_MQTT_PASSWORD", metavar="WORD")
+]
+BrokerCa = Annotated[str, typer.Option("--mqtt-ca", help="File with the broker's certificate.", metavar="FILE")]
+OscPort = Annotated[str, typer.Option("--osc", help="Control by OSC at this port.", metavar="[HOST:]PORT")]
+MidiPort = Annotated[str, typer.Option("--midi", help="Control by this MIDI input, or a part of its name.")]
+MetricsPort = Annotated[
+    str, typer.Option("--metrics", help="Serve numbers to Prometheus at this port.", metavar="[HOST:]PORT")
+]
+LinkIn = Annotated[bool, typer.Option("--link", help="Take the beat from Ableton Link while others are in it.")]
+Fullscreen = Annotated[bool, typer.Option("--fullscreen", help="Begin with the whole screen.")]
+Hud = Annotated[bool, typer.Option("--hud", help="Begin with what it hears and does over the picture.")]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from engine.pipeline import Progress as Told
+from engine.types import Progress as Told
 
 console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 

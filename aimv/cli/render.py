@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
+from aimv.app.export import clip_store
 from aimv.cli.options import KEYS, KeysFolder
 from aimv.cli.progress import console
-from aimv.show import clip_store
-from engine.render.generators.choose import choose
-from engine.render.keys import OTHERS, OWN, allowed, make_keys, own_keys
-from engine.render.remote import Offer
-from engine.render.worker import serve
+from engine.generators.registry import choose
+from engine.render.auth import OTHERS, OWN, allowed, make_keys, own_keys
+from engine.render.transport import Offer
+from engine.worker.main import serve
 
 
 def render(

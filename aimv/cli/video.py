@@ -6,37 +6,43 @@ from typing import Annotated
 
 import typer
 
-from aimv import show
-from aimv.cli.options import KEYS, KeysFolder, Language, Seed, SongFile, Whisper, size_of, spoken_language
-from aimv.cli.progress import VideoBars, console
-from aimv.cli.settings import loaded
-from aimv.cli.stage_options import (
+from aimv.app import export as video
+from aimv.app.export import Settings
+from aimv.app.listen import WHISPER
+from aimv.app.logs import tell
+from aimv.app.play import Dressing
+from aimv.cli.config import loaded
+from aimv.cli.options import (
+    KEYS,
     Broker,
     BrokerCa,
     BrokerPassword,
     Camera,
     Fullscreen,
     Hud,
+    KeysFolder,
+    Language,
     MidiPort,
     NdiOut,
     OscPort,
     Record,
+    Seed,
+    SongFile,
     Stream,
+    Whisper,
+    size_of,
+    spoken_language,
 )
-from aimv.control_room import Wires
-from aimv.listening import WHISPER
-from aimv.logs import tell
-from aimv.playing import Dressing
-from aimv.scorefile import SUFFIX, is_score
-from aimv.show import Settings
-from aimv.taps import Wanted
+from aimv.cli.progress import VideoBars, console
+from aimv.language.score import SUFFIX, is_score
+from engine.control.service import Wires
 from engine.errors import UsageError
 from engine.files import check_writable
+from engine.generators.cogvideox.presets import PRESETS
+from engine.generators.registry import Choice
+from engine.outputs.fanout import Wanted
 from engine.pipeline import Performance
-from engine.render.crew import crew
-from engine.render.generators.choose import Choice
-from engine.render.generators.cogvideox_presets import PRESETS
-from engine.render.renderer import WorkerEvent
+from engine.render.pool import WorkerEvent, crew
 
 SongOrScore = Annotated[
     Path, typer.Argument(help="A sound file, or a score made by `aimv score` (.score.jsonl).", metavar="FILE")
@@ -86,7 +92,7 @@ def score(
     check_writable(out)
     settings = Settings(style=style, language=spoken_language(language), whisper=whisper, seed=seed)
     with VideoBars() as bars:
-        made = show.score(file, settings, progress=bars)
+        made = video.score(file, settings, progress=bars)
     made.write(out)
     console.print(f"{out}: {len(made.shots)} shots")
 
@@ -133,7 +139,7 @@ def export(
     if out.suffix.lower() != ".mp4":
         raise UsageError(f"{out} is not named as a video: give -o a name that ends in .mp4")
     with VideoBars() as bars:
-        written = show.export(
+        written = video.export(
             file,
             out,
             settings,
@@ -193,7 +199,7 @@ def play(
     wires = Wires(mqtt=mqtt, mqtt_password=mqtt_password, mqtt_ca=mqtt_ca, osc=osc, midi=midi, midi_map=loaded().midi)
     wanted = Wanted(record=record, streams=tuple(stream), camera=camera, ndi=ndi)
     with VideoBars() as bars:
-        shown = show.play(
+        shown = video.play(
             file,
             settings,
             dressing=Dressing(wanted=wanted, wires=wires, fullscreen=fullscreen, hud=hud),

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from engine.audio.sound_card import hushed
+from engine.audio.devices import hushed
 from engine.control.commands import Command, Refused, command_of, spec_of
-from engine.control.desk import Desk
+from engine.control.state import Desk
 from engine.errors import DeviceError, MissingExtra, UsageError
 
 _CONTROL = re.compile(r"ch([1-9]|1[0-6]) (cc|note|pitch) ?(\d{0,3})")

@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from engine.control.commands import Refused
-from engine.control.receive import Receiver, as_json
+from engine.control.state import Receiver, as_json
 from engine.errors import MissingExtra, UsageError
 
 _BACKOFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)

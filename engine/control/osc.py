@@ -5,7 +5,7 @@ import importlib
 from types import TracebackType
 from typing import Any, Self
 
-from engine.control.receive import Receiver
+from engine.control.state import Receiver
 from engine.errors import MissingExtra, UsageError
 
 _PREFIX = "/aimv/"

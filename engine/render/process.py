@@ -13,7 +13,7 @@ _TAIL_BYTES = 4096
 
 
 class RenderProcess:
-    """A running `engine.render.worker`, whose standard error goes to the file `log`."""
+    """A running `engine.worker.main`, whose standard error goes to the file `log`."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self._process = process
@@ -28,7 +28,7 @@ class RenderProcess:
         It gets a session of its own, so that a Ctrl-C in the terminal reaches only the parent, and so that whatever
         it starts can be ended with it.
         """
-        command = [sys.executable, "-P", "-m", "engine.render.worker", endpoint, "--name", name]
+        command = [sys.executable, "-P", "-m", "engine.worker.main", endpoint, "--name", name]
         command += ["--generator", generator, "--model", model, "--store", str(store), "--parent", str(os.getpid())]
         command += ["--index", str(index), "--back", str(back)]
         with log.open("wb") as stderr:

@@ -28,7 +28,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from engine.errors import AimvError, ModelError, OutputError, ProtocolError, RenderError, UsageError
-from engine.messages import Job
+from engine.render.job import Job
 
 VERSION = 3
 MAX_MESSAGE_BYTES = 1 << 20

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from engine.render.seal import is_sealed
+from engine.render.cache import is_sealed
 from tests.conftest import tone
 
 LONG = os.environ.get("AIMV_CHAOS") == "long"

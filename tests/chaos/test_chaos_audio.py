@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine.audio import live_input
-from engine.audio.live_input import Block, LiveInput
+from engine.audio import capture
+from engine.audio.capture import Block, LiveInput
 from tests.chaos.conftest import Tally, rounds
-from tests.engine.audio.test_live_input import RATE, Device, stereo
+from tests.engine.audio.test_capture import RATE, Device, stereo
 
 ROW = "audio device gone"
 PATIENCE_S = 120.0
@@ -25,9 +25,9 @@ def wait(until: Callable[[], object], feed: Callable[[], None] = lambda: None) -
 
 
 def test_gone_again_and_again(monkeypatch: pytest.MonkeyPatch, tally: Tally, rng: random.Random) -> None:
-    monkeypatch.setattr(live_input, "LOST_S", 0.1)
-    monkeypatch.setattr(live_input, "FIRST_S", 0.5)
-    monkeypatch.setattr(live_input, "_RETRY_S", (0.02,))
+    monkeypatch.setattr(capture, "LOST_S", 0.1)
+    monkeypatch.setattr(capture, "FIRST_S", 0.5)
+    monkeypatch.setattr(capture, "_RETRY_S", (0.02,))
     device, blocks = Device(), []
 
     def play() -> None:
@@ -44,19 +44,19 @@ def test_gone_again_and_again(monkeypatch: pytest.MonkeyPatch, tally: Tally, rng
     def nonsense() -> None:
         device.play(np.full((800, 2), rng.choice((np.nan, np.inf, 1e30)), np.float32))
 
-    with LiveInput(device, blocks.append) as capture:
+    with LiveInput(device, blocks.append) as live_input:
         wait(lambda: blocks, play)
         for _ in range(rounds(6, 100)):
             with tally.blow():
-                losses = capture.losses
+                losses = live_input.losses
                 blow = rng.choice((gone, hangs, nonsense))
                 blow()
                 if blow is not nonsense:
-                    wait(lambda losses=losses: capture.losses > losses)
-                    before = capture.clock.samples
-                    wait(lambda before=before: capture.clock.samples > before + RATE // 50)
+                    wait(lambda losses=losses: live_input.losses > losses)
+                    before = live_input.clock.samples
+                    wait(lambda before=before: live_input.clock.samples > before + RATE // 50)
                 device.there = True
-                wait(lambda: capture.state == "open" and blocks[-1].samples.any(), play)
+                wait(lambda: live_input.state == "open" and blocks[-1].samples.any(), play)
     _without_a_gap(blocks)
     assert all(np.isfinite(block.samples).all() for block in blocks)
 

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from engine.audio.tempo import Tempo
-from engine.control.desk import Desk
 from engine.control.mqtt import Mqtt, broker_of
-from engine.control.receive import Receiver
+from engine.control.state import Desk, Receiver
 from tests.chaos.conftest import Tally, rounds
 from tests.engine.control.conftest import PASSWORD, USER, Mosquitto, mosquitto  # noqa: F401 - a fixture
 from tests.engine.control.test_mqtt import broker, running, second

@@ -10,10 +10,10 @@ import pytest
 
 import aimv
 import engine
-from engine.messages import Job
-from engine.render.encode import encode
-from engine.render.generators.fake import FakeGenerator
-from engine.render.store import ClipStore
+from engine.generators.fake import FakeGenerator
+from engine.outputs.encoder import encode
+from engine.render.cache import ClipStore
+from engine.render.job import Job
 from tests.chaos.conftest import LONG, Command, Tally, rounds
 
 ROW = "clock steps"

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import OutputError
-from engine.messages import Job
-from engine.render.renderer import Renderer
-from engine.render.store import ClipStore
+from engine.render.cache import ClipStore
+from engine.render.job import Job
+from engine.render.pool import Renderer
 from tests.chaos.conftest import LONG, Command, Tally, assert_clean, fill, rounds, small_disk
 
 ROW = "disk full"

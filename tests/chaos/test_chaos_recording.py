@@ -8,8 +8,8 @@ import av
 import numpy as np
 import pytest
 
-from engine.play.av_drain import Recording
-from engine.play.tap import Tap
+from engine.outputs.base import Tap
+from engine.outputs.encoder import Recording
 from tests.chaos.conftest import Tally, fill, rounds, small_disk
 
 ROW = "disk full under a recording"

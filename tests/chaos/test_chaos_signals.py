@@ -10,7 +10,7 @@ import av
 import psutil
 import pytest
 
-from aimv.scorefile import read_score
+from aimv.language.score import read_score
 from tests.chaos.conftest import Command, Tally, assert_clean, rounds
 
 ROW = "Ctrl-C, SIGTERM, SIGKILL at random moments"

@@ -6,15 +6,14 @@ from typing import Self
 
 import numpy as np
 
-from engine.audio.envelopes import Envelopes
-from engine.messages import Job
-from engine.pipeline import Cue, Progress, perform
-from engine.play.clock import VirtualClock
-from engine.play.compositor import Compositor
-from engine.play.sinks import Frame
-from engine.render.generators.choose import board
-from engine.render.renderer import Renderer, WorkerEvent
-from engine.render.store import ClipStore
+from engine.audio.features import Envelopes
+from engine.pipeline import Cue, board, perform
+from engine.playback.clock import VirtualClock
+from engine.playback.compositor import Compositor
+from engine.render.cache import ClipStore
+from engine.render.job import Job
+from engine.render.pool import Renderer, WorkerEvent
+from engine.types import Frame, Progress
 from tests.chaos.conftest import Tally, rounds
 
 ROW = "render process slow by 10 times"

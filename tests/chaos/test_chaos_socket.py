@@ -16,12 +16,11 @@ import zmq
 import zmq.asyncio
 
 from engine.errors import ProtocolError, RenderError
-from engine.messages import Job
 from engine.render import protocol
+from engine.render.cache import ClipStore, is_sealed
+from engine.render.job import Job
+from engine.render.pool import Renderer
 from engine.render.protocol import FOLDER_PREFIX, VERSION, Hello, Ready, encode
-from engine.render.renderer import Renderer
-from engine.render.seal import is_sealed
-from engine.render.store import ClipStore
 from tests.chaos.conftest import PATIENCE_S, Tally, rounds
 from tools.fuzz.mutate import mutate
 
@@ -95,7 +94,7 @@ class Engine:
         self._context = zmq.asyncio.Context()
         self.socket = self._context.socket(zmq.ROUTER)
         self.socket.bind(f"ipc://{folder}/socket")
-        command = [sys.executable, "-m", "engine.render.worker", f"ipc://{folder}/socket", "--name", "0"]
+        command = [sys.executable, "-m", "engine.worker.main", f"ipc://{folder}/socket", "--name", "0"]
         command += ["--generator", "fake", "--model", "0.01", "--store", str(folder), "--parent", str(os.getpid())]
         self.process = subprocess.Popen(command)
 

@@ -11,17 +11,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from engine.audio.envelopes import Envelopes
+from engine.audio.features import Envelopes
 from engine.errors import RenderError
-from engine.messages import Clip, Job
-from engine.pipeline import Cue, Performance, Progress, Rendering, in_thread, perform, write
-from engine.play.clock import VirtualClock
-from engine.play.compositor import Compositor
-from engine.play.planes import Frame, Planes, rgb
-from engine.render.continuing import last_picture
-from engine.render.generators.choose import board
-from engine.render.renderer import Renderer
-from engine.render.store import ClipStore
+from engine.pipeline import Cue, Performance, Rendering, board, in_thread, last_picture, perform, write
+from engine.playback.clock import VirtualClock
+from engine.playback.compositor import Compositor
+from engine.playback.yuv import rgb
+from engine.render.cache import ClipStore
+from engine.render.job import Clip, Job
+from engine.render.pool import Renderer
+from engine.types import Frame, Planes, Progress
 
 COLOURS = ("#ff0000", "#00ff00", "#0000ff")
 FPS = 10.0

@@ -5,10 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine.listen.words import Word
-from engine.listen.words_commit import Commitment
-from engine.listen.words_gate import VocalGate
-from engine.listen.words_guards import without_inventions
+from engine.analysis.transcription import Word
+from engine.analysis.transcription.commit import Commitment
+from engine.analysis.transcription.filters import VocalGate, without_inventions
 from tools.bench_words import summary
 from tools.words.cases import RATE, Case, Sung
 from tools.words.guards import WITHOUT

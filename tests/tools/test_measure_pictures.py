@@ -10,8 +10,8 @@ import pytest
 import soundfile
 
 import aimv
-from aimv.scorefile import head_of
-from engine.play.file_sink import FileSink
+from aimv.language.score import head_of
+from engine.outputs.encoder import FileSink
 from tools.measure_pictures import ciede2000, dominant
 
 TOOL = Path(__file__).parents[2] / "tools" / "measure_pictures.py"

@@ -15,9 +15,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from engine.analysis.instruments import steadied
 from engine.audio.song import load_song
 from engine.errors import UsageError
-from engine.listen.persistence import steadied
 from tools.evaluate.figures import Floats, auc, balanced_accuracy, calibration_error, cell, precision_recall_f1
 from tools.evaluate.model import DRUMS, Model
 

@@ -11,18 +11,18 @@ import msgspec
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from aimv.config import read_config
-from aimv.scorefile import Head, Score, read_score
-from aimv.shots import Shot
+from aimv.language.score import Head, Score, read_score
+from aimv.language.shots import Shot
 from engine.audio.tempo import Tempo
 from engine.control.commands import SPECS, Refused
-from engine.control.desk import Desk
 from engine.control.mqtt import text_of
 from engine.control.osc import Osc
-from engine.control.receive import Receiver
+from engine.control.state import Desk, Receiver
 from engine.errors import AimvError
-from engine.messages import Job
-from engine.render import isf, protocol
-from engine.render.keys import make_keys, read_keys, read_public
+from engine.render import protocol
+from engine.render.auth import make_keys, read_keys, read_public
+from engine.render.job import Job
+from engine.scenes import isf
 from tools.fuzz.mutate import mutate
 
 _WORDS = (
@@ -44,7 +44,7 @@ _WORDS = (
     '"\\u0000"',
     '"' + "(" * 5000 + '"',
 )
-_SCENES = Path(isf.__file__).parent / "scenes"
+_SCENES = Path(isf.__file__).parent / "library"
 
 
 def case(read: Callable[[bytes, Path], object], make: Callable[[random.Random], bytes], name: str, number: int,

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from unittest.mock import patch
 
-from engine.listen import words_commit, words_decoder, words_gate, words_guards
-from engine.listen.words import Word
-from engine.listen.words_commit import Commitment
+from engine.analysis.transcription import Word, commit, decoder, filters
+from engine.analysis.transcription.commit import Commitment
 
 
-def _always_open(gate: words_gate.VocalGate, vocal: float | None, seconds: float) -> bool:
+def _always_open(gate: filters.VocalGate, vocal: float | None, seconds: float) -> bool:
     gate.is_open = True
     return True
 
@@ -20,12 +19,12 @@ def _as_they_are(words: list[Word]) -> list[Word]:
 
 # name -> what takes that guard away while it is entered
 WITHOUT: dict[str, Callable[[], AbstractContextManager[object]]] = {
-    "vocal gate": lambda: patch.object(words_gate.VocalGate, "hear", _always_open),
-    "known phrases": lambda: patch.multiple(words_guards, _CREDITS=(), _FILLERS=frozenset[str]()),
-    "notes in brackets": lambda: patch.object(words_guards, "_without_annotations", _as_they_are),
-    "loops": lambda: patch.object(words_guards, "without_loops", _as_they_are),
+    "vocal gate": lambda: patch.object(filters.VocalGate, "hear", _always_open),
+    "known phrases": lambda: patch.multiple(filters, _CREDITS=(), _FILLERS=frozenset[str]()),
+    "notes in brackets": lambda: patch.object(filters, "_without_annotations", _as_they_are),
+    "loops": lambda: patch.object(filters, "without_loops", _as_they_are),
     "least confidence": lambda: patch.object(Commitment, "_is_likely", lambda commitment, word: True),
-    "surer when the voice stops": lambda: patch.object(words_commit, "LIKELY_ALONE", 0.0),
+    "surer when the voice stops": lambda: patch.object(commit, "LIKELY_ALONE", 0.0),
     "no echo": lambda: patch.object(Commitment, "_echoes", lambda commitment, word: False),
-    "placed in time": lambda: patch.object(words_commit, "_SHORTEST_S", -words_decoder.LONGEST_S),
+    "placed in time": lambda: patch.object(commit, "_SHORTEST_S", -decoder.LONGEST_S),
 }

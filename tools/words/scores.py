@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from engine.listen.words import Word
+from engine.analysis.transcription import Word
 from tools.words.cases import Case
 
 _NEAR_S = 2.0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.audio.beats import BeatTracker, track_beats
-from engine.audio.envelopes import RATE, Envelopes
+from engine.audio.features import RATE, Envelopes
 from tests.conftest import clicks
 
 SONG_S = 24.0

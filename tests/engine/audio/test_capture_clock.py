@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.audio.capture_clock import CaptureClock
+from engine.audio.capture import CaptureClock
 
 RATE, BLOCK = 48_000, 480
 

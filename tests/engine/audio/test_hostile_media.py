@@ -10,10 +10,10 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from engine.analysis.instruments import OnnxClassifier
+from engine.analysis.windows import song_envelopes
 from engine.audio.song import Song, load_song
 from engine.errors import MediaError
-from engine.listen.hearing import song_envelopes
-from engine.listen.instruments import OnnxClassifier
 from tests.conftest import tone
 
 

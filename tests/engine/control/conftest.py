@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.audio.tempo import Tempo
-from engine.control.desk import Desk
+from engine.control.state import Desk
 
 USER, PASSWORD = "vj", "a secret"
 

@@ -22,7 +22,7 @@ from engine.control.commands import (
     Style,
     command_of,
 )
-from engine.control.keys import command_of_key
+from engine.control.keyboard import command_of_key
 
 
 @pytest.mark.parametrize(

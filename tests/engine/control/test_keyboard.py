@@ -2,8 +2,8 @@
 
 from engine.audio.tempo import Tempo
 from engine.control.commands import LONGEST_TEXT
-from engine.control.desk import Desk
-from engine.control.keys import Keyboard
+from engine.control.keyboard import Keyboard
+from engine.control.state import Desk
 
 
 def desk_and_keyboard(style: str = "", refuses: dict[str, str] | None = None) -> tuple[Desk, Keyboard]:

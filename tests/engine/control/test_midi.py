@@ -14,10 +14,10 @@ import mido.sockets
 import pytest
 import rtmidi
 
-from engine.audio.sound_card import hushed
+from engine.audio.devices import hushed
 from engine.control import midi
-from engine.control.desk import Desk
 from engine.control.midi import Map, Midi, control_of
+from engine.control.state import Desk
 from engine.errors import DeviceError, MissingExtra, UsageError
 from tests.conftest import Ran
 from tests.engine.control.conftest import until

@@ -16,9 +16,8 @@ import pytest
 
 from engine.audio.tempo import Tempo
 from engine.control.commands import SPECS
-from engine.control.desk import Desk
 from engine.control.mqtt import Broker, Mqtt, Waiting, broker_of
-from engine.control.receive import Receiver
+from engine.control.state import Desk, Receiver
 from engine.errors import UsageError
 from tests.engine.control.conftest import PASSWORD, USER, Mosquitto, until
 
@@ -133,9 +132,9 @@ async def test_a_broker_that_never_says_goodbye_holds_up_nobody(desk: Desk, monk
 SHOW = """
 import asyncio, sys
 from engine.audio.tempo import Tempo
-from engine.control.desk import Desk
+from engine.control.state import Desk
 from engine.control.mqtt import Mqtt, broker_of
-from engine.control.receive import Receiver
+from engine.control.state import Receiver
 desk = Desk(Tempo(), lambda: 0.0)
 asyncio.run(Mqtt(broker_of(*sys.argv[1:]), Receiver(desk), dict).run())
 """

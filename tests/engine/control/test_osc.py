@@ -11,9 +11,8 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import SimpleUDPClient
 
-from engine.control.desk import Desk
 from engine.control.osc import Osc, address_of
-from engine.control.receive import Receiver
+from engine.control.state import Desk, Receiver
 from engine.errors import UsageError
 from tests.engine.control.conftest import until
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import ModelError, OutputError, ProtocolError, RenderError, UsageError
-from engine.messages import Job
 from engine.render import protocol
+from engine.render.job import Job
 from engine.render.protocol import (
     MAX_MESSAGE_BYTES,
     Ack,

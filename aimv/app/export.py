@@ -1,0 +1,380 @@
+"""From a song or a score to its music video: exported to a file, or played in a window."""
+
+import asyncio
+import bisect
+import contextlib
+import hashlib
+import itertools
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from aimv.app.listen import WHISPER, Ears, row_of, shot_of
+from aimv.app.play import Dressing, PlayedSong
+from aimv.language.lyrics import lettered, thing_sung_in
+from aimv.language.score import SUFFIX, Head, Score, head_of, is_score, read_score
+from aimv.language.shots import Shot, cut_shots
+from engine.analysis.windows import ANALYSIS_RATE, Heard, song_envelopes
+from engine.audio.devices import sound_library
+from engine.audio.features import Envelopes
+from engine.audio.song import Song, load_song
+from engine.audio.structure import sections
+from engine.colour import harmony, hex_of_name
+from engine.errors import AimvError, UsageError
+from engine.files import cache_folder, check_writable
+from engine.generators.cogvideox.presets import preset
+from engine.generators.registry import Choice, choose, is_at_hand
+from engine.outputs.encoder import FileSink
+from engine.pipeline import Cue, Performance, Rendering, board, in_thread, perform, write
+from engine.playback.compositor import Compositor
+from engine.render.cache import ClipStore
+from engine.render.job import Job
+from engine.render.pool import Crew, Renderer, WorkerEvent
+from engine.threads import be_prompt
+from engine.types import Progress
+
+_T = TypeVar("_T")
+
+STORE_BYTES = 4 * 2**30  # clips kept for reuse
+HERE = Crew()  # one process on this host
+HOP_S = 0.5  # from window to window; shots are seconds long
+LARGEST = 7680
+PLAIN = Dressing()
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a video is to look. Every value is checked by `check`."""
+
+    generator: str = "auto"  # auto | shader | cogvideox
+    model: str = ""  # hub id or folder, for cogvideox
+    preset: str = ""  # how much work cogvideox spends; "" for its default, or, when playing, for what speed allows
+    style: str = ""  # added to every sentence
+    width: int = 1280  # pixels, even
+    height: int = 720
+    fps: float = 24.0
+    seed: int = 0
+    language: str | None = None  # ISO 639-1; None detects it
+    whisper: str = WHISPER
+    scenes: str = ""  # folder of ISF files that the shader generator draws in place of AIMV's own
+    lettering: bool = False  # set the sung words in type
+    reaction: float = 1.0  # how far the music moves the picture, 0 to 2
+
+    def check(self) -> None:
+        """Raise UsageError for a value that cannot be."""
+        for side in (self.width, self.height):
+            if not 16 <= side <= LARGEST or side % 2:
+                raise UsageError(
+                    f"a size of {self.width}x{self.height} is not possible: width and height must be even numbers "
+                    f"from 16 to {LARGEST}, for example 1280x720"
+                )
+        if self.preset:
+            preset(self.preset)
+        if not 1 <= self.fps <= 120:
+            raise UsageError(f"{self.fps:g} frames a second is not possible: choose from 1 to 120")
+        if not 0 <= self.reaction <= 2:
+            raise UsageError(f"a reaction of {self.reaction:g} is not possible: choose from 0 (none) to 2 (a lot)")
+
+
+class Source:
+    """What a video is made of: a song that is listened to on the way, or a score with its song.
+
+    `shots` gives the shots, each as soon as it is known; iterate it once.
+    """
+
+    def __init__(self, path: Path, settings: Settings, progress: Progress) -> None:
+        self._score = read_score(path) if is_score(path) else None
+        self.song: Song = load_song(self._score.song if self._score else path)
+        if self._score:
+            self.head = self._score.head
+            if abs(self.song.duration - self.head.duration) > 0.05:
+                raise UsageError(
+                    f"{path}: its song {self.head.song} is {self.song.duration:.2f} s long, not the "
+                    f"{self.head.duration:.2f} s of the score: make it anew with `aimv score`"
+                )
+        else:
+            self.head = head_of(path, self.song.duration, settings.style, settings.seed)
+        self.envelopes: Envelopes = song_envelopes(self.song)
+        self._settings = settings
+        self._progress = progress
+
+    def replay(self, score: Score) -> None:
+        """Take the shots from a score of the same song, in place of listening."""
+        self._score = score
+
+    def shots(self) -> Iterator[Shot]:
+        """The shots in order, without a gap from 0 s to the song's end."""
+        if self._score:
+            self._progress.heard(self.song.duration)
+            yield from self._score.shots
+            return
+        ears = Ears(self._settings.language, self._settings.whisper)
+        heard = self._watched(ears.hearing(self.song, self.envelopes, HOP_S))
+        spans = cut_shots(heard, self.envelopes.beats, self.envelopes.onsets, self.song.duration)
+        run, before = 0, None
+        for span in spans:
+            row = row_of(span, ears.classifier.confusion, self.head.seed)
+            # A picture that goes on with the same words varies; a chorus that returns looks as it did.
+            run = run + 1 if row.content.abstractions == before else 0
+            before = row.content.abstractions
+            yield shot_of(row, self.head.seed + run)
+
+    def _watched(self, hearing: Iterable[Heard]) -> Iterator[Heard]:
+        for heard in hearing:
+            self._progress.heard(heard.end)
+            yield heard
+
+
+def cue_of(shot: Shot, style: str, choice: Choice, settings: Settings) -> Cue:
+    """The shot as the engine sees it: a job to render and where its clip is shown."""
+    thing = thing_sung_in(shot.words, shot.english)
+    # As the sentence has it: the thing, the abstractions and the least likely instrument in front, the others behind.
+    words = (*([thing] if thing else []), *shot.abstractions, *shot.instruments[2:])
+    job = Job(
+        generator=choice.generator,
+        model=choice.model,
+        prompt=f"{shot.sentence} {style}".strip(),
+        keywords=words,
+        background=shot.instruments[:2],
+        palette=harmony(hex_of_name(shot.hex)),
+        seed=shot.seed,
+        width=settings.width,
+        height=settings.height,
+        fps=settings.fps,
+        seconds=round(shot.end - shot.start, 3),
+        preset=settings.preset if choice.generator == "cogvideox" else "",
+    )
+    return Cue(shot.start, shot.end, job, continues=choice.continues)
+
+
+def export(
+    path: str | Path,
+    out: str | Path,
+    settings: Settings | None = None,
+    *,
+    start: float = 0.0,
+    duration: float | None = None,
+    resume: bool = False,
+    crew: Crew = HERE,
+    progress: Progress | None = None,
+    on_choice: Callable[[Choice], None] = lambda choice: None,
+    on_worker: Callable[[WorkerEvent], None] = lambda event: None,
+) -> Path:
+    """Make the video of a song or a score and write it to `out` (H.264 and AAC in MP4), whole or not at all.
+
+    `start` and `duration` (s) take an excerpt of the same video. With `resume` an interrupted export of the same
+    song to the same place goes on with what it had heard; finished clips are reused in any case.
+
+    Raises an `AimvError` whose text is one line for a person.
+    """
+    settings = settings or Settings()
+    settings.check()
+    path, out = Path(path), Path(out)
+    check_writable(out)
+    if out.exists() and path.exists() and out.samefile(path):
+        raise UsageError(f"{out} is the song itself: choose another name with -o")
+    choice = choose(settings.generator, settings.model, bool(crew.remotes), settings.scenes)
+    crew = able(crew, choice)
+    on_choice(choice)
+    progress = progress or Progress()
+    source = Source(path, settings, progress)
+    end = source.song.duration if duration is None else min(source.song.duration, start + duration)
+    if not 0 <= start < source.song.duration or end - start < 1 / settings.fps:
+        raise UsageError(
+            f"there is nothing from {start:g} s on for {end - start:g} s in a song of {source.song.duration:.2f} s: "
+            "choose --start and --duration within it"
+        )
+    progress.lasts(source.song.duration, end - start)
+    kept = _KeptScore(out, source.head, settings)
+    if resume and (score := kept.read()):
+        source.replay(score)
+    sound = source.song.stereo()[round(start * source.song.rate) : round(end * source.song.rate)]
+
+    async def run(store: ClipStore) -> None:
+        compositor = _compositor(settings, source)
+        shots = kept.keeping(source.shots())
+        cues = (
+            cue_of(shot, source.head.style, choice, settings)
+            for shot in _lettering(compositor, settings, itertools.takewhile(lambda shot: shot.start < end, shots))
+            if shot.end > start
+        )
+        with (
+            FileSink(out, settings.width, settings.height, settings.fps, sound=sound, rate=source.song.rate) as sink,
+            contextlib.closing(compositor),
+        ):
+            async with _rendering(store, choice, crew, progress, on_worker) as rendering:
+                await write(in_thread(cues), rendering, compositor, sink, start, end, progress)
+
+    with clip_store() as store:
+        run_to_end(run(store))
+    kept.forget()
+    return out
+
+
+def play(
+    path: str | Path,
+    settings: Settings | None = None,
+    *,
+    crew: Crew = HERE,
+    dressing: Dressing = PLAIN,
+    progress: Progress | None = None,
+    on_choice: Callable[[Choice], None] = lambda choice: None,
+    on_worker: Callable[[WorkerEvent], None] = lambda event: None,
+) -> Performance:
+    """Play a song with its video in a window: sound by PortAudio, the picture on the sound's clock.
+
+    `dressing` says which outputs there are beside the window, and how the show may be steered.
+
+    Playing starts once the first clip is there; the others are made ahead of it. Ends with the song, or when q or Esc
+    is pressed. Raises an `AimvError` whose text is one line for a person.
+    """
+    settings = settings or Settings()
+    settings.check()
+    sound_library("playing sound")
+    choice = choose(settings.generator, settings.model, bool(crew.remotes), settings.scenes)
+    crew = able(crew, choice)
+    on_choice(choice)
+    progress = progress or Progress()
+    source = Source(Path(path), settings, progress)
+    progress.lasts(source.song.duration, source.song.duration)
+
+    async def run(store: ClipStore) -> Performance:
+        be_prompt()
+        compositor = _compositor(settings, source)
+        title = f"AIMV: {Path(path).name}"
+        with (
+            contextlib.closing(compositor),
+            PlayedSong(title, source.song, compositor, source.envelopes, settings.reaction, dressing) as stage,
+        ):
+
+            def worked(event: WorkerEvent) -> None:
+                stage.worker = event
+                on_worker(event)
+
+            cues = _cues_in_sections(source, compositor, choice, settings, stage.know)
+            renderer = Renderer(store, choice.generator, choice.model, crew.local, crew.remotes, on_worker=worked)
+            async with stage.connected(), renderer:
+                return await perform(
+                    in_thread(cues),
+                    renderer,
+                    stage,
+                    stage.clock,
+                    stage,
+                    stage.stopped,
+                    board(choice.generator, settings.preset),
+                    progress,
+                    workers=crew.size,
+                    tally=stage.tally,
+                    on_job=stage.remember,
+                )
+
+    with clip_store() as store:
+        return run_to_end(run(store))
+
+
+def _compositor(settings: Settings, source: Source) -> Compositor:
+    return Compositor(settings.width, settings.height, settings.fps, source.envelopes, settings.reaction)
+
+
+def _lettering(compositor: Compositor, settings: Settings, shots: Iterable[Shot]) -> Iterator[Shot]:
+    """The same shots; if it is wanted, their sung words are set in type on the way."""
+    for shot in shots:
+        if settings.lettering and shot.words:
+            for text, start, end in lettered(shot.words, shot.times, shot.start, shot.end):
+                compositor.say(text, start, end)
+        yield shot
+
+
+def _cues_in_sections(
+    source: Source, compositor: Compositor, choice: Choice, settings: Settings, know: Callable[[Shot], None]
+) -> Iterator[Cue]:
+    """The cues of a song that is played, each with the section of the song that its middle lies in."""
+    found = sections(source.song.mono(ANALYSIS_RATE), ANALYSIS_RATE)
+    starts = [section.start for section in found]
+    for shot in _lettering(compositor, settings, source.shots()):
+        know(shot)
+        section = found[bisect.bisect_right(starts, (shot.start + shot.end) / 2) - 1]
+        yield msgspec.structs.replace(cue_of(shot, source.head.style, choice, settings), section=section.label)
+
+
+def score(path: str | Path, settings: Settings | None = None, *, progress: Progress | None = None) -> Score:
+    """Listen to a song and give its score; write it with `Score.write`. Raises MediaError, UsageError, ModelError."""
+    progress = progress or Progress()
+    source = Source(Path(path), settings or Settings(), progress)
+    progress.lasts(source.song.duration, source.song.duration)
+    return Score(source.head, tuple(source.shots()))
+
+
+class _KeptScore:
+    """What an export has heard, kept in the cache until it is finished, so that it can go on there."""
+
+    def __init__(self, out: Path, head: Head, settings: Settings) -> None:
+        heard_with = (head.sha256, head.style, head.seed, settings.language, settings.whisper, str(out.absolute()))
+        name = hashlib.sha256(repr(heard_with).encode()).hexdigest()[:32]
+        self._path = cache_folder("exports") / f"{name}{SUFFIX}"
+        self._head = head
+
+    def keeping(self, shots: Iterator[Shot]) -> Iterator[Shot]:
+        """The same shots; once they have all come they are kept."""
+        seen = []
+        for shot in shots:
+            seen.append(shot)
+            yield shot
+        song = str(Path(self._head.song).absolute())
+        Score(msgspec.structs.replace(self._head, song=song), tuple(seen)).write(self._path)
+
+    def read(self) -> Score | None:
+        """The score that was kept, if any."""
+        return read_score(self._path) if self._path.exists() else None
+
+    def forget(self) -> None:
+        """The export is finished."""
+        self._path.unlink(missing_ok=True)
+
+
+def able(crew: Crew, choice: Choice) -> Crew:
+    """The crew without processes here, where other hosts have the model and this one has not."""
+    if crew.remotes and choice.generator == "cogvideox" and not is_at_hand(choice.model):
+        return msgspec.structs.replace(crew, local=0)
+    return crew
+
+
+def clip_store() -> ClipStore:
+    """The clips that all runs of this user share."""
+    return ClipStore(cache_folder("clips"), STORE_BYTES)
+
+
+@contextlib.asynccontextmanager
+async def _rendering(
+    store: ClipStore, choice: Choice, crew: Crew, progress: Progress, on_worker: Callable[[WorkerEvent], None]
+) -> AsyncIterator[Rendering]:
+    made: list[Rendering] = []
+    renderer = Renderer(
+        store,
+        choice.generator,
+        choice.model,
+        crew.local,
+        crew.remotes,
+        on_progress=lambda job, share: made[0].share(share),
+        on_worker=on_worker,
+    )
+    async with renderer:
+        made.append(Rendering(renderer, progress))
+        yield made[0]
+
+
+def run_to_end(work: Coroutine[Any, Any, _T]) -> _T:
+    """Run to the end; of several failures at once the first that is ours is raised, alone."""
+    try:
+        return asyncio.run(work)
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
+
+
+def _first(error: BaseException) -> BaseException:
+    """The most telling exception of a group: one of ours before any other."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    leaves = [_first(inner) for inner in error.exceptions]
+    return next((leaf for leaf in leaves if isinstance(leaf, AimvError)), leaves[0])

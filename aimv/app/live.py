@@ -1,0 +1,313 @@
+"""A live show: the sound of an input becomes pictures at once, and sentences and clips as soon as they can.
+
+Sung words in type while a show goes on: set as soon as they are known, at the pace at which they were sung.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from aimv.app.export import HERE, Settings, clip_store, cue_of
+from aimv.app.listen import Row, row_of, shot_of
+from aimv.language.lyrics import lettered
+from aimv.language.score import LiveScore
+from aimv.language.shots import LiveShots, Shot
+from engine.analysis.instruments import Classifier
+from engine.analysis.live import Lagged, LiveHearing
+from engine.analysis.transcription.types import Transcriber, Word, text_of
+from engine.audio.capture import Block, Device, LiveInput
+from engine.audio.features import LiveReactions
+from engine.audio.tempo import Tempo
+from engine.control.state import Desk
+from engine.errors import AimvError
+from engine.generators.registry import Choice, choose
+from engine.outputs.base import Tap
+from engine.outputs.fanout import Outputs
+from engine.pipeline import Cue, Performance, board, perform
+from engine.playback.compositor import Compositor, Stage
+from engine.playback.player import Tally
+from engine.render.cache import ClipStore
+from engine.render.job import Job
+from engine.render.pool import Crew, Renderer, WorkerEvent
+from engine.schedule.selector import Kind
+from engine.threads import be_prompt, to_thread
+from engine.types import Frame, Progress, Sink
+
+_WAIT_S = 2.0  # that a word may wait for those before it: beyond this it is shown at once
+_LEAST_S = 0.2  # between the last word of a look and the first of the next
+
+
+class LiveLettering:
+    """Takes words as they are committed, some two seconds after they were sung, and gives them to `say`."""
+
+    def __init__(self, say: Callable[[str, float, float], None], now: Callable[[], float]) -> None:
+        """`say` is `Compositor.say`; `now` gives the time of the show in s."""
+        self._say, self._now = say, now
+        self._free = 0.0  # when the words before have been shown
+
+    def hear(self, words: Sequence[Word]) -> None:
+        """The next words, with when they were sung."""
+        if not words:
+            return
+        now = self._now()
+        begins = min(max(now, self._free), now + _WAIT_S)
+        shift = begins - words[0].start
+        times = [word.start + shift for word in words]
+        end = max(words[-1].end + shift, times[-1] + _LEAST_S)
+        for text, at, until in lettered(text_of(words), times, begins, end):
+            self._say(text, at, until)
+        self._free = end
+
+
+_CUES = 8  # that may wait to be planned
+_SENTENCES = 64  # of clips, remembered
+_REMEMBERED = 256
+_WORDS = 12
+_BACK = 10  # by which rendering steps back behind the picture that is on screen
+
+
+class LiveClock:
+    """A clock for the player whose time is what the input has captured."""
+
+    def __init__(self, position: Callable[[], float]) -> None:
+        self._position = position
+
+    def finished(self) -> bool:
+        return False
+
+    def time(self) -> float:
+        return self._position()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(max(0.0, seconds))
+
+    async def __aenter__(self) -> "LiveClock":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+
+class LiveShow:
+    """Everything of a live show that lasts as long as it does; `perform` runs it.
+
+    The attributes are for whoever reads how it goes: the readout, telemetry, the summary at the end.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        device: Device,
+        classifier: Classifier,
+        transcriber: Transcriber | None,
+        choice: Choice,
+        crew: Crew = HERE,
+        on_worker: Callable[[WorkerEvent], None] = lambda event: None,
+    ) -> None:
+        settings.check()
+        self.settings, self.choice, self.crew = settings, choice, crew
+        self.fps = settings.fps
+        self.tempo = Tempo()
+        self._shots = LiveShots(self.tempo)
+        self.reactions = LiveReactions(device.rate, self.tempo)
+        self.compositor = Compositor(settings.width, settings.height, settings.fps, self.reactions)
+        self.stage = Stage(self.compositor)
+        self.input = LiveInput(device, self._on_block)
+        self.desk = Desk(
+            self.tempo,
+            self.input.time,
+            style=settings.style,
+            seed=settings.seed,
+            generator=choice.generator,
+            on_next=self._shots.ask,
+            on_generator=self._change_generator,
+        )
+        self.desk.react = settings.reaction
+        lettering = LiveLettering(self.compositor.say, self.input.time) if settings.lettering else None
+        self.hearing = LiveHearing(
+            device.rate, classifier, transcriber, self._on_heard, lettering.hear if lettering else lambda words: None
+        )
+        self.tally = Tally()
+        self.row: Row | None = None  # what was heard last
+        self.words: deque[str] = deque(maxlen=_WORDS)  # the latest
+        self.shot: Shot | None = None  # the newest
+        self.worker: WorkerEvent | None = None
+        self.share = 0.0  # of the clip in work
+        self.passed_over = 0  # shots that newer ones overtook before they were planned
+        self.lags: deque[float] = deque(maxlen=_REMEMBERED)  # s from a window's end to its sentence
+        self.outputs: Outputs | None = None
+        self.score: LiveScore | None = None
+        self._confusion = classifier.confusion
+        self._cues: asyncio.Queue[Cue] = asyncio.Queue(_CUES)
+        self._sentences: dict[str, tuple[float, str]] = {}  # of clips, by their ids: since when, and what they say
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._hurry = asyncio.Event()
+        self._wanted: Choice | None = None
+        self._changes: set[asyncio.Task[None]] = set()
+        self._run = 0  # shots in a row with the same words
+        self._before: tuple[str, ...] = ()
+        self._on_worker = on_worker
+
+    @property
+    def on_screen(self) -> tuple[float, str] | None:
+        """The second at which what the clip on screen says was heard, and its sentence."""
+        return self._sentences.get(self.stage.clip.stem) if self.stage.clip else None
+
+    async def perform(self, window: Sink | None, taps: Sequence[Tap], stop: Callable[[], bool]) -> Performance:
+        """Run until `stop` or a quit command; every output is finished when this returns.
+
+        Raises:
+            DeviceError: the input is not there when the show begins.
+            AimvError: nothing can be rendered.
+        """
+        self._loop = asyncio.get_running_loop()
+        be_prompt()
+        with (
+            contextlib.closing(self.compositor),
+            clip_store() as store,
+            Outputs(self.stage, window, taps) as outputs,
+        ):
+            self.outputs = outputs
+            with self.hearing, self.input:
+                return await self._perform(store, outputs, lambda: self.desk.quit or stop())
+
+    async def _perform(self, store: ClipStore, outputs: Outputs, ended: Callable[[], bool]) -> Performance:
+        clock = LiveClock(self.input.time)
+        seconds: dict[Kind, float] = {}
+        failures: list[str] = []
+        while True:
+            renderer = Renderer(
+                store,
+                self.choice.generator,
+                self.choice.model,
+                self.crew.local,
+                self.crew.remotes,
+                back=_BACK,
+                on_progress=lambda job, share: self._progress(share),
+                on_worker=self._worked,
+            )
+            async with renderer:
+                shown = await perform(
+                    self._coming(),
+                    renderer,
+                    self,
+                    clock,
+                    outputs,
+                    lambda: ended() or self._wanted is not None,
+                    board(self.choice.generator, self.settings.preset),
+                    Progress(),
+                    live=True,
+                    workers=self.crew.size,
+                    tally=self.tally,
+                    on_job=self._remember,
+                    hurry=self._hurry,
+                )
+            failures += shown.failures
+            for kind, value in shown.seconds.items():
+                seconds[kind] = seconds.get(kind, 0.0) + value
+            if ended() or self._wanted is None:
+                return Performance(shown.played, seconds, tuple(failures))
+            self.choice, self._wanted = self._wanted, None
+            self.desk.generator = self.choice.generator
+
+    # What `perform` takes for its canvas: the stage, steered by the desk before each picture.
+
+    def place(self, start_s: float, end_s: float, clip_path: Path) -> None:
+        """Have a clip shown; see `Stage.place`."""
+        self.stage.place(start_s, end_s, clip_path)
+
+    def prepare(self, t: float) -> None:
+        """See `Stage.prepare`."""
+        self.stage.prepare(t)
+
+    def frame(self, t: float) -> Frame:
+        """The picture at `t` s; see `Stage.frame`."""
+        self.stage.amount, self.stage.flashes, self.stage.black = self.desk.react, self.desk.flashes, self.desk.blackout
+        return self.stage.frame(t)
+
+    def _on_block(self, block: Block) -> None:
+        """In the input's thread."""
+        found = self.reactions.push(block.samples.mean(axis=1))
+        if self.outputs:
+            self.outputs.heard(block.samples, block.start, block.came, bool(found))
+        if found and self._loop:
+            with contextlib.suppress(RuntimeError):  # the show has ended
+                self._loop.call_soon_threadsafe(self._hurry.set)
+        self.hearing.feed(block.samples, block.ended)
+
+    def _on_heard(self, lagged: Lagged) -> None:
+        """In the hearing's thread: a sentence for each window, and a shot where one begins."""
+        row = row_of(lagged.heard, self._confusion, self.desk.seed)
+        self.lags.append(time.perf_counter() - lagged.came)
+        self.row = row
+        self.words.extend(word.text for word in lagged.heard.words)
+        self._shots.held = self.desk.hold
+        heard = self._shots.hear(lagged.heard)
+        if heard and self._loop:
+            begun = row_of(heard, self._confusion, self.desk.seed)
+            with contextlib.suppress(RuntimeError):  # the show has ended
+                self._loop.call_soon_threadsafe(self._begin, begun)
+
+    def _begin(self, row: Row) -> None:
+        """A shot begins; it takes the desk's style and seed as they are now."""
+        self._run = self._run + 1 if row.content.abstractions == self._before else 0
+        self._before = row.content.abstractions
+        shot = shot_of(row, (self.desk.seed + self._run) % 2**31)
+        if self.desk.style:
+            shot = msgspec.structs.replace(shot, sentence=f"{shot.sentence} {self.desk.style}")
+        self.shot = shot
+        if self.score:
+            self.score.begin(shot)
+        if self._cues.full():
+            self._cues.get_nowait()  # the newest wins
+            self.passed_over += 1
+        self._cues.put_nowait(self._cue(shot))
+
+    def _cue(self, shot: Shot) -> Cue:
+        return msgspec.structs.replace(
+            cue_of(shot, "", self.choice, self.settings), section="|".join(shot.abstractions)
+        )
+
+    async def _coming(self) -> AsyncIterator[Cue]:
+        """The cues as they come; after a change of generator the present shot anew."""
+        while not self._cues.empty():
+            self._cues.get_nowait()
+        if self.shot:
+            yield self._cue(self.shot)
+        while True:
+            yield await self._cues.get()
+
+    def _change_generator(self, name: str) -> None:
+        if name not in ("auto", "shader", "cogvideox"):
+            raise self.desk.refuse(f"no generator is called {name!r}; there are auto, shader, cogvideox")
+        change = asyncio.get_running_loop().create_task(self._choose(name), name="change generator")
+        self._changes.add(change)
+        change.add_done_callback(self._changes.discard)
+
+    async def _choose(self, name: str) -> None:
+        """In the background, since looking for a CUDA device takes seconds."""
+        scenes = "" if name == "cogvideox" else self.settings.scenes
+        try:
+            choice = await to_thread(choose, name, self.settings.model, bool(self.crew.remotes), scenes)
+        except AimvError as error:
+            self.desk.refuse(str(error))
+        else:
+            if choice.generator != self.choice.generator:
+                self._wanted = choice
+
+    def _remember(self, cue: Cue, job: Job) -> None:
+        """Which sentence a clip shows."""
+        kept = list(self._sentences.items())[-_SENTENCES:]
+        self._sentences = {**dict(kept), job.id: (cue.start, cue.job.prompt)}
+
+    def _progress(self, share: float) -> None:
+        self.share = share
+
+    def _worked(self, event: WorkerEvent) -> None:
+        self.worker = event
+        self._on_worker(event)

@@ -1,0 +1,185 @@
+"""A song on stage: played in a window like a live show, with its readout, outputs, and commands from outside."""
+
+import bisect
+import statistics
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from aimv.language.shots import Shot
+from engine.audio.song import Song
+from engine.audio.tempo import Tempo
+from engine.colour import hex_of_name, rgb_of_hex
+from engine.control.keyboard import Keyboard
+from engine.control.service import ControlRoom, Wires
+from engine.control.state import Desk
+from engine.outputs.fanout import Outputs, Taps, Wanted
+from engine.outputs.hud import Readout
+from engine.outputs.window import WindowSink
+from engine.pipeline import Cue
+from engine.playback.clock import AudioClock
+from engine.playback.compositor import Compositor, Stage
+from engine.playback.effects import Reactions
+from engine.playback.player import Tally
+from engine.render.job import Job
+from engine.render.pool import WorkerEvent
+from engine.types import Frame
+
+_REMEMBERED = 60  # pictures
+_KNOWN = "a song's shots and beats are known from the start"
+_REFUSED = dict.fromkeys(("style", "next", "generator", "seed", "tap", "nudge"), _KNOWN)
+
+
+class Dressing(msgspec.Struct, frozen=True, kw_only=True):
+    """What a played song has around it."""
+
+    wanted: Wanted = Wanted()
+    wires: Wires = Wires()
+    fullscreen: bool = False
+    hud: bool = False
+
+
+class PlayedSong:
+    """The stage of a song that is played: a canvas for `perform`, steered by its desk. Use as a context manager.
+
+    Raises UsageError, MissingExtra, DeviceError or OutputError for an output or a wire that cannot be.
+    """
+
+    def __init__(
+        self, title: str, song: Song, compositor: Compositor, reactions: Reactions, reaction: float, dressing: Dressing
+    ) -> None:
+        self.fps = compositor.fps
+        self.clock = AudioClock(song.stereo(), song.rate)
+        self.stage = Stage(compositor)
+        self.desk = Desk(Tempo(), self.clock.time, refuses=_REFUSED)
+        self.desk.react = reaction
+        self.tally = Tally()
+        self.worker: WorkerEvent | None = None
+        self.ready = 0.0  # s of the song up to which there are clips
+        self._sentences: dict[str, str] = {}
+        self._shots: list[Shot] = []
+        self._offsets: deque[float] = deque(maxlen=_REMEMBERED)  # s by which pictures came after their sound
+        self._song, self._reactions, self._title = song, reactions, title
+        self._fed = 0  # samples given to the outputs
+        size = (compositor.width, compositor.height)
+        self._room = ControlRoom(dressing.wires, self.desk, Tempo(), self.clock.time, self.telemetry)
+        self.window = WindowSink(title, *size, Keyboard(self.desk), self.readout)
+        self.window.readout_shown = dressing.hud
+        if dressing.fullscreen:
+            self.window.fill_screen()
+        self.taps = Taps(dressing.wanted, *size, self.fps, song.rate)
+        self.outputs = Outputs(self.stage, self.window, self.taps.all)
+        self.connected = self._room.connected
+
+    def place(self, start_s: float, end_s: float, clip_path: Path) -> None:
+        """Have a clip shown; see `Stage.place`."""
+        self.ready = max(self.ready, end_s)
+        self.stage.place(start_s, end_s, clip_path)
+
+    def prepare(self, t: float) -> None:
+        """See `Stage.prepare`."""
+        self.stage.prepare(t)
+
+    def frame(self, t: float) -> Frame:
+        """The picture at `t` s of the song, as the desk wants it."""
+        self.stage.amount, self.stage.flashes, self.stage.black = self.desk.react, self.desk.flashes, self.desk.blackout
+        return self.stage.frame(t)
+
+    def write(self, frame: Frame) -> None:
+        """Show the picture, and give the outputs the sound up to its end."""
+        self.clock.paused = self.desk.hold
+        self.outputs.write(frame)
+        if not self.clock.paused:
+            self._offsets.append(self.clock.time() - self.stage.time)
+        until = min(round((self.stage.time + 1.0 / self.fps) * self._song.rate), len(self._song.samples))
+        if until > self._fed and self.taps.all:
+            part: NDArray[np.float32] = self._song.samples[self._fed : until]
+            self.outputs.heard(part, self._fed, 0.0, False)
+            self._fed = until
+
+    def close(self) -> None:
+        """Finish the outputs and close the window."""
+        self.outputs.close()
+        self.window.close()
+
+    def __enter__(self) -> "PlayedSong":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def stopped(self) -> bool:
+        """Whether somebody wants it to end."""
+        return self.window.quit or self.desk.quit
+
+    def know(self, shot: Shot) -> None:
+        """The next shot of the song; from any thread."""
+        self._shots.append(shot)
+
+    def remember(self, cue: Cue, job: Job) -> None:
+        """Which sentence a clip shows."""
+        self._sentences[job.id] = cue.job.prompt
+
+    def readout(self) -> Readout:
+        """The show as its player sees it now."""
+        time = self.clock.time()
+        now = self._reactions.at(time)
+        lead = self.ready - time
+        shot = self._shot(time)
+        offset = 1000 * statistics.median(self._offsets) if self._offsets else 0.0
+        return Readout(
+            title=self._title + (" · paused" if self.desk.hold else ""),
+            warning=self.desk.note or self._room.why or next((tap.why for tap in self.taps.all if tap.why), ""),
+            sentence=self._sentence(),
+            words=(shot.words or "") if shot else "",
+            colour=shot.colour if shot else "",
+            rgb=rgb_of_hex(hex_of_name(shot.hex)) if shot else (0, 0, 0),
+            bars=(("low", now.low), ("mid", now.mid), ("high", now.high), ("onset", now.onset)),
+            phase=now.beat_phase,
+            beat=now.beat,
+            tempo=f"{time:.0f} of {self._song.duration:.0f} s",
+            rows=(
+                ("hears", ", ".join(shot.instruments) if shot else "nothing yet"),
+                ("lead", f"{lead:.1f} s" if lead > 0 else "none"),
+                ("pictures", f"{self.outputs.fps:.1f} a second"),
+                ("late", f"{self.tally.late}, {self.tally.skipped} skipped, {self.outputs.dropped} dropped"),
+                ("latency", f"{abs(offset):.0f} ms {'ahead of' if offset < 0 else 'behind'} the sound"),
+                ("sound", f"{self.clock.underruns} underruns"),
+                ("worker", self.worker.state if self.worker else "starting"),
+                ("desk", f"react {self.desk.react:g}, flashes {self.desk.flashes}"),
+            ),
+        )
+
+    def telemetry(self) -> dict[str, Any]:
+        """The show as plain values, times in s."""
+        time = self.clock.time()
+        shot = self._shot(time)
+        return {
+            "time": round(time, 2),
+            "sentence": self._sentence(),
+            "instruments": list(shot.instruments) if shot else [],
+            "words": (shot.words or "") if shot else "",
+            "colour": shot.colour if shot else "",
+            "lead_s": round(max(0.0, self.ready - time), 2),
+            "fps": round(self.outputs.fps, 1),
+            "late": self.tally.late,
+            "skipped": self.tally.skipped,
+            "dropped": self.outputs.dropped,
+            "react": self.desk.react,
+            "flashes": self.desk.flashes,
+            "hold": self.desk.hold,
+            "blackout": self.desk.blackout,
+            "warning": self.desk.note,
+        }
+
+    def _shot(self, time: float) -> Shot | None:
+        """What is heard at `time`, as far as it is known."""
+        index = bisect.bisect_right(self._shots, time, key=lambda shot: shot.start) - 1
+        return self._shots[index] if index >= 0 else None
+
+    def _sentence(self) -> str:
+        return self._sentences.get(self.stage.clip.stem, "") if self.stage.clip else ""

@@ -1,0 +1,1 @@
+"""The content language: what is heard becomes a sentence. Values in, values out."""

@@ -1,0 +1,60 @@
+"""From what is heard to the content tuple: which three instruments, which colour, which words."""
+
+import msgspec
+
+from aimv.language.abstraction import abstractions
+from aimv.language.sentence import Content
+from engine.analysis.instruments import Confusion
+from engine.analysis.windows import Heard
+from engine.audio.loudness import SILENCE_LUFS
+from engine.colour import SILENT_HEX, colour_name, hex_of_frequency
+
+NAMED = 3  # instruments in the tuple
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """The instruments of a window."""
+
+    names: tuple[str, ...]  # three, or fewer if the classifier knows fewer labels
+    confident: int  # how many of them, from the first, passed the threshold
+
+
+def choose_instruments(probabilities: dict[str, float], confusion: Confusion, threshold: float = 0.7) -> Chosen:
+    """The three instruments of the tuple.
+
+    Those with at least `threshold`, most confident first. If they are fewer than three, the rest are second and
+    third guesses of those: what the classifier takes each for (`confusion[label][other]`, measured on validation
+    data), weighed by what this window shows. Without a confident one, the three most probable, none confident.
+    """
+    ranked = sorted(probabilities, key=lambda label: -probabilities[label])
+    sure = [label for label in ranked if probabilities[label] >= threshold][:NAMED]
+    if not sure:
+        return Chosen(tuple(ranked[:NAMED]), 0)
+
+    def guess(label: str) -> float:
+        mistaken = sum(probabilities[known] * confusion.get(known, {}).get(label, 0.0) for known in sure)
+        return mistaken * (0.1 + probabilities[label])
+
+    others = [label for label in ranked if label not in sure and label != "speech"]
+    others.sort(key=lambda label: (-guess(label), -probabilities[label]))
+    return Chosen(tuple([*sure, *others][:NAMED]), len(sure))
+
+
+def content_of(heard: Heard, confusion: Confusion, threshold: float = 0.7) -> tuple[Content, Chosen, str]:
+    """The content tuple of a stretch of sound, the instruments chosen for it and its colour as "#rrggbb".
+
+    In silence the tuple has neither instruments nor abstractions; where nothing is confident it has abstractions of
+    the best guesses but names no instrument.
+    """
+    silent = heard.lufs <= SILENCE_LUFS
+    chosen = choose_instruments(heard.probabilities, confusion, threshold)
+    hex_colour = SILENT_HEX if silent else hex_of_frequency(heard.frequency_hz)
+    content = Content(
+        loudness="loud" if heard.loud else "quiet",
+        words=heard.said or None,
+        instruments=() if silent or not chosen.confident else chosen.names,
+        colour=colour_name(hex_colour),
+        abstractions=() if silent else abstractions(chosen.names),
+        english=heard.english,
+    )
+    return content, chosen, hex_colour

@@ -1,0 +1,191 @@
+"""The slow clock's view of sound: per window, what a listener would say is playing; from a file or causally."""
+
+import bisect
+import math
+from collections.abc import Callable, Iterator
+
+import msgspec
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from engine.analysis.instruments import REACH_S, Classifier, steadied
+from engine.analysis.transcription.types import Passage, Transcriber, Word, english_of, text_of
+from engine.audio.beats import BeatTracker, track_beats
+from engine.audio.features import RATE as ENVELOPE_RATE
+from engine.audio.features import Envelopes
+from engine.audio.loudness import SILENCE_LUFS, RunningLoudness, loudness
+from engine.audio.pitch import dominant_frequency
+from engine.audio.song import Song
+from engine.audio.windows import RollingWindows, Window
+
+ANALYSIS_RATE = 22_050  # Hz, of the envelopes and beats
+SPEECH_RATE = 16_000  # Hz, of transcription
+
+# (start s, end s) -> the highest probability of a voice in that stretch
+VocalBetween = Callable[[float, float], float]
+# 16 kHz mono and the voice's probability -> words in order of their start
+FileWords = Callable[[NDArray[np.float32], VocalBetween], Iterator[Passage]]
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """What one window holds."""
+
+    start: float  # s
+    end: float  # s
+    loud: bool  # louder than the song has been so far
+    lufs: float
+    frequency_hz: float  # 0.0 in silence
+    probabilities: dict[str, float]
+    words: tuple[Word, ...]  # those that start in the window
+    said: str  # the text that was known of when the window ended (causally), or that starts in it (a file)
+    beats: tuple[float, ...]  # s, those in the window
+    english: str | None = None  # `said` in English where another language is sung
+
+
+def song_envelopes(song: Song) -> Envelopes:
+    """Envelopes, onsets and beats of a song whose future is known."""
+    envelopes = Envelopes.of(song.mono(ANALYSIS_RATE), ANALYSIS_RATE)
+    beats = track_beats(np.array(envelopes.strength), ENVELOPE_RATE)
+    envelopes.beats = [float(beat) for beat in beats if beat < song.duration]
+    return envelopes
+
+
+class SongHearing:
+    """A song whose future is known, window by window with their words and beats, heard as they are asked for."""
+
+    def __init__(
+        self, song: Song, classifier: Classifier, words: FileWords, beats: list[float], hop_s: float = 0.25
+    ) -> None:
+        self._song = song
+        self._words = words
+        self._cutter = RollingWindows(song.rate, hop_s)
+        self._listener = WindowListener(classifier)
+        self._labels = classifier.labels
+        self._hop_s = hop_s
+        self._beats = beats
+
+    def __iter__(self) -> Iterator[Heard]:
+        """Hear window after window, in order; work is done as it is asked for."""
+        ready: list[Heard] = []
+        rest = self._windows()
+
+        def voice_between(start: float, end: float) -> float:
+            while (not ready or ready[-1].start < end) and (heard := next(rest, None)) is not None:
+                ready.append(heard)
+            voices = [h.probabilities.get("vocal", 1.0) for h in ready if h.start < end and h.end > start]
+            return max(voices, default=0.0)
+
+        coming = self._words(self._song.mono(SPEECH_RATE), voice_between)
+        known: list[Word] = []
+        complete_until = 0.0  # s; every word that starts before it is known
+        given = 0
+        reach = math.ceil(REACH_S / self._hop_s)
+        while True:
+            while len(ready) <= given + reach and (ahead := next(rest, None)) is not None:
+                ready.append(ahead)
+            if given >= len(ready):
+                return
+            first = max(0, given - reach)
+            heard = self._steadied(ready[first : given + reach + 1], given - first)
+            given += 1
+            while complete_until < heard.end:
+                passage = next(coming, Passage((), math.inf))
+                known += passage.words
+                complete_until = passage.until
+            yield _with_words(heard, known, self._beats)
+
+    def _steadied(self, about: list[Heard], at: int) -> Heard:
+        rows = np.array([[heard.probabilities[label] for label in self._labels] for heard in about])
+        found = steadied(self._labels, rows, at, self._hop_s)
+        return msgspec.structs.replace(about[at], probabilities=dict(zip(self._labels, found.tolist(), strict=True)))
+
+    def _windows(self) -> Iterator[Heard]:
+        block = self._song.rate * 5
+        for at in range(0, len(self._song.samples), block):
+            for window in self._cutter.push(self._song.samples[at : at + block]):
+                yield self._listener.hear(window)
+        for window in self._cutter.finish():
+            yield self._listener.hear(window)
+
+
+def hear_causally(
+    song: Song, classifier: Classifier, transcriber: Transcriber, hop_s: float = 0.25
+) -> Iterator[tuple[float, list[Heard]]]:
+    """Hear a song as a live input would be heard: nothing is known before it sounds.
+
+    Yields (seconds heard, []) as it goes on and, at the end, (duration, every window), since a word may be
+    committed after the window in which it started.
+    """
+    cutter = RollingWindows(song.rate, hop_s)
+    listener = WindowListener(classifier)
+    envelopes, tracker = Envelopes(ANALYSIS_RATE), BeatTracker(ENVELOPE_RATE)
+    to_speech = soxr.ResampleStream(song.rate, SPEECH_RATE, 1, dtype="float32")
+    to_analysis = soxr.ResampleStream(song.rate, ANALYSIS_RATE, 1, dtype="float32")
+    heard: list[Heard] = []
+    said: list[tuple[Word, ...]] = []  # per window
+    unsaid: list[Word] = []  # committed since the last window ended
+    words: list[Word] = []
+    beats: list[float] = []
+    block = max(1, round(hop_s * song.rate))
+    for at in range(0, len(song.samples), block):
+        samples = song.samples[at : at + block]
+        last = at + block >= len(song.samples)
+        mono = np.asarray(samples.mean(axis=1), dtype=np.float32)
+        known = len(envelopes.strength)
+        envelopes.push(to_analysis.resample_chunk(mono, last=last))
+        beats += tracker.push(np.array(envelopes.strength[known:]))
+        ended = list(cutter.push(samples)) + (list(cutter.finish()) if last else [])
+        new = [listener.hear(window) for window in ended]
+        voice = new[-1].probabilities.get("vocal") if new else None
+        committed = transcriber.feed(to_speech.resample_chunk(mono, last=last), voice)
+        words += committed
+        unsaid += committed
+        for _ in new:
+            said.append(tuple(unsaid))
+            unsaid.clear()
+        heard += new
+        yield min(at + block, len(song.samples)) / song.rate, []
+    words += transcriber.finish()
+    words.sort(key=lambda word: word.start)
+    beats = [beat for beat in beats if beat < song.duration]
+    complete = [
+        msgspec.structs.replace(_with_words(one, words, beats), said=text_of(known), english=english_of(known))
+        for one, known in zip(heard, said, strict=True)
+    ]
+    yield song.duration, complete
+
+
+class WindowListener:
+    """What one window alone tells, and the running average that needs the windows before it."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self._classifier = classifier
+        self._running = RunningLoudness()
+
+    def hear(self, window: Window) -> Heard:
+        mono = window.mono
+        lufs = loudness(window.samples, window.rate)
+        found = self._classifier(mono, window.rate)
+        return Heard(
+            start=window.start_s,
+            end=window.end_s,
+            loud=self._running.is_loud(lufs),
+            lufs=lufs,
+            frequency_hz=dominant_frequency(mono, window.rate) if lufs > SILENCE_LUFS else 0.0,
+            probabilities={label: float(p) for label, p in zip(self._classifier.labels, found, strict=True)},
+            words=(),
+            said="",
+            beats=(),
+        )
+
+
+def _with_words(heard: Heard, words: list[Word], beats: list[float]) -> Heard:
+    started = tuple(word for word in words if heard.start <= word.start < heard.end)
+    return msgspec.structs.replace(
+        heard,
+        words=started,
+        said=text_of(started),
+        english=english_of(started),
+        beats=tuple(beats[bisect.bisect_left(beats, heard.start) : bisect.bisect_left(beats, heard.end)]),
+    )

@@ -1,0 +1,166 @@
+"""Sound cards by PortAudio: which inputs there are, and capturing from one."""
+
+import contextlib
+import difflib
+import importlib
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.audio.capture import Take
+from engine.errors import DeviceError, MissingExtra, UsageError
+
+LATENCY_S = 0.02  # asked of the device; it then hands over about every 10 ms
+_MOST_CHANNELS = 8
+
+
+class Input(msgspec.Struct, frozen=True):
+    """A sound input of this machine."""
+
+    index: int
+    name: str
+    host: str  # the sound system that it is reached by
+    channels: int
+    rate: int  # Hz, the device's own
+    default: bool
+
+
+def sound_library(what: str = "hearing a live input") -> Any:
+    """The sounddevice module, on PortAudio.
+
+    Raises:
+        MissingExtra: sounddevice is not installed.
+        DeviceError: PortAudio is not installed.
+    """
+    try:
+        with hushed():
+            return importlib.import_module("sounddevice")
+    except ImportError:
+        raise MissingExtra(what, "live") from None
+    except OSError:
+        raise DeviceError("PortAudio is not installed: install Debian's libportaudio2") from None
+
+
+def inputs() -> list[Input]:
+    """The sound inputs there are now. Raises as `sound_library`."""
+    sounddevice = sound_library()
+    try:
+        default = sounddevice.query_devices(kind="input")["index"]
+    except (sounddevice.PortAudioError, ValueError):
+        default = -1
+    hosts = [host["name"] for host in sounddevice.query_hostapis()]
+    return [
+        Input(
+            device["index"],
+            device["name"],
+            hosts[device["hostapi"]],
+            int(device["max_input_channels"]),
+            round(device["default_samplerate"]),
+            device["index"] == default,
+        )
+        for device in sounddevice.query_devices()
+        if device["max_input_channels"] > 0
+    ]
+
+
+def find_input(wanted: str | None) -> Input:
+    """The input called `wanted` (a name, a part of one, or an index as `aimv inputs` lists them); None: the default.
+
+    Raises:
+        UsageError: there is none of that name, or several.
+        DeviceError: there is no input at all.
+    """
+    there = inputs()
+    if not there:
+        raise DeviceError("there is no sound input on this machine: connect one, then look with `aimv inputs`")
+    if wanted is None:
+        return next((each for each in there if each.default), there[0])
+    if wanted.isdecimal():
+        found = [each for each in there if each.index == int(wanted)]
+    else:
+        found = [each for each in there if each.name == wanted]
+        found = found or [each for each in there if wanted.lower() in each.name.lower()]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(f"{each.index} {each.name!r}" for each in found)
+        raise UsageError(f"several inputs are called {wanted!r}: choose one by its number: {names}")
+    near = difflib.get_close_matches(wanted, [each.name for each in there], n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "`aimv inputs` lists those there are"
+    raise UsageError(f"there is no input {wanted!r}: {hint}")
+
+
+class SoundCard:
+    """An input of this machine; found anew by its name each time that it is opened, since devices come and go."""
+
+    def __init__(self, chosen: Input) -> None:
+        self.name = chosen.name
+        self.rate = chosen.rate
+        self.channels = min(chosen.channels, _MOST_CHANNELS) if chosen.channels <= 2 else 2
+        self._known: Input | None = chosen
+        self._stream: Any = None
+
+    def open(self, take: Take) -> None:
+        """Begin to capture; each block is stamped with when its last sample was captured.
+
+        Raises:
+            DeviceError: it is not there, or does not open.
+        """
+        sounddevice = sound_library()
+        if self._known is None:  # PortAudio's list is frozen when it starts: start it anew
+            with hushed():
+                sounddevice._terminate()
+                sounddevice._initialize()
+            self._known = next((each for each in inputs() if each.name == self.name), None)
+            if self._known is None:
+                raise DeviceError(f"the input {self.name!r} is gone")
+        rate = self.rate
+
+        def captured(samples: NDArray[np.float32], frames: int, times: Any, status: Any) -> None:
+            now = time.perf_counter()
+            age = times.currentTime - times.inputBufferAdcTime  # of the block's first sample
+            if not 0.0 < age < 2.0:  # some hosts do not say
+                age = frames / rate
+            take(samples, now - age + frames / rate, bool(status.input_overflow))
+
+        index, self._known = self._known.index, None
+        try:
+            with hushed():
+                self._stream = sounddevice.InputStream(
+                    device=index,
+                    samplerate=rate,
+                    channels=self.channels,
+                    dtype="float32",
+                    blocksize=0,  # the device's own: PortAudio's fixed blocks stall on some hosts
+                    latency=LATENCY_S,
+                    callback=captured,
+                )
+                self._stream.start()
+        except (sounddevice.PortAudioError, ValueError) as error:
+            self.close()
+            raise DeviceError(f"the input {self.name!r} cannot be opened ({error}): is it in use?") from None
+
+    def close(self) -> None:
+        """Stop capturing; a device that is gone already is let go."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.abort(ignore_errors=True)
+            stream.close(ignore_errors=True)
+
+
+@contextlib.contextmanager
+def hushed() -> Iterator[None]:
+    """Without what ALSA and PortAudio print of every device that they try; what matters comes back as an error."""
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

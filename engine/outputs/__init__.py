@@ -1,0 +1,1 @@
+"""Where pictures and sound go: window, files, streams, devices."""

@@ -1,0 +1,1 @@
+"""Pictures drawn by GLSL: the GL context, ISF files, their inputs."""

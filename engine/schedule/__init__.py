@@ -1,0 +1,1 @@
+"""Which clip is rendered and shown when."""

@@ -1,0 +1,127 @@
+"""The log is structured and holds no secret; a report of a bug holds what is needed and nothing of the user's."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from aimv.app.logs import log, log_to, report, tell, without_secrets
+from engine.errors import OutputError, UsageError
+from tests.conftest import Ran, tone
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    yield
+    for handler in log.handlers:
+        handler.close()
+    log.handlers.clear()
+    log.setLevel(logging.WARNING)
+
+
+def lines(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_each_event_is_a_json_line_with_its_fields(tmp_path: Path) -> None:
+    tell("nobody asked")
+    log_to(tmp_path / "log.jsonl")
+    tell("worker", state="lost", pid=7, share=0.5, detail="was ended by SIGKILL")
+    start, event = lines(tmp_path / "log.jsonl")
+    assert start["event"] == "start" and start["version"]
+    assert {"state": "lost", "pid": 7, "share": 0.5}.items() <= event.items()
+    assert str(event["time"]).endswith("Z")
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("mqtts://vj:hunter2@stage.local:8883/aimv", "hunter2"),
+        ("rtmp://live:hunter2@tv.example/app", "hunter2"),
+        ("--mqtt-password hunter2", "hunter2"),
+        ("AIMV_MQTT_PASSWORD='hunter2 and more'", "hunter2"),
+        ("token=hunter2", "hunter2"),
+    ],
+)
+def test_secrets_are_never_logged(tmp_path: Path, text: str, secret: str) -> None:
+    assert secret not in without_secrets(text)
+    log_to(tmp_path / "log.jsonl")
+    tell(text, detail=text, mqtt_password=secret)
+    assert secret not in (tmp_path / "log.jsonl").read_text("utf-8")
+
+
+def test_a_log_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="folder"):
+        log_to(tmp_path)
+    with pytest.raises(OutputError, match="/proc"):
+        log_to(Path("/proc/log.jsonl"))
+
+
+def test_the_command_logs_its_beginning_and_its_end(aimv: Callable[..., Ran], tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    assert aimv("--log", path, "sentence", "loud", "heart", "crash", "splash", "synth", "crimson").status == 0
+    assert [line["event"] for line in lines(path)] == ["start", "command", "end"]
+    assert aimv("--log", path, "listen", tmp_path / "no.wav").status == 2
+    assert lines(path)[-1]["status"] == 2
+
+
+def test_a_bug_is_one_line_and_a_report_without_the_users_own(
+    aimv: Callable[..., Ran], wav: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret, secret_song = "mqtt://vj:" + "hunter" + "2@stage", wav(tone(1), "my secret love song.wav")
+
+    def broken(path: Path) -> None:
+        try:
+            [].pop()
+        except IndexError:
+            raise KeyError(f"{secret} {path}") from None
+
+    monkeypatch.setattr("aimv.app.listen.load_song", broken)
+    monkeypatch.setenv("AIMV_CACHE", str(tmp_path / "cache"))
+    ran = aimv("listen", secret_song, "--language", "en")
+    assert ran.status == 70
+    assert len(ran.err.splitlines()) == 1
+    (written,) = (tmp_path / "cache" / "crashes").iterdir()
+    assert str(written) in ran.err
+    text = written.read_text("utf-8")
+    assert "KeyError" in text and "in listen" not in text
+    assert text.index("KeyError") < text.index("which came of") < text.index("IndexError: pop from empty list")
+    assert "listening.py" in text and "numpy 2" in text and "command: listen ... --language ..." in text
+    for own in ("hunter2", "love song", str(tmp_path), os.environ.get("HOME", "/root") + "/"):
+        assert own not in text
+
+
+def test_a_stop_that_a_library_takes_for_an_error_is_a_stop(
+    aimv: Callable[..., Ran], wav: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def swallows(path: Path) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            raise TypeError("incompatible arguments") from None
+
+    monkeypatch.setattr("aimv.app.listen.load_song", swallows)
+    monkeypatch.setenv("AIMV_CACHE", str(tmp_path / "cache"))
+    ran = aimv("listen", wav(tone(1)))
+    assert ran.status == 143
+    assert ran.err.startswith("aimv: stopped")
+    assert not (tmp_path / "cache" / "crashes").exists()
+
+
+def test_where_no_report_can_be_written_the_line_still_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("AIMV_CACHE", str(tmp_path / "file"))
+    assert report(ValueError("x")) is None
+
+
+def test_what_libraries_log_is_not_said_to_the_person_who_plays() -> None:
+    code = "import logging, aimv.cli; logging.warning('a'); logging.getLogger('some.library').error('b')"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stderr == b""

@@ -1,0 +1,113 @@
+"""`aimv render` and `aimv keys`: two hosts, played by two processes with caches and keys of their own."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.render import pool
+from tests.conftest import Ran, tone
+
+Aimv = Callable[..., Ran]
+
+
+def free_address() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+
+
+class Hosts:
+    """The keys of two hosts that know each other, and the process that renders on the second."""
+
+    def __init__(self, folder: Path) -> None:
+        self.here, self.there, self.cache = folder / "here", folder / "there", folder / "cache"
+        self.address = free_address()
+        for keys in (self.here, self.there):
+            subprocess.run([sys.executable, "-m", "aimv", "keys", "--keys", str(keys)], check=True)
+        shutil.copy(self.here / "own.key", self.there / "others" / "here.key")
+        shutil.copy(self.there / "own.key", self.here / "others" / "there.key")
+        command = [sys.executable, "-m", "aimv", "render", "--bind", self.address, "--generator", "shader"]
+        self.process = subprocess.Popen(
+            [*command, "--keys", str(self.there)],
+            env={**os.environ, "AIMV_CACHE": str(self.cache)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        said = self.process.stderr
+        assert said
+        assert any("waiting for work" in line for line in iter(said.readline, ""))
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+    hosts = Hosts(tmp_path_factory.mktemp("hosts"))
+    yield hosts
+    hosts.process.kill()
+    hosts.process.wait()
+
+
+def test_a_song_is_exported_with_clips_from_another_host(
+    aimv: Aimv, wav: Callable[..., Path], tmp_path: Path, hosts: Hosts
+) -> None:
+    options = ("--generator", "shader", "--size", "64x64", "--workers", "0", "--worker", hosts.address)
+    ran = aimv("export", wav(tone(5)), "-o", tmp_path / "a.mp4", *options, "--keys", hosts.here)
+    assert ran.status == 0, ran.err
+    assert list((hosts.cache / "clips").glob("*.mp4"))
+    assert hosts.process.poll() is None
+
+
+def test_a_host_that_renders_something_else_is_not_used_and_says_what_it_renders(
+    aimv: Aimv, wav: Callable[..., Path], tmp_path: Path, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_REACH_SECONDS", 4.0)
+    options = ("--generator", "cogvideox", "--model", "some/model", "--size", "64x64", "--worker", hosts.address)
+    ran = aimv("export", wav(tone(2)), "-o", tmp_path / "a.mp4", *options, "--keys", hosts.here)
+    assert ran.status == 1
+    assert "not cogvideox some/model" in ran.err
+    assert "no render process that could be used has answered" in ran.err.splitlines()[-1]
+    assert not (tmp_path / "a.mp4").exists()
+
+
+def test_keys_made_twice_are_the_same_keys(aimv: Aimv, tmp_path: Path) -> None:
+    first = aimv("keys", "--keys", tmp_path)
+    made = (tmp_path / "own.key").read_text()
+    assert first.status == aimv("keys", "--keys", tmp_path).status == 0
+    assert (tmp_path / "own.key").read_text() == made
+    assert (tmp_path / "own.key_secret").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("render", "--bind", "tcp://127.0.0.1:1"), "there are no keys"),
+        (("export", "x.wav", "--worker", "tcp://gpu:1"), "there is no key for gpu"),
+        (("export", "x.wav", "--worker", "gpu"), "give tcp://HOST:PORT"),
+        (("export", "x.wav", "--worker", "tcp://gpu:port"), "give tcp://HOST:PORT"),
+        (("export", "x.wav", "--workers", "0"), "nobody would render"),
+        (("export", "x.wav", "--workers", "99"), "choose from 0 to 16"),
+        (("export", "x.wav", "--preset", "fastest"), "no preset is called 'fastest'; there are"),
+    ],
+)
+def test_what_cannot_be_is_one_line(aimv: Aimv, tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    ran = aimv(*arguments, "--keys", tmp_path)
+    assert ran.status == 2
+    assert said in ran.err.splitlines()[-1]
+
+
+def test_a_host_without_the_keys_of_others_serves_nobody_and_says_so(aimv: Aimv, tmp_path: Path) -> None:
+    aimv("keys", "--keys", tmp_path)
+    ran = aimv("render", "--bind", free_address(), "--keys", tmp_path)
+    assert ran.status == 2
+    assert "nobody may use this host yet" in ran.err
+
+
+def test_an_address_that_cannot_be_bound_is_one_line(aimv: Aimv, hosts: Hosts) -> None:
+    ran = aimv("render", "--bind", "tcp://192.0.2.1:5", "--generator", "shader", "--keys", hosts.there)
+    assert ran.status == 2
+    assert "cannot bind tcp://192.0.2.1:5" in ran.err

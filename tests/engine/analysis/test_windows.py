@@ -1,0 +1,50 @@
+"""Hearing window by window: in a file each window leans on its neighbours; live, and for the words, it stands alone."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engine.analysis.instruments import Confusion
+from engine.analysis.transcription.types import FakeTranscriber, Passage
+from engine.analysis.windows import SongHearing, VocalBetween, hear_causally
+from engine.audio.song import Song
+
+SAID = (0.9, 0.9, 0.5, 0.9, 0.9)  # of each second
+
+
+class Scripted:
+    """A classifier that says what was written down for a second, which it knows by its level."""
+
+    labels = ("vocal",)
+
+    def __init__(self) -> None:
+        self.confusion: Confusion = {}
+
+    def __call__(self, mono: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+        return np.array([mono[0]], np.float32)
+
+
+@pytest.fixture
+def song() -> Song:
+    rate = 16_000
+    return Song(np.repeat(np.array(SAID, np.float32), rate)[:, None], rate)
+
+
+def test_a_file_leans_on_its_neighbours_and_its_words_do_not(song: Song) -> None:
+    voices: list[float] = []
+
+    def words(audio: NDArray[np.float32], voice_between: VocalBetween) -> Iterator[Passage]:
+        voices.extend(voice_between(second + 0.1, second + 0.9) for second in range(len(SAID)))
+        yield Passage((), 5.0)
+
+    heard = [h.probabilities["vocal"] for h in SongHearing(song, Scripted(), words, [], hop_s=1.0)]
+    assert heard[2] > 0.6
+    assert heard[0] > 0.9
+    assert voices == pytest.approx(SAID)
+
+
+def test_what_is_heard_live_stands_alone(song: Song) -> None:
+    *_, (_, heard) = hear_causally(song, Scripted(), FakeTranscriber([]), hop_s=1.0)
+    assert [h.probabilities["vocal"] for h in heard] == pytest.approx(SAID)

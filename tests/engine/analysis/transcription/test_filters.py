@@ -1,0 +1,78 @@
+"""Guards drop what Whisper is known to invent and keep what people sing."""
+
+import pytest
+
+from engine.analysis.transcription.filters import HOLD_S, VocalGate, plain_parts, without_inventions
+from engine.analysis.transcription.types import Word
+
+
+def sung(text: str, each_s: float = 0.4) -> list[Word]:
+    return [Word(word, i * each_s, (i + 0.9) * each_s, 0.8) for i, word in enumerate(text.split())]
+
+
+def said(words: list[Word]) -> str:
+    return " ".join(word.text for word in words)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thank you.",
+        "you",
+        "Music",
+        "Thanks for watching!",
+        "Subtitles by the Amara.org community",
+        "Untertitel im Auftrag des ZDF",
+        "Sous-titrage ST' 501",
+        "Subtítulos realizados por la comunidad de Amara.org",
+        "Merci d'avoir regardé cette vidéo",
+    ],
+)
+def test_known_inventions_are_dropped(text: str) -> None:
+    assert without_inventions(sung(text)) == []
+
+
+@pytest.mark.parametrize("text", ["thank you for the music", "I love you", "oh my heart, oh my heart, oh my heart"])
+def test_lyrics_that_look_like_them_are_kept(text: str) -> None:
+    assert said(without_inventions(sung(text))) == text
+
+
+def test_a_runaway_loop_is_cut_where_it_gets_too_fast_to_be_sung() -> None:
+    slow = sung("oh my heart oh my heart")
+    runaway = [Word(text, 2.4 + i * 0.02, 2.4 + i * 0.02, 0.9) for i, text in enumerate(["oh", "my", "heart"] * 30)]
+    assert said(without_inventions([*slow, *runaway])) == "oh my heart oh my heart"
+
+
+def test_a_chorus_sung_at_a_human_pace_is_no_loop() -> None:
+    chorus = sung("na na na na na na na na hey Jude", each_s=0.35)
+    assert without_inventions(chorus) == chorus
+
+
+@pytest.mark.parametrize("text", ["[♪ OUTRO PLAYS]", "(applause)", "♪ ♪", "[MUSIC"])
+def test_annotations_are_dropped(text: str) -> None:
+    assert said(without_inventions(sung("oh heart " + text))) == "oh heart"
+
+
+def test_plain_parts_split_an_elision() -> None:
+    assert plain_parts("D'avoir,") == ["d", "avoir"]
+
+
+def test_the_gate_opens_at_once_and_closes_after_a_breath() -> None:
+    gate = VocalGate()
+    assert not gate.hear(0.0, 1.0)
+    assert gate.hear(0.9, 0.25)
+    assert gate.hear(0.0, HOLD_S / 2)
+    assert gate.hear(0.9, 0.25)
+    assert gate.hear(0.0, HOLD_S / 2)
+    assert not gate.hear(0.0, HOLD_S)
+
+
+def test_an_uncertain_voice_keeps_an_open_gate_open_and_a_closed_one_closed() -> None:
+    gate = VocalGate()
+    assert not gate.hear(0.75, 5.0)
+    gate.hear(0.9, 0.25)
+    assert all(gate.hear(0.6, 1.0) for _ in range(10))
+
+
+def test_where_nothing_is_known_of_a_voice_the_gate_is_open() -> None:
+    assert VocalGate().hear(None, 0.25)

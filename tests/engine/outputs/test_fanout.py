@@ -1,0 +1,206 @@
+"""Outputs beside the window: a recording has every picture and sound in its place, and none of them stops the show."""
+
+import socket
+import threading
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from engine.errors import OutputError, UsageError
+from engine.outputs import base as tap_module
+from engine.outputs.base import Tap
+from engine.outputs.devices import VirtualCamera
+from engine.outputs.encoder import Recording, streamed
+from engine.types import Frame
+
+FPS, RATE = 10, 44_100
+
+
+def flash(number: int) -> Frame:
+    """Grey, white each tenth picture."""
+    return np.full((48, 64, 3), 255 if number % 10 == 0 else 60, np.uint8)
+
+
+def play(tap: Tap, seconds: int, missing: tuple[int, ...] = (), begins: int = 5) -> None:
+    """Give `tap` a show whose sound has begun before the pictures: clicks of 20 ms with each white picture."""
+    for number in range(begins + FPS * seconds):
+        sound = np.zeros((RATE // FPS, 2), np.float32)
+        if number % 10 == 0:
+            sound[: RATE // 50] = 0.5
+        tap.sound(sound, number * RATE // FPS)
+        if number >= begins and number not in missing:
+            tap.picture(flash(number), number / FPS)
+
+
+def read(path: Path) -> tuple[list[float], list[float], list[float]]:
+    """Times of all pictures, of the white ones, and of the clicks."""
+    with av.open(str(path)) as file:
+        pictures = [(float(frame.time), frame.to_ndarray(format="gray").mean()) for frame in file.decode(video=0)]
+    with av.open(str(path)) as file:
+        parts = [np.abs(frame.to_ndarray()).max(axis=0) for frame in file.decode(audio=0)]
+        rate = file.streams.audio[0].rate
+    loud = np.flatnonzero(np.concatenate(parts) > 0.2) / rate
+    clicks = loud[np.diff(loud, prepend=-1.0) > 0.5]
+    return [time for time, _ in pictures], [time for time, light in pictures if light > 200], clicks.tolist()
+
+
+def test_a_recording_has_every_picture_and_the_sound_at_its_place(tmp_path: Path) -> None:
+    tap = Tap(lambda: Recording(tmp_path / "show.mp4", 64, 48, FPS, RATE), 100.0, FPS)
+    play(tap, 4, missing=(22, 23))
+    tap.close()
+    assert (tap.state, tap.written, tap.dropped) == ("open", 38, 0), tap.why
+    times, white, clicks = read(tmp_path / "show.mp4")
+    assert times == pytest.approx([k / FPS for k in range(40) if k not in (17, 18)], abs=0.002)
+    assert white == pytest.approx([0.5, 1.5, 2.5, 3.5], abs=0.002)
+    assert clicks == pytest.approx(white, abs=0.03), "within one AAC frame"
+    assert list(tmp_path.iterdir()) == [tmp_path / "show.mp4"]
+
+
+def test_what_is_there_of_a_recording_can_be_seen_before_its_end(tmp_path: Path) -> None:
+    tap = Tap(lambda: Recording(tmp_path / "show.mp4", 64, 48, FPS, RATE), 100.0, FPS)
+    play(tap, 12)
+    end = time.monotonic() + 20.0
+    while tap.written < 120 and time.monotonic() < end:
+        time.sleep(0.01)
+    part = next(tmp_path.glob(".show-*.part"))
+    (tmp_path / "after_a_power_failure.mp4").write_bytes(part.read_bytes())
+    tap.close()
+    assert len(read(tmp_path / "after_a_power_failure.mp4")[0]) > 20
+
+
+def test_a_stream_to_a_file_is_a_transport_stream(tmp_path: Path) -> None:
+    path = tmp_path / "show.ts"
+    tap = Tap(lambda: streamed(str(path), 64, 48, FPS, RATE), 100.0, FPS, again=True)
+    play(tap, 2)
+    tap.close()
+    assert path.read_bytes()[0] == 0x47
+    assert len(read(path)[0]) == 20
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def received(port: int, most: int) -> int:
+    """Pictures that a receiver at `port` gets until it has `most`, or the stream ends."""
+    count = 0
+    with av.open(f"tcp://127.0.0.1:{port}?listen=1", format="mpegts", timeout=(20.0, 20.0)) as stream:
+        for _ in stream.decode(video=0):
+            count += 1
+            if count == most:
+                break
+    return count
+
+
+def test_a_stream_whose_receiver_goes_is_taken_up_again_and_the_show_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tap_module, "_RETRY_S", (0.05,))
+    port, got = free_port(), []
+    receiving = threading.Thread(target=lambda: got.extend([received(port, 30), received(port, 30)]))
+    receiving.start()
+    end = time.monotonic() + 20.0
+    while True:
+        try:
+            tap = Tap(lambda: streamed(f"tcp://127.0.0.1:{port}", 64, 48, FPS, RATE), 1.0, FPS, again=True)
+            break
+        except OutputError:
+            assert time.monotonic() < end, "nobody listens"
+    number, states = 0, set()
+    while receiving.is_alive() and time.monotonic() < end + 20.0:
+        tap.sound(np.zeros((RATE // FPS, 2), np.float32), number * RATE // FPS)
+        tap.picture(np.random.default_rng(number).integers(0, 255, (48, 64, 3), np.uint8), number / FPS)
+        states.add(tap.state)
+        number += 1
+        time.sleep(0.005)
+    tap.close()
+    receiving.join()
+    assert got == [30, 30]
+    assert states >= {"open", "lost"}
+    assert tap.name == "tcp://127.0.0.1", "no key in a name"
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "rtmp://127.0.0.1:9/live/secret"])
+def test_a_stream_that_nobody_takes_is_said_at_the_start(address: str) -> None:
+    with pytest.raises(OutputError, match=r"127\.0") as said:
+        streamed(address, 64, 48, FPS, RATE)
+    assert "secret" not in str(said.value)
+
+
+def test_a_protocol_that_this_libav_has_not_is_said() -> None:
+    try:
+        streamed("srt://127.0.0.1:9", 64, 48, FPS, RATE)
+    except OutputError as error:
+        assert "no srt" in str(error) or "cannot be written to" in str(error)
+
+
+@pytest.mark.parametrize("address", ["http://x/y", "show.mkv", ""])
+def test_an_address_that_is_no_stream_says_which_are(address: str) -> None:
+    with pytest.raises(UsageError, match="rtmp://"):
+        streamed(address, 64, 48, FPS, RATE)
+
+
+def test_a_recording_must_be_possible_from_the_start(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="folder"):
+        Recording(tmp_path / "nowhere" / "show.mp4", 64, 48, FPS, RATE)
+    with pytest.raises(UsageError, match=r"\.mp4"):
+        Recording(tmp_path / "show.avi", 64, 48, FPS, RATE)
+
+
+class Slow:
+    """A drain that waits until it is let go."""
+
+    name = "slow"
+
+    def __init__(self, broken: bool = False) -> None:
+        self.seen: list[float] = []
+        self.go = threading.Event()
+        self.broken = broken
+        self.ended = ""
+
+    def picture(self, frame: Frame, t: float) -> None:
+        self.go.wait(20.0)
+        if self.broken:
+            raise OutputError("the disk is full")
+        self.seen.append(t)
+
+    def sound(self, samples: np.ndarray, start: int) -> None: ...
+
+    def close(self) -> None:
+        self.ended = "closed"
+
+    def give_up(self) -> None:
+        self.ended = "given up"
+
+
+def test_what_finds_no_room_is_dropped_and_counted_without_waiting() -> None:
+    drain = Slow()
+    tap = Tap(lambda: drain, 1.0, FPS)
+    for number in range(50):
+        tap.picture(flash(number), number / FPS)
+    dropped = tap.dropped
+    drain.go.set()
+    tap.close()
+    assert 39 <= dropped <= 40
+    assert tap.written == len(drain.seen) == 50 - dropped
+    assert drain.ended == "closed"
+
+
+def test_an_output_that_fails_says_why_and_the_rest_is_refused_quietly() -> None:
+    drain = Slow(broken=True)
+    drain.go.set()
+    tap = Tap(lambda: drain, 1.0, FPS)
+    for number in range(5):
+        tap.picture(flash(number), number / FPS)
+    tap.close()
+    assert (tap.state, tap.why, drain.ended, tap.written) == ("failed", "the disk is full", "given up", 0)
+
+
+@pytest.mark.skipif(any(Path("/dev").glob("video*")), reason="there may be a virtual camera")
+def test_without_a_virtual_camera_one_line_says_how_to_get_one() -> None:
+    pytest.importorskip("pyvirtualcam")
+    with pytest.raises(OutputError, match="modprobe v4l2loopback"):
+        VirtualCamera(64, 48, FPS)

@@ -1,0 +1,73 @@
+"""The readout over the picture: it is there, it moves, and it leaves the picture itself alone."""
+
+import msgspec
+import numpy as np
+
+from engine.outputs.hud import Hud, Readout
+
+FRAME = np.full((180, 320, 3), 90, np.uint8)
+FULL = Readout(
+    title="live",
+    warning="the input is silent",
+    sentence="Kick hits and Bass plays in the background. " * 4,
+    words="heart",
+    bars=(("kick", 0.9), ("bass", 0.4)),
+    colour="crimson",
+    rgb=(220, 20, 60),
+    level_db=-12.0,
+    phase=0.5,
+    beat=1.0,
+    tempo="120 bpm",
+    rows=(("pictures", "30"), ("worker", "ready")),
+)
+
+
+def test_it_is_written_over_the_left_and_the_picture_is_not_changed() -> None:
+    kept = FRAME.copy()
+    shown = Hud(320, 180).draw(FRAME, FULL)
+    assert np.array_equal(FRAME, kept)
+    assert shown.shape == FRAME.shape
+    assert (shown[:, :160].max(axis=2) > 180).sum() > 300, "letters"
+    assert np.array_equal(shown[:, 300:], FRAME[:, 300:])
+
+
+def test_the_colour_heard_is_shown() -> None:
+    shown = Hud(320, 180).draw(FRAME, FULL)
+    assert (np.abs(shown.astype(int) - (220, 20, 60)).sum(axis=2) < 6).sum() > 20
+
+
+def test_beat_and_level_move_with_every_picture() -> None:
+    hud = Hud(320, 180)
+    pictures = [hud.draw(FRAME, Readout(beat=beat, level_db=level)) for beat, level in ((1.0, -6.0), (0.1, -50.0))]
+    assert (pictures[0] != pictures[1]).any()
+
+
+def test_an_empty_readout_and_a_tiny_picture_are_no_trouble() -> None:
+    assert Hud(16, 16).draw(np.zeros((16, 16, 3), np.uint8), FULL).shape == (16, 16, 3)
+    assert Hud(320, 180).draw(FRAME, Readout()).shape == FRAME.shape
+
+
+def test_a_line_that_is_typed_stands_at_the_foot_and_shows_its_end() -> None:
+    hud = Hud(320, 180)
+    kept = FRAME.copy()
+    short, longer, far = (hud.line(FRAME, text) for text in ("ink", "ink on paper", "ink on paper " * 20 + "!"))
+    assert np.array_equal(FRAME, kept)
+    assert np.array_equal(short[:120], FRAME[:120])
+    assert (short != longer).any()
+    assert (far[120:, -40:].max(axis=2) > 180).sum() > 5, "as wide as there is room, with its end"
+    assert Hud(16, 16).line(np.zeros((16, 16, 3), np.uint8), "ink").shape == (16, 16, 3)
+
+
+def test_however_much_there_is_to_say_the_last_row_is_seen() -> None:
+    """The colour of the last row's letters stands near the foot, and nothing is cut off below."""
+    rows = tuple((f"row {number}", "value") for number in range(10))
+    crowded = msgspec.structs.replace(
+        FULL, rows=rows, bars=tuple((f"bar {k}", 0.5) for k in range(5)), words="my heart " * 9
+    )
+    hud, black = Hud(640, 360), np.zeros((360, 640, 3), np.uint8)
+    shown = hud.draw(black, crowded)
+    hud.line(black, "ink")
+    assert np.array_equal(hud.draw(black, crowded), shown), "a line that is typed moves nothing"
+    fewer = Hud(640, 360).draw(np.zeros((360, 640, 3), np.uint8), msgspec.structs.replace(crowded, rows=rows[:-1]))
+    assert not np.array_equal(shown, fewer)
+    assert not shown[-4:, :280].any()

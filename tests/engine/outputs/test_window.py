@@ -1,0 +1,70 @@
+"""A window on a real (virtual) screen; without a screen, one line."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from engine.errors import OutputError
+from engine.outputs.window import WindowSink
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a screen is always there")
+def test_without_a_screen_one_line_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    with pytest.raises(OutputError, match="aimv export"):
+        WindowSink("AIMV", 64, 48)
+
+
+SHOW = """
+import time, subprocess
+import cv2
+import numpy as np
+from engine.outputs.hud import Readout
+from engine.outputs.window import WindowSink
+from tools.virtual_stage import press
+noted = []
+class Board:
+    typing = None
+    def __init__(self):
+        self.pressed = []
+    def press(self, key):
+        self.pressed.append(key)
+        self.typing = {"\\r": "", "\\x1b": None}.get(key, self.typing)
+board = Board()
+manager = subprocess.Popen(["openbox"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+time.sleep(1)
+plan = {20: "f", 60: "h", 80: "b", 100: "space"}
+plan |= {110: "Return", 120: "q", 130: "Up", 140: "Shift_L", 150: "Escape", 160: "q"}
+with WindowSink("AIMV", 160, 120, board, lambda: Readout(title="hello")) as window:
+    for k in range(300):
+        window.write(np.full((120, 160, 3), k % 200, np.uint8))
+        if k in plan:
+            noted.append((cv2.getWindowImageRect("AIMV")[2:], window.readout_shown))
+            press({}, "AIMV", plan[k])
+        if window.quit:
+            break
+        time.sleep(0.01)
+    print(noted[0][0], noted[1][0], noted[1][1], noted[2][1], board.pressed, "quit" if window.quit else "still open")
+manager.terminate()
+"""
+
+
+@pytest.mark.skipif(
+    not all(map(shutil.which, ("xvfb-run", "xdotool", "openbox"))), reason="needs Xvfb, xdotool and openbox"
+)
+def test_keys_fill_the_screen_show_the_readout_go_to_the_show_and_close_the_window() -> None:
+    environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    said = subprocess.run(
+        ["xvfb-run", "-a", "-s", "-screen 0 640x480x24", sys.executable, "-c", SHOW],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment,
+    )
+    keys = ["b", " ", "\r", "q", "up", "\x1b"]  # while a line is typed, q is a letter and Esc its end
+    assert said.stdout.strip() == f"(160, 120) (640, 480) False True {keys} quit", said.stderr

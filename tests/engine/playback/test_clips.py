@@ -1,0 +1,101 @@
+"""Clips by frame number: forwards, backwards, anywhere; damaged ones are refused."""
+
+import ctypes
+import gc
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import psutil
+import pytest
+
+from engine.errors import RenderError
+from engine.playback.clips import KEPT, ClipReader
+from engine.playback.yuv import rgb
+
+
+def write_clip(path: Path, count: int, fps: int = 24, size: tuple[int, int] = (64, 48)) -> Path:
+    """A clip whose frame k is grey of level 5 k + 20, with B-frames and a key frame every 12."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=fps, options={"crf": "8", "bf": "2"})
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = *size, "yuv420p", 12
+        for k in range(count):
+            grey = np.full((size[1], size[0], 3), 5 * k + 20, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def number(frame: np.ndarray) -> int:
+    return round((float(rgb(frame).mean()) - 20) / 5)
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> ClipReader:
+    return ClipReader(write_clip(tmp_path / "clip.mp4", 40))
+
+
+def test_length_and_rate(reader: ClipReader) -> None:
+    assert reader.count == 40
+    assert reader.fps == 24.0
+
+
+@pytest.mark.parametrize(
+    "order",
+    [range(40), range(39, -1, -1), [0, 39, 1, 20, 19, 21, 12, 11, 13, 0], [5, 5, 6, 5, 30, 29]],
+    ids=["forwards", "backwards", "anywhere", "to and fro"],
+)
+def test_the_frame_asked_for_is_the_frame_given(reader: ClipReader, order: list[int]) -> None:
+    assert [number(reader.frame(k)) for k in order] == list(order)
+
+
+def test_numbers_outside_are_clamped(reader: ClipReader) -> None:
+    assert number(reader.frame(-3)) == 0
+    assert number(reader.frame(1000)) == 39
+
+
+def test_memory_is_bounded(reader: ClipReader) -> None:
+    for k in range(40):
+        reader.frame(k)
+    assert len(reader._kept) <= KEPT
+
+
+def test_forward_reading_does_not_seek(reader: ClipReader) -> None:
+    reader.frame(0)
+    decoder = reader._decoder
+    for k in range(1, 40):
+        reader.frame(k)
+    assert reader._decoder is decoder
+
+
+def test_not_a_clip(tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("not a video")
+    for name in ("text.mp4", "missing.mp4"):
+        with pytest.raises(RenderError, match=name):
+            ClipReader(tmp_path / name)
+
+
+def test_a_cut_off_clip_is_refused(tmp_path: Path) -> None:
+    whole = write_clip(tmp_path / "whole.mp4", 40).read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(RenderError, match="cut"):
+        ClipReader(tmp_path / "cut.mp4").frame(39)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks glibc for what it keeps free")
+def test_clips_that_are_left_before_their_end_leave_no_memory_behind(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", 16)
+
+    def kilobytes_after(clips: int) -> float:
+        for _ in range(clips):
+            reader = ClipReader(path)
+            reader.frame(8)
+            reader.frame(2)
+            reader.close()
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
+        return float(psutil.Process().memory_full_info().uss / 2**10)
+
+    before = kilobytes_after(500)
+    assert kilobytes_after(1500) - before < 0.3 * 1500

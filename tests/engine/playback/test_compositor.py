@@ -1,0 +1,217 @@
+"""The picture over time: clips mapped onto shots, transitions, holding, seeking."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engine.audio.features import Reaction
+from engine.outputs.encoder import encode
+from engine.playback.compositor import FADE_S, Compositor
+from engine.playback.yuv import rgb
+
+WIDTH, HEIGHT, FPS = 96, 64, 24.0
+STILL = Reaction(level=1.0, low=0.0, mid=0.0, high=0.0, onset=0.0, beat_phase=0.0, beat=0.0)
+
+
+class Quiet:
+    """Nothing is heard, except a stroke at one moment."""
+
+    def __init__(self, stroke: float | None = None, rises: float = 1.0) -> None:
+        self._stroke, self._rises = stroke, rises
+
+    def at(self, time: float) -> Reaction:
+        struck = self._stroke is not None and time >= self._stroke
+        onset = 1.0 if struck and time - (self._stroke or 0.0) < 0.1 else 0.0
+        return Reaction(1.0, 0.0, 0.0, 0.0, onset, 0.0, 0.0, risen=self._rises if struck else 0.0)
+
+
+class Frames:
+    """Frames that are there already, as a rendering."""
+
+    def __init__(self, frames: list[NDArray[np.uint8]], fps: float) -> None:
+        self.frames, self.fps, self.count = frames, fps, len(frames)
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        return iter(self.frames)
+
+
+def grey(level: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.uint8]:
+    return np.full((height, width, 3), level, np.uint8)
+
+
+def clip(path: Path, frames: list[NDArray[np.uint8]], fps: float = FPS) -> Path:
+    encode(Frames(frames, fps), path, lambda done: None)
+    return path
+
+
+def compositor(reactions: Quiet | None = None) -> Compositor:
+    return Compositor(WIDTH, HEIGHT, FPS, reactions or Quiet(), amount=0.0)
+
+
+def test_a_clip_is_mapped_onto_its_shot_from_first_to_last(tmp_path: Path) -> None:
+    ramp = clip(tmp_path / "a.mp4", [grey(20 + 8 * k) for k in range(24)])
+    stage = compositor()
+    stage.place(0.0, 2.0, ramp)  # twice as long as the clip
+    levels = [stage.frame(k / FPS).mean() for k in range(48)]
+    assert levels[0] == pytest.approx(20, abs=2)
+    assert levels[-1] == pytest.approx(20 + 8 * 23, abs=3)
+    assert np.all(np.diff(levels) > 1.5), "pictures between the frames"
+
+
+def test_a_clip_of_the_shots_own_rate_is_shown_frame_by_frame(tmp_path: Path) -> None:
+    frames = [grey(20 + 8 * k) for k in range(24)]
+    stage = compositor()
+    stage.place(1.0, 2.0, clip(tmp_path / "a.mp4", frames))
+    shown = [round((stage.frame(1.0 + k / FPS).mean() - 20) / 8) for k in range(24)]
+    assert shown == list(range(24))
+
+
+def test_motion_of_a_slow_clip_is_filled_in_not_mixed(tmp_path: Path) -> None:
+    """A disc that moves 10 px a frame at 8 fps: half way, it is one disc half way, not two pale ones."""
+
+    def disc(x: float) -> NDArray[np.uint8]:
+        picture = grey(30, 192, 128)
+        texture = np.random.default_rng(3).integers(0, 60, (128, 192, 1)).astype(np.uint8)
+        picture += cv2.GaussianBlur(texture, (0, 0), 3)[..., None] // 2
+        cv2.circle(picture, (round(x), 64), 26, (230, 230, 230), -1, cv2.LINE_AA)
+        return picture
+
+    stage = Compositor(192, 128, FPS, Quiet(), amount=0.0)
+    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [disc(40 + 10 * k) for k in range(8)], fps=8.0))
+    between = stage.frame(11.5 / FPS)
+    mixed = (disc(70).astype(int) + disc(80)) // 2
+    half_way = disc(75).astype(int)
+    assert np.abs(between - half_way).mean() < 0.6 * np.abs(mixed - half_way).mean()
+
+
+def test_clips_are_scaled_to_fill_and_cropped_evenly(tmp_path: Path) -> None:
+    tall = grey(0, 64, 128)
+    tall[:, :, 0] = 200  # red, with blue bands that must be cut off
+    tall[:32], tall[-32:] = (0, 0, 200), (0, 0, 200)
+    stage = compositor()
+    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [tall] * 4))
+    picture = stage.frame(0.5)
+    assert picture.shape == (HEIGHT, WIDTH, 3)
+    assert picture[..., 0].mean() > 185 and picture[..., 2].mean() < 25
+
+
+def test_a_shot_fades_in_over_the_last_frame_of_the_one_before(tmp_path: Path) -> None:
+    stage = compositor()
+    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40)] * 24))
+    stage.place(1.0, 2.0, clip(tmp_path / "b.mp4", [grey(200)] * 24))
+    levels = [stage.frame(1.0 + k / FPS).mean() for k in range(10)]
+    assert levels[0] == pytest.approx(40, abs=3)
+    assert levels[-1] == pytest.approx(200, abs=3)
+    assert np.all(np.diff(levels) >= -0.5) and max(np.diff(levels)) < 60, "no jump"
+    assert stage.frame(1.0 + FADE_S / 2).mean() == pytest.approx(120, abs=6)
+
+
+def test_clips_of_two_sizes_fade_into_one_another(tmp_path: Path) -> None:
+    stage = compositor()
+    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40, WIDTH // 2, HEIGHT // 2)] * 24))
+    stage.place(1.0, 2.0, clip(tmp_path / "b.mp4", [grey(200)] * 24))
+    between = stage.frame(1.0 + FADE_S / 2)
+    assert between.shape == (HEIGHT, WIDTH, 3)
+    assert between.mean() == pytest.approx(120, abs=6) and between.std() < 3
+
+
+def from_grey_to_grey(tmp_path: Path, rises: float) -> list[float]:
+    """How much of the second shot is seen, picture by picture, from the last before it on."""
+    stage = compositor(Quiet(stroke=1.0, rises=rises))
+    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40)] * 24))
+    stage.place(1.0, 2.0, clip(tmp_path / "b.mp4", [grey(200)] * 24))
+    return [float((stage.frame(1.0 + k / FPS).mean() - 40) / 160) for k in range(-1, 9)]
+
+
+def test_a_shot_that_begins_on_a_drop_is_cut_to(tmp_path: Path) -> None:
+    assert from_grey_to_grey(tmp_path, rises=4.0) == pytest.approx([0.0] + [1.0] * 9, abs=0.02)
+
+
+def test_a_shot_that_begins_on_a_stroke_springs_in_and_settles(tmp_path: Path) -> None:
+    """No stroke moves a picture as far as a cut does; the largest step is the first."""
+    steps = np.diff(from_grey_to_grey(tmp_path, rises=1.0))
+    assert 0.3 < steps[0] < 0.5 and steps[0] == steps.max()
+    assert steps[:3].sum() > 0.75 and steps.sum() == pytest.approx(1.0, abs=0.02)
+
+
+def test_the_last_shot_is_held_while_the_next_is_missing_and_counted(tmp_path: Path) -> None:
+    stage = compositor()
+    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(20 + 8 * k) for k in range(24)]))
+    for k in range(24):
+        stage.frame(k / FPS)
+    assert stage.held == 0
+    late = [stage.frame(1.2 + k / FPS).mean() for k in range(6)]
+    assert late == pytest.approx([20 + 8 * 23] * 6, abs=3)
+    assert stage.held == 6
+
+
+def test_before_the_first_clip_the_picture_is_calm_but_alive() -> None:
+    stage = compositor()
+    first, second = stage.frame(0.0), stage.frame(0.5)
+    assert first.mean() > 20 and first.std() > 5
+    assert not np.array_equal(first, second)
+    assert np.abs(first.astype(int) - stage.frame(1 / FPS)).mean() < 4
+
+
+def test_a_late_clip_replaces_what_was_placed(tmp_path: Path) -> None:
+    stage = compositor()
+    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40)] * 4))
+    stage.place(0.0, 1.0, clip(tmp_path / "b.mp4", [grey(200)] * 4))
+    assert stage.frame(0.5).mean() == pytest.approx(200, abs=3)
+
+
+def test_the_picture_is_a_function_of_time(tmp_path: Path) -> None:
+    """Asked in any order, with reaction on: the same pictures as played forwards."""
+
+    class Music:
+        def at(self, time: float) -> Reaction:
+            since = time % 0.4
+            felt, beat = float(np.exp(-since / 0.15)), float(np.exp(-since / 0.12))
+            return Reaction(0.7, 0.5, 0.3, 0.6, felt, 0.0, beat, risen=time // 0.4)
+
+    rng = np.random.default_rng(1)
+    noise = [cv2.GaussianBlur(rng.integers(0, 255, (HEIGHT, WIDTH, 3)).astype(np.uint8), (0, 0), 4) for _ in range(24)]
+    paths = [clip(tmp_path / f"{k}.mp4", noise[k:] + noise[:k]) for k in range(3)]
+
+    def stage() -> Compositor:
+        made = Compositor(WIDTH, HEIGHT, FPS, Music())
+        for k, path in enumerate(paths):
+            made.place(float(k), k + 1.0, path)
+        return made
+
+    forwards = stage()
+    played = [forwards.frame(k / FPS) for k in range(72)]
+    seeking = stage()
+    for k in [60, 3, 2, 47, 25, 24, 71, 0, 1]:
+        assert np.array_equal(seeking.frame(k / FPS), played[k]), k
+
+
+@pytest.mark.parametrize("span", [(1.0, 1.0), (2.0, 1.0), (0.0, float("nan"))])
+def test_an_empty_span_is_refused(span: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="cannot be shown"):
+        compositor().place(*span, Path("a.mp4"))
+
+
+def test_an_onset_jerks_the_clip_on_and_it_lingers_after(tmp_path: Path) -> None:
+    """The clip's own motion is largest at the stroke."""
+
+    class Stroke:
+        def at(self, time: float) -> Reaction:
+            struck = float(np.exp(-(time - 1.0) / 0.15)) if time >= 1.0 else 0.0
+            return Reaction(1.0, 0.0, 0.0, 0.0, struck, 0.0, 0.0, risen=float(time >= 1.0))
+
+    stage = Compositor(WIDTH, HEIGHT, FPS, Stroke())
+    stage.place(0.0, 2.0, clip(tmp_path / "a.mp4", [grey(20 + 4 * k) for k in range(48)]))
+    shown = []
+    for k in range(20, 34):
+        picture = rgb(stage._still(k / FPS)).mean()
+        shown.append((picture - 20) / 4)
+    steps = np.diff(shown)
+    assert steps[:3] == pytest.approx(1.0, abs=0.3)
+    assert steps[3] > 2.5, "from picture 23 to 24, where the stroke is"
+    assert steps[4:].min() > -0.3 and steps[4:].mean() < 0.85
+    assert (rgb(stage._still(47 / FPS)).mean() - 20) / 4 == pytest.approx(47, abs=0.6 * FPS), "it does not get lost"

@@ -1,0 +1,34 @@
+"""A shortage of memory is told from a bug, however it is dressed."""
+
+import errno
+
+import pytest
+
+from engine.errors import is_short
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("can't start new thread"),
+        RuntimeError("std::bad_alloc"),
+        ImportError("libopenblas.so: failed to map segment from shared object"),
+        ExceptionGroup("two", [ValueError("x"), ExceptionGroup("one", [MemoryError()])]),
+    ],
+    ids=repr,
+)
+def test_a_shortage(error: Exception) -> None:
+    assert is_short(error)
+    outer = ValueError("that is why")
+    outer.__cause__ = error
+    assert is_short(outer)
+
+
+def test_a_bug_is_none_even_in_a_circle() -> None:
+    error, group = ValueError("x"), ExceptionGroup("two", [KeyError("y")])
+    error.__cause__ = group
+    group.exceptions[0].__cause__ = group
+    group.__context__ = error
+    assert not is_short(error)

@@ -1,0 +1,70 @@
+"""What the tests of two jobs in hand share: what a worker has in hand, and a worker's line played by hand."""
+
+import asyncio
+import queue
+
+from engine.render.job import Job
+from engine.render.pool import Renderer
+from engine.worker.main import Worker
+
+PATIENCE = 60.0
+TWO_STAGES = "0.05+0.2"  # seconds a frame, after so many of a first stage
+
+
+def job(seed=0, prompt="a wall of colour", seconds=1.0):
+    return Job("fake", "", prompt, (), ("#ff0000", "#0000ff"), seed, 32, 32, 8.0, seconds)
+
+
+class Hand:
+    """What a renderer's one worker has in hand, and something to do when it has two jobs."""
+
+    def __init__(self):
+        self.events = []
+        self.done = []
+        self.two = asyncio.Event()
+        self.both_ready = asyncio.Event()
+        self.at_two = None
+
+    def on_worker(self, event):
+        self.events.append(event)
+        if self.count("ready") == 2:
+            self.both_ready.set()
+        if len(event.job_ids) == 2 and event.state == "rendering":
+            self.two.set()
+            if self.at_two:
+                self.at_two(event)
+
+    def renderer(self, store, model=TWO_STAGES, workers=1):
+        on_done = lambda job, seconds: self.done.append(job.seed)  # noqa: E731
+        return Renderer(store, "fake", model, workers, on_worker=self.on_worker, on_done=on_done)
+
+    def count(self, state):
+        return [event.state for event in self.events].count(state)
+
+
+class ByHand:
+    """A worker's line to its engine, played by hand."""
+
+    def __init__(self, *jobs):
+        self.jobs = queue.SimpleQueue()
+        for each in jobs:
+            self.jobs.put(each)
+        self.jobs.put(None)
+        self.said = []
+        self.withdrawn = set()
+
+    def send(self, message):
+        self.said.append(message)
+
+    def cancelled(self, job_id):
+        return job_id in self.withdrawn
+
+    def of(self, *kinds):
+        return [message for message in self.said if isinstance(message, kinds)]
+
+
+def worked(generator, store, *jobs):
+    """Let a worker render them all; what it said."""
+    wire = ByHand(*jobs)
+    Worker(wire, generator, store, send=False).run()
+    return wire
