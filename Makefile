@@ -12,12 +12,12 @@ help: ## list what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.light ## set everything up and export examples/heart.wav to heart.mp4
-	@$(PYTHON) tools/system_packages.py demo
+	@$(PYTHON) tools/release/system_packages.py demo
 	$(BIN)/aimv export examples/heart.wav -o heart.mp4 --size 960x540
 	@echo "Watch it: heart.mp4"
 
 test: $(VENV)/.dev ## set up what tests need, then lint, type-check and run them all
-	@$(PYTHON) tools/system_packages.py test
+	@$(PYTHON) tools/release/system_packages.py test
 	$(MAKE) --no-print-directory lint types
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
@@ -30,18 +30,18 @@ types: $(VENV)/.dev ## mypy, strict
 	$(BIN)/mypy
 
 gallery: $(VENV)/.dev ## contact sheets of every scene and of the example song, into build/gallery
-	$(BIN)/python tools/gallery.py build/gallery --song examples/heart.wav
+	$(BIN)/python -m tools.release.gallery build/gallery --song examples/heart.wav
 
 bench: $(VENV)/.dev ## speed beside a limit or a peer in the same run
-	$(BIN)/python tools/bench_export.py
-	$(BIN)/python tools/bench_pictures.py --export examples/heart.wav
+	$(BIN)/python -m tools.bench.export
+	$(BIN)/python -m tools.bench.pictures --export examples/heart.wav
 
 chaos: $(VENV)/.dev ## the fault matrix, long form, and the fuzzer
-	@$(PYTHON) tools/system_packages.py test
-	OMP_NUM_THREADS=1 $(BIN)/python tools/chaos.py
+	@$(PYTHON) tools/release/system_packages.py test
+	OMP_NUM_THREADS=1 $(BIN)/python -m tools.stress.chaos
 
 supply: $(VENV)/.dev ## build twice alike, install the lock on each Python, run it, write the SBOM
-	$(BIN)/python tools/supply.py check
+	$(BIN)/python -m tools.release.supply check
 
 clean: ## remove what was built here
 	rm -rf $(VENV) build dist heart.mp4

@@ -13,7 +13,7 @@ from engine.control.state import Desk, Receiver
 from tests.chaos.conftest import Tally, rounds
 from tests.engine.control.conftest import PASSWORD, USER, Mosquitto, mosquitto  # noqa: F401 - a fixture
 from tests.engine.control.test_mqtt import broker, running, second
-from tools.soak_render import Forwarder
+from tools.stress.soak_render import Forwarder
 
 ROW = "broker down, slow, hostile"
 PATIENCE_S = 300.0

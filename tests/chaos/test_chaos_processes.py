@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.chaos.conftest import Tally, rounds
-from tools.soak_render import Soak
+from tools.stress.soak_render import Soak
 
 ROW = "render process killed, frozen, cut off"
 

@@ -22,7 +22,7 @@ from engine.render.job import Job
 from engine.render.pool import Renderer
 from engine.render.protocol import FOLDER_PREFIX, VERSION, Hello, Ready, encode
 from tests.chaos.conftest import PATIENCE_S, Tally, rounds
-from tools.fuzz.mutate import mutate
+from tools.stress.fuzz.mutate import mutate
 
 ROW = "garbage and a wrong version on the render socket"
 

@@ -19,7 +19,7 @@ def hand():
 
 def _made(tmp_path_factory, like):
     folder = tmp_path_factory.mktemp("models") / f"tiny-{like}"
-    from tools.make_tiny_cogvideox import build  # noqa: PLC0415 - loads torch
+    from tools.release.make_tiny_cogvideox import build  # noqa: PLC0415 - loads torch
 
     build(folder, like)
     return folder

@@ -8,11 +8,11 @@ import pytest
 from engine.analysis.transcription import Word
 from engine.analysis.transcription.commit import Commitment
 from engine.analysis.transcription.filters import VocalGate, without_inventions
-from tools.bench_words import summary
-from tools.words.cases import RATE, Case, Sung
-from tools.words.guards import WITHOUT
-from tools.words.peers import LocalAgreement
-from tools.words.scores import Score, align
+from tools.evaluate.words.__main__ import summary
+from tools.evaluate.words.cases import RATE, Case, Sung
+from tools.evaluate.words.guards import WITHOUT
+from tools.evaluate.words.peers import LocalAgreement
+from tools.evaluate.words.scores import Score, align
 
 
 def line(text: str, each_s: float = 0.5, confidence: float = 0.9, committed: float | None = None) -> list[Word]:

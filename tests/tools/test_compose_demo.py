@@ -130,7 +130,7 @@ def test_beats_are_even_and_on_the_kick(truth: dict[str, Any]) -> None:
 
 def test_composing_gives_the_same_notes_again(truth: dict[str, Any]) -> None:
     pytest.importorskip("mido")
-    from tools.demo.arrangement import parts, seconds  # noqa: PLC0415
+    from tools.release.demo.arrangement import parts, seconds  # noqa: PLC0415
 
     told = [s["start_s"] for s in truth["instruments"]["guitar"]]
     played = [round(seconds(n.start), 3) for p in parts() if p.label == "guitar" for n in p.notes]

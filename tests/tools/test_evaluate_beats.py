@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from tests.conftest import clicks
-from tools import evaluate_beats
+from tools.evaluate import beats as evaluate_beats
 
 SONG_S, RATE = 14.0, 22_050
 

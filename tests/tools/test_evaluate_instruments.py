@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.tools import datasets
-from tools import evaluate_instruments
+from tests.support import datasets
+from tools.evaluate import __main__ as evaluate_instruments
 
 # A piano is 30 % sure already; everything else takes one half.
 THRESHOLDS = {"piano": 0.3}

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tools.fuzz import cases, media, workers
-from tools.fuzz.workers import run
+from tools.stress.fuzz import cases, media, workers
+from tools.stress.fuzz.workers import run
 
 
 def test_damaged_input_of_every_kind_is_read_or_refused() -> None:

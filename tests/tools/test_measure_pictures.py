@@ -12,9 +12,9 @@ import soundfile
 import aimv
 from aimv.language.score import head_of
 from engine.outputs.encoder import FileSink
-from tools.measure_pictures import ciede2000, dominant
+from tools.bench.measure_video import ciede2000, dominant
 
-TOOL = Path(__file__).parents[2] / "tools" / "measure_pictures.py"
+TOOL = Path(__file__).parents[2] / "tools" / "bench" / "measure_video.py"
 RATE, FPS, SECONDS = 44100, 24.0, 8.0
 
 

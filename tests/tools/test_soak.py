@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import soak
+from tools.stress import soak
 
 
 def test_a_short_show_counts_everything(tmp_path: Path) -> None:

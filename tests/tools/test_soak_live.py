@@ -4,7 +4,7 @@ import pytest
 
 from engine.audio.song import load_song
 from tests.conftest import HEART
-from tools.soak_live import RATE, virtual
+from tools.stress.soak_live import RATE, virtual
 
 
 @pytest.mark.parametrize("ppm", [100.0, -100.0])

@@ -14,7 +14,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 def test_every_default_dependency_is_pinned() -> None:
     pinned = set(re.findall(r"^([A-Za-z0-9._-]+)==", LOCK, re.MULTILINE))
     needed = {re.split(r"[<>=!~\[; ]", each)[0] for each in PROJECT["dependencies"]}
-    assert needed <= pinned, "make the lock anew: python tools/supply.py lock"
+    assert needed <= pinned, "make the lock anew: python -m tools.release.supply lock"
     assert "torch" not in pinned
 
 

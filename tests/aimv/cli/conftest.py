@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.virtual_stage import sound_server, virtual_screen
+from tests.support.virtual_desktop import sound_server, virtual_screen
 
 # Before a command that would outlive a test that is killed (util-linux).
 ENDS_WITH_US = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()

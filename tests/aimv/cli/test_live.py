@@ -21,7 +21,7 @@ from pythonosc.udp_client import SimpleUDPClient
 from aimv.language.score import read_score
 from tests.aimv.cli.conftest import ENDS_WITH_US
 from tests.conftest import Ran, clicks, tone
-from tools.virtual_stage import press, screenshot
+from tests.support.virtual_desktop import press, screenshot
 
 WIDTH, HEIGHT = 320, 180
 

@@ -16,7 +16,7 @@ from pythonosc.udp_client import SimpleUDPClient
 
 from tests.aimv.cli.conftest import ENDS_WITH_US
 from tests.conftest import clicks, tone
-from tools.virtual_stage import press, screenshot
+from tests.support.virtual_desktop import press, screenshot
 
 
 def test_readout_keys_osc_and_recording(

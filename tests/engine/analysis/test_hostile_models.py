@@ -18,7 +18,7 @@ from engine.analysis.instruments import OnnxClassifier, shipped_model
 from engine.analysis.transcription import models
 from engine.errors import ModelError
 from engine.generators.cogvideox.loading import load
-from tools.make_tiny_cogvideox import build
+from tools.release.make_tiny_cogvideox import build
 
 ROOT = Path(__file__).resolve().parents[3]
 CODE = [path for folder in ("aimv", "engine", "tools") for path in (ROOT / folder).rglob("*.py")]

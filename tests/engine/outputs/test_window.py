@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 from engine.outputs.hud import Readout
 from engine.outputs.window import WindowSink
-from tools.virtual_stage import press
+from tests.support.virtual_desktop import press
 noted = []
 class Board:
     typing = None

@@ -16,7 +16,7 @@ from engine.render.job import Job
 from engine.render.pool import Renderer
 from engine.render.protocol import Piece
 from engine.render.transport import Remote
-from tools.soak_render import Forwarder
+from tools.stress.soak_render import Forwarder
 
 PATIENCE = 60.0
 

@@ -8,7 +8,7 @@ from engine.generators.base import Level
 from engine.schedule.planner import LONGEST_S, SHORTEST_S, STRETCH, Plan
 from engine.schedule.selector import HOLD_S, Cutter
 from engine.schedule.state import Board, Shot, Speed, Task, Took
-from tools.simulate_show import KINDS, LEVELS, simulate
+from tools.stress.simulate_show import KINDS, LEVELS, simulate
 
 RTFS = (0.25, 0.5, 1.0, 2.0, 4.0, 7.5, 15.0)
 ONE_LEVEL = (Level("only", 1.0),)

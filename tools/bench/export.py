@@ -1,0 +1,139 @@
+"""Time `aimv export` with the shader generator against the song's length, and beside x264 alone on the same frames.
+
+    python -m tools.bench.export [SONG] [--size 640x360] [--fps 24]
+
+Everything is made anew in an empty cache: listening, rendering, composing, encoding, and starting up. Beside it stand
+listening as a command of its own (`aimv score`) and x264. Prints a table and, last, one JSON line: song_s, export_s,
+times_real_time, x264_alone_s, listening_s, export_processor_s, listening_processor_s, x264_processor_s, processors.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aimv.app import export as video
+from aimv.cli.options import size_of
+from engine.audio.song import load_song
+from engine.outputs.encoder import FileSink
+from engine.types import Frame, Planes
+
+ROOT = Path(__file__).parents[2]
+
+
+class Taken:
+    """Seconds that a block took by the clock, and of the processors in all: by commands it ran, or by this process."""
+
+    def __init__(self, who: int = resource.RUSAGE_CHILDREN) -> None:
+        self._who = who
+
+    def __enter__(self) -> "Taken":
+        self._began, self._spent = time.perf_counter(), self._used()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.clock = time.perf_counter() - self._began
+        self.processor = self._used() - self._spent
+
+    def _used(self) -> float:
+        used = resource.getrusage(self._who)
+        return used.ru_utime + used.ru_stime
+
+
+def run(cache: Path, *arguments: str) -> Taken:
+    """What the whole command takes."""
+    with Taken() as taken:
+        subprocess.run(
+            [sys.executable, "-m", "aimv", *arguments],
+            check=True,
+            env={**os.environ, "AIMV_CACHE": str(cache)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    return taken
+
+
+def export(song: Path, out: Path, size: str, fps: float, cache: Path) -> Taken:
+    """What an export takes."""
+    return run(cache, "export", str(song), "-o", str(out), "--generator", "shader", "--size", size, "--fps", f"{fps:g}")
+
+
+def join_models(song: Path, folder: Path) -> None:
+    """Join the speech model's parts, with `folder` as the cache: done once per machine, so not to be measured."""
+    short = ("--generator", "shader", "--size", "64x64", "--duration", "3")
+    run(folder, "export", str(song), "-o", str(folder / "short.mp4"), *short)
+
+
+class RawSink(FileSink):
+    """Keeps each picture as it is given to the encoder, in a file beside the video."""
+
+    def write(self, frame: Frame | Planes) -> None:
+        """Encode the picture, and keep it."""
+        with self.path.with_suffix(".raw").open("ab") as raw:
+            raw.write(frame.tobytes())
+        super().write(frame)
+
+
+def encode_alone(song: Path, folder: Path, size: str, fps: float, cache: Path) -> tuple[Taken, int]:
+    """What x264 takes, as the exporter sets it, for the frames that an export of `song` gave it, and how many.
+
+    The frames are composed once more, from the clips that the export left in `cache`, and kept raw in `folder`.
+    """
+    width, height = size_of(size)
+    with patch.dict(os.environ, {"AIMV_CACHE": str(cache)}), patch.object(video, "FileSink", RawSink):
+        video.export(song, folder / "kept.mp4", video.Settings(generator="shader", width=width, height=height, fps=fps))
+    raw = folder / "kept.raw"
+    frames: NDArray[np.uint8] = np.memmap(raw, np.uint8, "r").reshape(-1, height * 3 // 2, width)
+    silence = np.zeros((0, 1), np.float32)
+    sink = FileSink(folder / "alone.mp4", width, height, fps, sound=silence, rate=48_000)
+    with Taken(resource.RUSAGE_SELF) as taken:
+        for frame in frames:
+            sink.write(frame)
+        sink.close()
+    raw.unlink()
+    return taken, len(frames)
+
+
+def main() -> None:
+    """Measure and print."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("song", nargs="?", type=Path, default=ROOT / "examples" / "heart.wav")
+    asked.add_argument("--size", default="640x360")
+    asked.add_argument("--fps", type=float, default=24.0)
+    given = asked.parse_args()
+    length = load_song(given.song).duration
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        join_models(given.song, folder)
+        whole = export(given.song, folder / "whole.mp4", given.size, given.fps, folder)
+        listening = run(folder, "score", str(given.song), "-o", str(folder / "song.score.jsonl"))
+        alone, _ = encode_alone(given.song, folder, given.size, given.fps, folder)
+    print(f"{'':24} {'by the clock':>14} {'of processors':>14}")
+    for stage, taken in (("export, everything", whole), ("listening alone", listening), ("x264 alone", alone)):
+        print(
+            f"{stage:24} {taken.clock:12.1f} s {taken.processor:12.1f} s   {length / taken.clock:5.2f} times real time"
+        )
+    totals = {
+        "song_s": length,
+        "export_s": whole.clock,
+        "times_real_time": length / whole.clock,
+        "x264_alone_s": alone.clock,
+        "listening_s": listening.clock,
+        "export_processor_s": whole.processor,
+        "listening_processor_s": listening.processor,
+        "x264_processor_s": alone.processor,
+    }
+    print(json.dumps({**totals, "processors": os.cpu_count()}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""How long from sound to screen: clicks through a real audio server to the picture that shows them, stage by stage.
+
+    python -m tools.bench.latency [--seconds 60] [--size 640x360] [--fps 30] [--no-words]
+
+Starts a PulseAudio server with a null sink and a virtual screen, plays clicks over a softly sung song into the sink
+with paplay, performs them live in a window while recording, and looks for the flash of each in the finished pictures.
+Prints a table and, last, one JSON line:
+
+- capture_to_frame_p95_ms: from the block that holds the click to the picture that shows its flash being on screen;
+- window_to_sentence_p95_ms: from the end of a window of sound to its sentence;
+- av_offset_p99_ms: how far flash and click lie apart in the recording, and, as window_offset_p99_ms, how far from its
+  own time each picture was shown;
+- words: how many were heard;
+- dropped: pictures that the recording had no room for; late and skipped are the window's.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from tests.support.virtual_desktop import sound_server, virtual_screen
+
+RATE = 44_100
+GAPS_S = (0.83, 0.97, 1.13, 0.71, 1.31)  # between clicks, in turn: no multiple of a picture, and room for each flash
+FLASH = 6.0  # levels of mean luminance by which a picture is lighter than the one before
+STAGES = (
+    "captured to handed over",
+    "handed over to heard",
+    "heard to drawing",
+    "drawing",
+    "showing",
+    "handed over to shown",
+)
+SONG = Path(__file__).parents[2] / "examples" / "heart.wav"
+SOFT = 0.05  # its peak, below what is taken for a click
+WITHIN_S = 0.4  # a flash that comes later than this is none of that click
+
+
+def clicks(seconds: float) -> NDArray[np.float32]:
+    """Bursts of noise of 5 ms over a song that is sung softly, so that there are words to hear."""
+    random = np.random.default_rng(1)
+    times, time_ = [], 1.0
+    while time_ < seconds - 1.0:
+        times.append(time_)
+        time_ += GAPS_S[len(times) % len(GAPS_S)]
+    song, rate = soundfile.read(SONG, dtype="float32", always_2d=True)
+    song = np.asarray(soxr.resample(song.mean(axis=1), rate, RATE), dtype=np.float32)
+    sound = np.resize(song * (SOFT / np.abs(song).max()), round(seconds * RATE))
+    for at in times:
+        first = round(at * RATE)
+        sound[first : first + RATE // 200] = random.normal(0, 0.4, RATE // 200).clip(-0.99, 0.99)
+    return sound
+
+
+def luminance(frame: NDArray[np.uint8]) -> float:
+    """Mean of the picture's luminance, 0 to 255."""
+    small = cv2.resize(frame, (64, 36), interpolation=cv2.INTER_AREA)
+    return float(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).mean())
+
+
+class Picture(NamedTuple):
+    """A picture of the show; moments in s, time.perf_counter."""
+
+    time: float  # of the show, s
+    begun: float  # to be drawn
+    drawn: float
+    shown: float
+    light: float  # mean luminance
+    clock: float  # of the show when it was shown, s
+
+
+class Click(NamedTuple):
+    """A click that was captured, and the moments of its way to the picture."""
+
+    captured: float
+    came: float  # the block that holds it was handed over
+    heard: float  # the attack had been found in it
+
+
+class Watched:
+    """What is noted of a show while it runs: each picture, and each click that was captured."""
+
+    def __init__(self, show: Any) -> None:
+        self.pictures: list[Picture] = []
+        self.clicks: list[Click] = []
+        self.words = 0
+        self._show = show
+        self._last = -1.0
+
+    def block(self, block: Any, heard: float) -> None:
+        """A captured block, which the show has heard by then."""
+        loud = np.flatnonzero(np.abs(block.samples).max(axis=1) > 0.1)
+        if len(loud):
+            sample = block.start + int(loud[0])
+            at = sample / self._show.input.device.rate
+            if at - self._last > 0.3:
+                self.clicks.append(Click(self._show.input.clock.when(sample), block.came, heard))
+            self._last = at
+
+    def picture(self, frame: NDArray[np.uint8], drawn: float) -> None:
+        """A picture has been shown that had been drawn by then."""
+        stage, shown = self._show.stage, time.perf_counter()
+        clock = self._show.input.clock.time(shown)
+        self.pictures.append(Picture(stage.time, stage.begun, drawn, shown, luminance(frame), clock))
+
+    def answers(self) -> list[tuple[float, ...]]:
+        """Per answered click: s of each of `STAGES`."""
+        found: list[tuple[float, ...]] = []
+        rises = [after for before, after in itertools.pairwise(self.pictures) if after.light - before.light > FLASH]
+        for captured, came, heard in self.clicks:
+            answer = next((rise for rise in rises if came <= rise.shown <= came + WITHIN_S), None)
+            if answer:
+                moments = (captured, came, heard, answer.begun, answer.drawn, answer.shown)
+                found.append((*(b - a for a, b in itertools.pairwise(moments)), answer.shown - came))
+        return found
+
+
+def recorded_offsets(path: Path) -> list[float]:
+    """Seconds by which each flash lies after its click in the recording."""
+    import av  # noqa: PLC0415 - windows hang where PyAV is loaded before OpenCV
+
+    with av.open(str(path)) as file:
+        pictures = [(float(f.time or 0), luminance(f.to_ndarray(format="rgb24"))) for f in file.decode(video=0)]
+    with av.open(str(path)) as file:
+        stream = file.streams.audio[0]
+        frames = [(float(f.time or 0), np.abs(f.to_ndarray()).max(axis=0)) for f in file.decode(stream)]
+        rate = stream.rate or RATE
+    loud = np.array([at + k / rate for at, part in frames for k in np.flatnonzero(part > 0.1)])
+    times = loud[np.diff(loud, prepend=-1.0) > 0.3]
+    rises = [b[0] for a, b in itertools.pairwise(pictures) if b[1] - a[1] > FLASH]
+    offsets = []
+    for at in times:
+        near = [rise - at for rise in rises if -0.1 <= rise - at <= WITHIN_S]
+        if near:
+            offsets.append(min(near, key=abs))
+    return offsets
+
+
+def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song: Path, out: Path) -> dict[str, Any]:
+    """Run the show in this process and measure it."""
+    from aimv.app.export import Settings, run_to_end  # noqa: PLC0415
+    from aimv.app.live import LiveShow  # noqa: PLC0415
+    from aimv.cli.live import _words  # noqa: PLC0415 - sound and screen must be there first
+    from engine.analysis.instruments import OnnxClassifier  # noqa: PLC0415
+    from engine.audio.devices import SoundCard, find_input  # noqa: PLC0415
+    from engine.generators.registry import choose  # noqa: PLC0415
+    from engine.outputs.fanout import Taps, Wanted  # noqa: PLC0415
+    from engine.outputs.window import WindowSink  # noqa: PLC0415
+
+    settings = Settings(width=size[0], height=size[1], fps=fps)
+    card = SoundCard(find_input(None))
+    transcriber = _words("base", "en") if words else None
+    show = LiveShow(settings, card, OnnxClassifier(), transcriber, choose("shader"))
+    watched = Watched(show)
+    on_block = show.input._on_block
+
+    def heard(block: Any) -> None:
+        on_block(block)
+        watched.block(block, time.perf_counter())
+
+    show.input._on_block = heard
+    if transcriber:
+        feed = transcriber.feed
+
+        def fed(*audio: Any) -> list[Any]:
+            given = feed(*audio)
+            watched.words += len(given)
+            return given
+
+        transcriber.feed = fed  # type: ignore[assignment, method-assign]
+    taps = Taps(Wanted(record=out), size[0], size[1], fps, card.rate)
+    player = subprocess.Popen(["paplay", "--latency-msec=20", str(song)])
+    ends = time.monotonic() + seconds + 3.0
+    with WindowSink("AIMV latency", *size) as window:
+        write = window.write
+
+        def shown(frame: NDArray[np.uint8]) -> None:
+            drawn = time.perf_counter()
+            write(frame)
+            watched.picture(frame, drawn)
+
+        window.write = shown  # type: ignore[method-assign]
+        run_to_end(show.perform(window, taps.all, lambda: time.monotonic() > ends))
+    player.wait()
+    answers = np.array(watched.answers()) * 1000
+    if len(answers) < 0.5 * len(watched.clicks) or not len(watched.clicks):
+        raise SystemExit(f"only {len(answers)} of {len(watched.clicks)} clicks were answered: is the machine too busy?")
+    own = np.abs(np.array([each.clock - each.time for each in watched.pictures[30:]])) * 1000
+    recorded = np.array(recorded_offsets(out)) * 1000
+    return {
+        "answers": answers,
+        "capture_to_frame_p95_ms": float(np.quantile(answers[:, -1], 0.95)),
+        "capture_to_frame_p50_ms": float(np.quantile(answers[:, -1], 0.5)),
+        "window_to_sentence_p95_ms": float(np.quantile(np.array(show.lags), 0.95) * 1000),
+        "av_offset_p99_ms": float(np.quantile(np.abs(recorded), 0.99)),
+        "av_offset_p50_ms": float(np.quantile(recorded, 0.5)),
+        "window_offset_p99_ms": float(np.quantile(own, 0.99)),
+        "words": watched.words,
+        "dropped": sum(tap.dropped for tap in taps.all),
+        "late": show.tally.late,
+        "skipped": show.tally.skipped,
+        "drawn": show.tally.drawn,
+        "clicks": len(watched.clicks),
+        "answered": len(answers),
+        "xruns": show.input.xruns,
+        "not_heard_s": round(show.hearing.skipped_s, 1),
+    }
+
+
+def main() -> None:
+    """Set the stage, perform, print."""
+    parser = argparse.ArgumentParser(description="Measure the time from sound to screen.")
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--size", default="640x360")
+    parser.add_argument("--fps", type=float, default=30.0)
+    parser.add_argument("--no-words", action="store_true", help="do not hear words")
+    o = parser.parse_args()
+    width, height = map(int, o.size.split("x"))
+    with tempfile.TemporaryDirectory() as name, virtual_screen() as screen:
+        folder = Path(name)
+        with sound_server(folder) as server:
+            os.environ.update({**screen, **server, "AIMV_CACHE": os.environ.get("AIMV_CACHE", str(folder / "cache"))})
+            soundfile.write(folder / "clicks.wav", clicks(o.seconds), RATE)
+            found = perform(
+                o.seconds, (width, height), o.fps, not o.no_words, folder / "clicks.wav", folder / "show.mp4"
+            )
+    answers = found.pop("answers")
+    table = Table(
+        title=f"{o.size}, {o.fps:g} pictures a second, {found['answered']} of {found['clicks']} clicks answered"
+    )
+    for heading in ("ms", "p50", "p95", "max"):
+        table.add_column(heading, justify="left" if heading == "ms" else "right")
+    for index, stage in enumerate(STAGES):
+        values = answers[:, index]
+        table.add_row(stage, *(f"{value:.1f}" for value in (*np.quantile(values, [0.5, 0.95]), values.max())))
+    Console().print(table)
+    print(json.dumps({key: round(value, 1) if isinstance(value, float) else value for key, value in found.items()}))
+
+
+if __name__ == "__main__":
+    main()

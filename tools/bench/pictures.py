@@ -1,0 +1,106 @@
+"""How fast pictures are made: each scene at each size, the compositor, an export beside x264 alone.
+
+    python -m tools.bench.pictures [--sizes 640x360,1280x720] [--scenes water,fire] [--export examples/heart.wav]
+
+Frames a second on this machine, everything on the processor unless OpenGL has a GPU. Prints tables and, last, one
+JSON line: compositor_fps (1280x720, reaction on), and with --export: export_fps, x264_fps and their ratio (1280x720,
+30 frames a second, everything made anew in an empty cache except the speech model).
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from engine.audio.features import Envelopes
+from engine.colour import harmony
+from engine.outputs.encoder import encode
+from engine.playback.compositor import Compositor
+from engine.render.job import Job
+from engine.scenes.draw import ShaderGenerator
+from tools.bench.export import encode_alone, export, join_models
+
+SIZES = "640x360,1280x720,1920x1080,3840x2160"
+FPS = 30.0
+LEAST_S = 0.5  # of drawing for a figure
+
+
+def scene_rates(generator: ShaderGenerator, sizes: list[tuple[int, int]], wanted: set[str]) -> Table:
+    """Frames a second by scene and size."""
+    table = Table("scene", *(f"{width}x{height}" for width, height in sizes), title=generator.renderer)
+    everything = generator.scenes
+    for scene in everything:
+        if wanted and scene.name not in wanted:
+            continue
+        generator.scenes = (scene,)
+        rates = []
+        for width, height in sizes:
+            job = Job("shader", "", "", tuple(scene.keywords[:1]), harmony("#20a0c0"), 1, width, height, FPS, 60.0)
+            drawing = iter(generator.render(job, lambda: False, lambda share: None))
+            next(drawing)
+            drawn, began = 0, time.perf_counter()
+            while time.perf_counter() - began < LEAST_S or drawn < 2:
+                next(drawing)
+                drawn += 1
+            rates.append(drawn / (time.perf_counter() - began))
+            del drawing  # releases its textures
+        table.add_row(scene.name, *(f"{rate:.1f}" for rate in rates))
+    generator.scenes = everything
+    return table
+
+
+def compositor_rate(generator: ShaderGenerator, folder: Path) -> float:
+    """Frames a second of the compositor at 1280x720: a clip of its size read, moved by noise in bursts, guarded."""
+    rate = 22050
+    noise = np.random.default_rng(1).normal(0, 0.2, rate * 8).astype(np.float32)
+    sound = noise * (np.arange(len(noise)) % (rate // 3) < rate // 20)
+    job = Job("shader", "", "", ("wave",), harmony("#20a0c0"), 1, 1280, 720, FPS, 4.0)
+    clip = folder / "clip.mp4"
+    encode(generator.render(job, lambda: False, lambda share: None), clip, lambda count: None)
+    compositor = Compositor(1280, 720, FPS, Envelopes.of(sound, rate))
+    compositor.place(0.0, 4.0, clip)
+    compositor.frame(0.0)
+    began = time.perf_counter()
+    for number in range(1, 120):
+        compositor.frame(number / FPS)
+    spent = time.perf_counter() - began
+    compositor.close()
+    return 119 / spent
+
+
+def export_rates(song: Path, folder: Path) -> tuple[float, float]:
+    """Frames a second of a whole export at 1280x720 and 30 frames a second, and of x264 alone on its frames."""
+    join_models(song, folder)
+    whole = export(song, folder / "whole.mp4", "1280x720", FPS, folder)
+    alone, frames = encode_alone(song, folder, "1280x720", FPS, folder)
+    return frames / whole.clock, frames / alone.clock
+
+
+def main() -> None:
+    """Measure and print."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--sizes", default=SIZES)
+    asked.add_argument("--scenes", default="", help="names, parted by commas; all without it")
+    asked.add_argument("--export", type=Path, help="a song to export as well")
+    given = asked.parse_args()
+    sizes = [(int(w), int(h)) for w, h in (size.split("x") for size in given.sizes.split(","))]
+    generator = ShaderGenerator()
+    console = Console(width=100)
+    with tempfile.TemporaryDirectory() as name:
+        figures: dict[str, float] = {"compositor_fps": compositor_rate(generator, Path(name))}
+        console.print(scene_rates(generator, sizes, set(filter(None, given.scenes.split(",")))))
+        if given.export:
+            figures["export_fps"], figures["x264_fps"] = export_rates(given.export, Path(name))
+            figures["export_to_x264"] = figures["export_fps"] / figures["x264_fps"]
+    for key, value in figures.items():
+        console.print(f"{key:16} {value:8.2f}")
+    print(json.dumps({key: round(value, 3) for key, value in figures.items()}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Word error rate, how late words come, and how many were never sung."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from engine.analysis.transcription import Word
+from tools.evaluate.words.cases import Case
+
+_NEAR_S = 2.0
+
+
+class Score(msgspec.Struct):
+    """Sums over cases; the properties are the figures."""
+
+    errors: int = 0
+    sung: int = 0
+    invented: int = 0
+    instrumental_s: float = 0.0
+    audio_s: float = 0.0
+    computing_s: float = 0.0
+    late_s: list[float] = msgspec.field(default_factory=list)
+
+    def add(self, case: Case, words: Sequence[Word], computing_s: float) -> None:
+        """Count one case's words; in a case without sung words each word is invented."""
+        self.audio_s += case.seconds
+        self.computing_s += computing_s
+        heard = [(text, word) for word in words for text in plain(word.text)]
+        truth = [(text, word) for word in case.words for text in plain(word.text)]
+        if not truth:
+            self.invented += len(heard)
+            self.instrumental_s += case.seconds
+            return
+        errors, pairs = align([text for text, _ in truth], [text for text, _ in heard])
+        self.errors += errors
+        self.sung += len(truth)
+        for i, j in pairs:
+            committed = heard[j][1].committed
+            if committed is not None and abs(heard[j][1].start - truth[i][1].start) < _NEAR_S:
+                self.late_s.append(committed - truth[i][1].end)
+
+    @property
+    def word_error_rate(self) -> float | None:
+        """(substitutions + deletions + insertions) / sung words; None where nothing is sung."""
+        return self.errors / self.sung if self.sung else None
+
+    @property
+    def invented_per_minute(self) -> float | None:
+        """Words given per minute of sound in which nobody sings; None where there is none."""
+        return 60 * self.invented / self.instrumental_s if self.instrumental_s else None
+
+    @property
+    def times_real_time(self) -> float:
+        """Seconds of audio heard per second of computing."""
+        return self.audio_s / max(1e-9, self.computing_s)
+
+    def late(self, percentile: float) -> float | None:
+        """How many seconds after its end a word is committed; None for whole-song hearing."""
+        return float(np.percentile(self.late_s, percentile)) if self.late_s else None
+
+
+def plain(text: str) -> list[str]:
+    """Lower-case words without punctuation, apostrophes inside kept, as lyric evaluations count them."""
+    folded = unicodedata.normalize("NFKC", text.lower()).replace("\u2019", "'")
+    return [word for word in (w.strip("'") for w in re.sub(r"[^\w\s']", " ", folded).split()) if word]
+
+
+def align(reference: Sequence[str], hypothesis: Sequence[str]) -> tuple[int, list[tuple[int, int]]]:
+    """Levenshtein distance in words, and the (reference, hypothesis) indices of the words that are right."""
+    n, m = len(reference), len(hypothesis)
+    cost = np.zeros((n + 1, m + 1), int)
+    cost[:, 0], cost[0] = np.arange(n + 1), np.arange(m + 1)
+    for i in range(1, n + 1):
+        for j in range(1, m + 1):
+            swap = cost[i - 1, j - 1] + (reference[i - 1] != hypothesis[j - 1])
+            cost[i, j] = min(cost[i - 1, j] + 1, cost[i, j - 1] + 1, swap)
+    pairs, i, j = [], n, m
+    while i and j:
+        right = reference[i - 1] == hypothesis[j - 1]
+        if cost[i, j] == cost[i - 1, j - 1] + (not right):
+            if right:
+                pairs.append((i - 1, j - 1))
+            i, j = i - 1, j - 1
+        elif cost[i, j] == cost[i - 1, j] + 1:
+            i -= 1
+        else:
+            j -= 1
+    return int(cost[n, m]), pairs

@@ -1,0 +1,1 @@
+"""What the repository ships and how it is built."""

@@ -1,0 +1,1 @@
+"""Faults, endurance and hostile input."""

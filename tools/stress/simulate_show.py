@@ -1,0 +1,210 @@
+"""Simulate a show on a virtual clock: would the pictures keep up with the music, with a worker of that speed?
+
+    python -m tools.stress.simulate_show --rtf 7.5 --minutes 3 --mode file [--stalls N] [--deaths N]
+        [--workers N] [--seed N] [--beside SHARE]
+
+`--rtf` is the seconds for which one second of clip at its best keeps a worker from the next; with `--beside` the clip
+is there only after that share more, in which its worker has begun another. The song has verses, choruses that
+repeat and bridges, in shots of 2 to 6 s. Prints a table and, last, one JSON line: the shares of the frames that were
+fresh, stretched, reused, held (a picture stands), late (made for another section) or blank (nothing to show), the
+share that showed a clip made for its own section of the song, and, live, the median age of the prompt on screen in
+shots.
+"""
+
+import argparse
+import json
+import random
+import statistics
+from collections import Counter
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.table import Table
+
+from engine.generators.base import Level
+from engine.schedule.planner import Plan
+from engine.schedule.selector import Cutter
+from engine.schedule.state import Board, Shot, Task, Took
+
+LEVELS = (Level("best", 1.0), Level("good", 0.5), Level("fast", 0.3), Level("draft", 0.2))
+FPS = 24
+HEARD_AFTER_S = 1.0  # live, a shot's content is known so long after it began
+RESTART_S = 8.0  # until a worker that died renders again
+STALL_S = 15.0
+KINDS = ("fresh", "stretched", "reused", "held", "late", "blank")
+
+
+@dataclass
+class Show:
+    """The outcome of a simulated show."""
+
+    frames: Counter[str] = field(default_factory=Counter)
+    own_section: int = 0
+    ages: list[int] = field(default_factory=list)
+    waited: float = 0.0  # seconds before playing began
+
+    def totals(self) -> dict[str, float]:
+        """The JSON keys."""
+        count = self.frames.total()
+        totals: dict[str, float] = {kind: round(self.frames[kind] / count, 4) for kind in KINDS}
+        totals["own_section"] = round(self.own_section / count, 4)
+        totals["prompt_age_median_shots"] = statistics.median(self.ages) if self.ages else 0
+        totals["waited_s"] = round(self.waited, 2)
+        return totals
+
+
+@dataclass
+class _Worker:
+    """One simulated worker: a task that keeps it until it is free, and one that is being finished beside that."""
+
+    factor: float
+    task: Task | None = None
+    begun: float = 0.0
+    free_at: float = 0.0
+    last: tuple[Task, Took, float] | None = None  # what it took, and when it is there
+
+
+def song(minutes: float) -> list[Shot]:
+    """Shots of songs of about three and a half minutes, one after the other, until the time is full."""
+    shots: list[Shot] = []
+    time, number = 0.0, 0
+    while time < 60 * minutes:
+        number += 1
+        for name in ("intro", "verse 1", "chorus", "verse 2", "chorus", "bridge", "chorus", "outro"):
+            section = f"song {number} {name}"
+            shape = random.Random(section)
+            for index in range(shape.randint(4, 7)):
+                end = min(60 * minutes, time + shape.uniform(2.0, 6.0))
+                if end > time:
+                    shots.append(Shot(time, end, section, f"{section} {index}"))
+                time = end
+    return shots
+
+
+def simulate(
+    rtf: float,
+    minutes: float,
+    live: bool,
+    stalls: int = 0,
+    deaths: int = 0,
+    workers: int = 1,
+    seed: int = 0,
+    beside: float = 0.0,
+) -> Show:
+    """Play one show."""
+    rng = random.Random(seed)
+    shots = song(minutes)
+    board = Board(LEVELS)
+    plan, cutter = Plan(board, live, workers), Cutter(board, live)
+    crew = [_Worker(rtf) for _ in range(workers)]
+    trouble = sorted([(rng.uniform(0, 60 * minutes), "stall") for _ in range(stalls)] +
+                     [(rng.uniform(0, 60 * minutes), "death") for _ in range(deaths)])  # fmt: skip
+    show = Show()
+    frame, wall = 0, 0.0
+    playing = live
+    if not live:
+        for shot in shots:
+            board.know(shot)
+    while frame < 60 * minutes * FPS:
+        t = frame / FPS
+        while live and len(board.shots) < len(shots) and shots[len(board.shots)].start + HEARD_AFTER_S <= t:
+            board.know(shots[len(board.shots)])
+        while trouble and playing and trouble[0][0] <= t:
+            _trouble(trouble.pop(0)[1], rng.choice(crew), wall, board)
+        _supersede(crew, wall, t, board, plan)
+        for worker in crew:
+            _work(worker, wall, t, board, plan, rng, beside)
+        wall += 1 / FPS
+        if not playing:
+            playing = bool(board.clips)
+            show.waited = wall
+            continue
+        _account(show, cutter, board, t, live)
+        frame += 1
+    return show
+
+
+def _work(worker: _Worker, wall: float, t: float, board: Board, plan: Plan, rng: random.Random, beside: float) -> None:
+    """Let one worker finish what it has finished, and begin what is next."""
+    if worker.last and wall >= worker.last[2]:
+        board.finish(*worker.last[:2])
+        worker.last = None
+    if wall < worker.free_at or (worker.task and worker.last):
+        return
+    if worker.task:
+        kept = wall - worker.begun
+        if beside:
+            rest = beside * (worker.free_at - worker.begun)
+            worker.last = (worker.task, Took.staged(kept, rest), wall + rest)
+        else:
+            board.finish(worker.task, Took(kept))
+    worker.task = plan.next(t)
+    if worker.task:
+        board.begin(worker.task, t)
+        worker.begun = wall
+        work = worker.task.seconds * board.levels[worker.task.level].work
+        worker.free_at = wall + work * worker.factor * rng.lognormvariate(0.0, 0.1)
+
+
+def _supersede(crew: list[_Worker], wall: float, t: float, board: Board, plan: Plan) -> None:
+    """Have one worker give up what it has hardly begun, if a newer prompt waits."""
+    underway = {worker.task: worker for worker in crew if worker.task and wall < worker.free_at}
+    if len(underway) == len(crew):
+        begun = [(task, t - (wall - worker.begun)) for task, worker in underway.items()]
+        if stale := plan.superseded(begun, t):
+            board.lose(stale)
+            underway[stale].task, underway[stale].free_at = None, wall
+
+
+def _trouble(kind: str, worker: _Worker, wall: float, board: Board) -> None:
+    if kind == "stall":
+        worker.free_at = max(worker.free_at, wall) + STALL_S
+        return
+    for task in (worker.task, worker.last[0] if worker.last else None):
+        if task:
+            board.lose(task)
+    worker.task = worker.last = None
+    worker.free_at = wall + RESTART_S
+
+
+def _account(show: Show, cutter: Cutter, board: Board, t: float, live: bool) -> None:
+    """Count one frame."""
+    span = cutter.at(t)
+    if span is None:
+        # Before its first clip a live show opens with a picture that the compositor draws itself.
+        show.frames["held" if live and not board.clips else "blank"] += 1
+        return
+    now = board.index_at(t)
+    show.frames[span.kind] += 1
+    show.own_section += board.shots[span.shot].section == board.shots[now].section
+    if live:
+        show.ages.append(now - max(twin for twin in board.twins(span.shot) if twin <= now))
+
+
+def main() -> None:
+    """Read the arguments, simulate, print."""
+    parser = argparse.ArgumentParser(description="Simulate a show on a virtual clock.")
+    parser.add_argument("--rtf", type=float, default=1.0, help="seconds of rendering per second of clip at its best")
+    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--mode", choices=("file", "live"), default="file")
+    parser.add_argument("--stalls", type=int, default=0, help=f"times that a worker stands still for {STALL_S:g} s")
+    parser.add_argument("--deaths", type=int, default=0, help=f"times that a worker dies, back after {RESTART_S:g} s")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--beside", type=float, default=0.0, help="share of a rendering that is finished beside the next"
+    )
+    o = parser.parse_args()
+    show = simulate(o.rtf, o.minutes, o.mode == "live", o.stalls, o.deaths, o.workers, o.seed, o.beside)
+    totals = show.totals()
+    table = Table(title=f"{o.minutes:g} min, {o.mode}, {o.workers} worker(s) {o.rtf:g} times as slow as playback")
+    for heading in ("frames", "share"):
+        table.add_column(heading, justify="left" if heading == "frames" else "right")
+    for kind in (*KINDS, "own_section"):
+        table.add_row(kind.replace("_", " "), f"{100 * totals[kind]:.1f} %")
+    Console().print(table)
+    print(json.dumps(totals))
+
+
+if __name__ == "__main__":
+    main()

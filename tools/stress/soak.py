@@ -1,0 +1,331 @@
+"""Hours of a live show on a virtual clock: does anything leak, drift, or vanish uncounted?
+
+    python -m tools.stress.soak [--hours 8] [--fps 5] [--seed 0]
+
+The sound is the example song, over and over, louder and softer, with silences and noise, from a device whose crystal
+runs 80 ppm fast and whose blocks come late by chance. Real parts: the capture clock, attacks, envelopes and tempo, the
+windows and the classifier, shots and sentences, the score, the director, a render process with its clip store (which
+is kept small, so that clips must go), the compositor with its flash guard, and an output that is too slow now and then.
+Not real: the device, the words, the pictures of the generator. Prints a table and, last, one JSON line; exit status 1
+if memory grows by 1 MB an hour after the first, the picture drifts by a frame, or a drop was not counted.
+"""
+
+import argparse
+import asyncio
+import ctypes
+import json
+import random
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Self
+
+import msgspec
+import numpy as np
+import psutil
+import soundfile
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from aimv.app.export import Settings, cue_of
+from aimv.app.listen import row_of, shot_of
+from aimv.language.score import LiveScore
+from aimv.language.shots import LiveShots
+from engine.analysis.instruments import OnnxClassifier
+from engine.analysis.windows import WindowListener
+from engine.audio.capture import CaptureClock
+from engine.audio.features import LiveReactions
+from engine.audio.tempo import Tempo
+from engine.audio.windows import RollingWindows
+from engine.generators.registry import Choice
+from engine.outputs.base import Tap
+from engine.outputs.fanout import Outputs
+from engine.pipeline import Cue, Performance, board, perform
+from engine.playback.compositor import Compositor, Stage
+from engine.playback.player import Tally
+from engine.render.cache import ClipStore
+from engine.render.pool import Renderer
+from engine.types import Frame, Progress
+
+RATE, BLOCK_S, HOP_S = 32_000, 0.2, 1.0
+FRAME_S = 1 / 24  # in which drift is told
+PPM, JITTER_S = 80.0, 0.008
+WIDTH, HEIGHT = 64, 36
+STORE_BYTES = 2_000_000
+SETTLED_S = 10.0  # the capture clock has found the device's rate
+LOOK_S, SAMPLE_S = (
+    15.0,
+    300.0,
+)  # between two looks at the memory; the least of so long counts, since a clip in work goes
+SLOPE_MB, FIRST_H = 1.0, 1.0
+SONG = Path(__file__).parents[2] / "examples" / "heart.wav"
+
+
+class Show:
+    """The parts of the show, and the device and the clock that drive them: `sleep` lets time pass."""
+
+    def __init__(self, hours: float, fps: float, seed: int, recording: Path) -> None:
+        self.length, self.fps = 3600 * hours, fps
+        self._rng = random.Random(seed)
+        sound, rate = soundfile.read(SONG, dtype="float32", always_2d=True)
+        assert rate == RATE  # noqa: S101 - the shipped song
+        self._song: NDArray[np.float32] = sound
+        self._at = 0  # in the song
+        self._gain = 1.0
+        self.machine = 0.0  # s of this machine's clock
+        self.captured = 0  # samples, in truth
+        self.capture = CaptureClock(RATE)
+        self.tempo = Tempo()
+        self.reactions = LiveReactions(RATE, self.tempo)
+        self._cutter = RollingWindows(RATE, HOP_S)
+        self._classifier = OnnxClassifier()
+        self._listener = WindowListener(self._classifier)
+        self._shots = LiveShots(self.tempo)
+        self._score = LiveScore(recording)
+        self._cues: deque[Cue] = deque()
+        self._come = asyncio.Event()
+        self._choice = Choice("fake", "0", "for the soak")
+        self._settings = Settings(width=WIDTH, height=HEIGHT, fps=fps)
+        self.outputs: Outputs | None = None
+        self.windows = self.shots = self.given = self.drops = 0
+        self.deepest = 0
+        self.drift_s = 0.0
+        self.first_s = float("inf")  # of the pictures
+        self.memory: list[tuple[float, float]] = []  # hours, MB
+        self._next_look = self._next_sample = 0.0
+        self._looks: list[tuple[float, float]] = []
+
+    # The clock of the player.
+
+    def finished(self) -> bool:
+        return self.time() >= self.length
+
+    def time(self) -> float:
+        return self.capture.time(self.machine)
+
+    async def sleep(self, seconds: float) -> None:
+        self.machine += max(0.0, seconds)
+        while (self.captured / RATE + BLOCK_S) / (1 + PPM * 1e-6) <= self.machine:
+            self._take_block()
+        await asyncio.sleep(0)
+
+    async def __aenter__(self) -> Self:
+        await self.sleep(1.0)  # the first block has come
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+    def _take_block(self) -> None:
+        """The device's next block: everything that a live show does with it."""
+        samples = self._sound(round(BLOCK_S * RATE))
+        start = self.captured
+        self.captured += len(samples)
+        at = self.captured / RATE / (1 + PPM * 1e-6)
+        self.capture.mark(len(samples), at + self._rng.uniform(0, JITTER_S))
+        found = self.reactions.push(samples.mean(axis=1))
+        if self.outputs:
+            self.outputs.heard(samples, start, time.perf_counter(), bool(found))
+        for window in self._cutter.push(samples):
+            self.windows += 1
+            if heard := self._shots.hear(self._listener.hear(window)):
+                self.shots += 1
+                shot = shot_of(row_of(heard, self._classifier.confusion, 0), self.shots)
+                self._score.begin(shot)
+                cue = cue_of(shot, "", self._choice, self._settings)
+                self._cues.append(msgspec.structs.replace(cue, section="|".join(shot.abstractions)))
+                self.deepest = max(self.deepest, len(self._cues))
+                self._come.set()
+        self._look(at)
+
+    def _look(self, at: float) -> None:
+        """Look at the memory now and then."""
+        if at >= self._next_look:
+            self._next_look = at + LOOK_S
+            self._looks.append(_megabytes())
+        if at >= self._next_sample:
+            self._next_sample = at + SAMPLE_S
+            own, others = (min(column) for column in zip(*self._looks, strict=True))
+            self._looks.clear()
+            self.memory.append((at / 3600, own + others))
+            print(
+                f"{at / 3600:6.2f} h  {own:7.1f} MB here {others:6.1f} MB in its process  {self.shots} shots",
+                file=sys.stderr,
+            )
+
+    def _sound(self, count: int) -> NDArray[np.float32]:
+        """The song goes on; at its end another loudness, silence or noise."""
+        part = self._song[self._at : self._at + count]
+        self._at += count
+        if len(part) < count:
+            self._at = 0
+            self._gain = self._rng.choice((1.0, 0.5, 0.1, 0.02, 0.0))
+            part = np.zeros((count, self._song.shape[1]), np.float32)
+        return np.asarray(self._gain * part, dtype=np.float32)
+
+    async def cues(self) -> AsyncIterator[Cue]:
+        """The shots as they begin."""
+        while True:
+            while self._cues:
+                yield self._cues.popleft()
+            self._come.clear()
+            await self._come.wait()
+
+    # The window.
+
+    def write(self, frame: Frame) -> None:
+        """A picture is shown: how far is it from the sound that is captured now?"""
+        self.given += 1
+
+    def close(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def shown(self, picture_s: float) -> None:
+        """Compare a picture's time with the true count of the device's samples."""
+        self.first_s = min(self.first_s, picture_s)
+        if picture_s > SETTLED_S:
+            true_s = self.machine * (1 + PPM * 1e-6)
+            self.drift_s = max(self.drift_s, abs(true_s - picture_s))
+
+
+class Slow:
+    """An output that is too slow now and then."""
+
+    name = "slow"
+
+    def __init__(self) -> None:
+        self._pictures = 0
+
+    def picture(self, frame: Frame, t: float) -> None:
+        self._pictures += 1
+        if self._pictures % 5000 == 0:
+            time.sleep(0.5)
+
+    def sound(self, samples: NDArray[np.float32], start: int) -> None: ...
+
+    def close(self) -> None: ...
+
+    def give_up(self) -> None: ...
+
+
+class Canvas(Stage):
+    """The stage, which tells the show of each picture."""
+
+    def __init__(self, compositor: Compositor, show: Show) -> None:
+        super().__init__(compositor)
+        self._show = show
+
+    def frame(self, t: float) -> Frame:
+        self._show.shown(t)
+        return super().frame(t)
+
+
+async def run(show: Show, folder: Path) -> tuple[Performance, Tap]:
+    """Perform the show to its end."""
+    stage = Canvas(Compositor(WIDTH, HEIGHT, show.fps, show.reactions), show)
+    tap = Tap(Slow, 2.0, show.fps)
+    with ClipStore(folder, STORE_BYTES) as store, Outputs(stage, show, [tap]) as outputs:
+        show.outputs = outputs
+        async with Renderer(store, "fake", "0") as renderer:
+            shown = await perform(
+                show.cues(),
+                renderer,
+                stage,
+                show,
+                outputs,
+                lambda: False,
+                board("fake"),
+                Progress(),
+                live=True,
+                tally=Tally(),
+            )
+    return shown, tap
+
+
+def _megabytes() -> tuple[float, float]:
+    """The private memory of this process, without what its allocator keeps free, and of its children."""
+    process = psutil.Process()
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc's
+        trim(0)
+    children = (child.memory_full_info().uss for child in process.children(recursive=True) if child.is_running())
+    return process.memory_full_info().uss / 2**20, sum(children) / 2**20
+
+
+def slope(points: list[tuple[float, float]]) -> float:
+    """MB an hour, by least squares, of the points after the first hour (half of them where there is no more)."""
+    after = points[-1][0] / 2 if points[-1][0] <= 2 * FIRST_H else FIRST_H
+    hours, megabytes = np.array([point for point in points if point[0] >= after]).T
+    return float(np.polyfit(hours, megabytes, 1)[0]) if len(hours) > 1 else 0.0
+
+
+def uncounted(show: Show, shown: Performance, tap: Tap) -> list[str]:
+    """What the counts do not account for."""
+    played, end = shown.played, show.time()
+    wrong = {
+        "pictures": abs(played.drawn + played.skipped - (end - show.first_s) * show.fps) > 1.5,
+        "pictures of the output": show.given != tap.written + tap.dropped,
+        "seconds on the screen": abs(sum(shown.seconds.values()) - end) > 1.0,
+        "windows": abs(show.windows - int(show.captured / RATE / HOP_S)) > 1,
+    }
+    return [name for name, is_wrong in wrong.items() if is_wrong]
+
+
+def main() -> None:
+    """Read the arguments, soak, print."""
+    parser = argparse.ArgumentParser(description="Hours of a live show on a virtual clock.")
+    parser.add_argument("--hours", type=float, default=8.0)
+    parser.add_argument("--fps", type=float, default=5.0)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    begun = time.monotonic()
+
+    async def soak(folder: Path) -> tuple[Show, Performance, Tap]:
+        show = Show(options.hours, options.fps, options.seed, folder / "show.mp4")
+        return show, *await run(show, folder)
+
+    with tempfile.TemporaryDirectory() as folder:
+        show, shown, tap = asyncio.run(soak(Path(folder)))
+        left = sum(path.stat().st_size for path in Path(folder).glob("*.mp4"))
+    played = shown.played
+    end = show.time()
+    lost = uncounted(show, shown, tap)
+    totals = {
+        "hours": round(end / 3600, 3),
+        "memory_slope_mb_per_hour": round(slope(show.memory), 3),
+        "drift_frames": round(show.drift_s / FRAME_S, 3),
+        "drops_uncounted": len(lost),
+        "pictures": played.drawn,
+        "skipped": played.skipped,
+        "late": played.late,
+        "output_dropped": tap.dropped,
+        "seconds": {kind: round(value, 1) for kind, value in shown.seconds.items()},
+        "shots": show.shots,
+        "deepest_queue": show.deepest,
+        "failures": len(shown.failures),
+        "store_bytes": left,
+        "memory_mb": round(show.memory[-1][1], 1),
+        "wall_s": round(time.monotonic() - begun, 1),
+    }
+    table = Table(title="Soak")
+    table.add_column("what")
+    table.add_column("value", justify="right")
+    for name, value in totals.items():
+        table.add_row(name.replace("_", " "), str(value))
+    for name in lost:
+        table.add_row("uncounted", name)
+    Console().print(table)
+    print(json.dumps(totals))
+    bad = slope(show.memory) >= SLOPE_MB or show.drift_s >= FRAME_S or bool(lost)
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()

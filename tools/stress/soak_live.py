@@ -1,0 +1,220 @@
+"""A long live show whose input's clock runs off: does the picture stay with the sound, and does anything grow?
+
+    python -m tools.stress.soak_live --seconds 3600 --virtual
+    python -m tools.stress.soak_live --seconds 600 [--ppm 100]
+
+`--virtual` runs the capture clock, the fast clock's hearing and the player on a virtual clock; without it everything of
+`aimv live` runs in real time (no window), fed by a device that hands over blocks at its own, wrong rate, with an xrun a
+minute, while it records. Prints one JSON line:
+
+- drift_ms: how much further the picture is from the sound in the last tenth of the show than in the first (medians);
+- offset_p99_ms: how far the pictures were from the sound; frame_ms for comparison;
+- drawn, late, skipped, dropped; xruns_made and xruns_reported;
+- queues: the longest that each queue has been, with its bound; rss_growth_mb from the second tenth to the end.
+"""
+
+import argparse
+import asyncio
+import json
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.audio.capture import CaptureClock
+from engine.audio.features import LiveReactions
+from engine.audio.song import load_song
+from engine.audio.tempo import Tempo
+from engine.playback.clock import VirtualClock
+from engine.playback.player import Played, play
+from engine.types import Frame
+
+RATE, FPS = 44_100, 30.0
+BLOCK = 882  # samples handed over at once: 20 ms
+XRUN_S = 60.0
+
+
+class Rig(VirtualClock):
+    """Virtual time in which a device captures at its own rate; its time for the player is that of the capture clock."""
+
+    def __init__(self, seconds: float, ppm: float, sound: NDArray[np.float32]) -> None:
+        super().__init__(seconds)
+        self.capture = CaptureClock(RATE)
+        self.reactions = LiveReactions(RATE, Tempo())
+        self.offsets: list[tuple[float, float]] = []  # machine's time, picture against sound in s
+        self.lengths = {"onsets": 0, "levels": 0}
+        self._true = RATE * (1.0 + ppm * 1e-6)
+        self._sound, self._random = sound, np.random.default_rng(0)
+        self._wall = 0.0
+        self._next = (BLOCK / self._true, BLOCK / self._true)  # when the next block is complete, and when it comes
+
+    def finished(self) -> bool:
+        return self._wall >= self._length
+
+    def time(self) -> float:
+        return self.capture.time(self._wall)
+
+    async def sleep(self, seconds: float) -> None:
+        until = self._wall + max(0.0, seconds)
+        while self._next[1] <= until:
+            self._wall = max(self._wall, self._next[1])
+            at = self.capture.samples % (len(self._sound) - BLOCK)
+            self.capture.mark(BLOCK, self._wall)
+            self.reactions.push(self._sound[at : at + BLOCK])
+            complete = (self.capture.samples + BLOCK) / self._true
+            self._next = (complete, max(self._next[1], complete + float(self._random.exponential(0.002))))
+        self._wall = until
+
+    @property
+    def fps(self) -> float:
+        """Pictures a second."""
+        return FPS
+
+    def frame(self, t: float) -> Frame:
+        """Ask the fast clock, and note where the sound truly is."""
+        self.reactions.at(t)
+        self.offsets.append((self._wall, t - self._wall * self._true / RATE))
+        self.lengths["onsets"] = max(self.lengths["onsets"], len(self.reactions.onsets))
+        self.lengths["levels"] = max(self.lengths["levels"], len(self.reactions._envelopes.strength))
+        return np.zeros((2, 2, 3), np.uint8)
+
+
+class Nowhere:
+    """Shows nothing."""
+
+    def write(self, frame: Frame) -> None: ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class Device:
+    """A sound card in a thread whose crystal is off; it loses sound once a minute."""
+
+    name, rate, channels = "off", RATE, 2
+
+    def __init__(self, sound: NDArray[np.float32], ppm: float) -> None:
+        self.xruns = 0
+        self.begun = 0.0
+        self.true = RATE * (1.0 + ppm * 1e-6)
+        self._sound = np.repeat(sound[:, None], 2, axis=1)
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def open(self, take: Any) -> None:
+        """Begin to capture."""
+        self._ending.clear()
+        self._thread = threading.Thread(target=self._run, args=(take,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop."""
+        self._ending.set()
+        if self._thread:
+            self._thread.join()
+
+    def _run(self, take: Any) -> None:
+        self.begun = time.perf_counter()
+        given = 0
+        while not self._ending.is_set():
+            complete = self.begun + (given + BLOCK) / self.true
+            if self._ending.wait(max(0.0, complete - time.perf_counter())):
+                return
+            at = given % (len(self._sound) - BLOCK)
+            lost = given // round(XRUN_S * RATE) != (given + BLOCK) // round(XRUN_S * RATE)
+            self.xruns += lost
+            take(self._sound[at : at + BLOCK], complete, lost)
+            given += BLOCK
+
+
+def summary(offsets: list[tuple[float, float]], played: Played) -> dict[str, Any]:
+    """The figures of the picture against the sound; the first second, in which the loop settles, left out."""
+    found = np.array(offsets)
+    found = found[found[:, 0] > found[0, 0] + 1.0]
+    tenth = max(1, len(found) // 10)
+    return {
+        "drift_ms": round(1000 * float(np.median(found[-tenth:, 1]) - np.median(found[:tenth, 1])), 2),
+        "offset_p50_ms": round(1000 * float(np.median(found[:, 1])), 2),
+        "offset_p99_ms": round(1000 * float(np.quantile(np.abs(found[:, 1]), 0.99)), 2),
+        "frame_ms": round(1000 / FPS, 2),
+        "drawn": played.drawn,
+        "late": played.late,
+        "skipped": played.skipped,
+    }
+
+
+def virtual(seconds: float, ppm: float, sound: NDArray[np.float32]) -> dict[str, Any]:
+    """The show on the virtual clock."""
+    rig = Rig(seconds, ppm, sound)
+    played = asyncio.run(play(rig, rig, Nowhere()))  # type: ignore[arg-type]  # fps is a property
+    return {**summary(rig.offsets, played), "longest": rig.lengths, "ppm_found": round(rig.capture.ppm, 1)}
+
+
+def real(seconds: float, ppm: float, sound: NDArray[np.float32], out: Path) -> dict[str, Any]:
+    """The show in real time."""
+    from aimv.app.export import Settings, run_to_end  # noqa: PLC0415
+    from aimv.app.live import LiveShow  # noqa: PLC0415 - loads the models
+    from engine.analysis.instruments import OnnxClassifier  # noqa: PLC0415
+    from engine.generators.registry import choose  # noqa: PLC0415
+    from engine.outputs.fanout import Taps, Wanted  # noqa: PLC0415
+
+    device = Device(sound, ppm)
+    show = LiveShow(Settings(width=160, height=90, fps=FPS), device, OnnxClassifier(), None, choose("shader"))
+    offsets: list[tuple[float, float]] = []
+    longest: dict[str, list[int]] = {"input": [0, show.input._queue.maxsize], "heard": [0, 600], "cues": [0, 8]}
+    memory: list[float] = []
+
+    class Screen(Nowhere):
+        def write(self, frame: Frame) -> None:
+            now = time.perf_counter()
+            offsets.append((now, show.stage.time - (now - device.begun) * device.true / RATE))
+            queues: tuple[Any, ...] = (show.input._queue, show.hearing._windows._queue, show._cues)
+            for each, size in zip(longest.values(), queues, strict=True):
+                each[0] = max(each[0], size.qsize())
+            if len(offsets) % 300 == 0:
+                pages = int(Path("/proc/self/statm").read_text().split()[1])
+                memory.append(pages * 4096 / 2**20)
+
+    taps = Taps(Wanted(record=out), 160, 90, FPS, RATE)
+    ends = time.monotonic() + seconds
+    shown = run_to_end(show.perform(Screen(), taps.all, lambda: time.monotonic() > ends))
+    return {
+        **summary(offsets, shown.played),
+        "dropped": sum(tap.dropped for tap in taps.all),
+        "recorded": sum(tap.written for tap in taps.all),
+        "xruns_made": device.xruns,
+        "xruns_reported": show.input.xruns,
+        "not_heard_s": round(show.hearing.skipped_s, 1),
+        "queues": {name: f"{most} of {bound}" for name, (most, bound) in longest.items()},
+        "rss_growth_mb": round(memory[-1] - memory[len(memory) // 5], 1) if memory else 0.0,
+        "ppm_found": round(show.input.clock.ppm, 1),
+    }
+
+
+def main() -> None:
+    """Read the arguments, run, print."""
+    parser = argparse.ArgumentParser(description="A long live show whose input's clock runs off.")
+    parser.add_argument("--seconds", type=float, default=600.0)
+    parser.add_argument("--ppm", type=float, default=100.0)
+    parser.add_argument("--virtual", action="store_true")
+    parser.add_argument("--song", type=Path, default=Path("examples/heart.wav"))
+    o = parser.parse_args()
+    sound = load_song(o.song).mono(RATE)
+    if o.virtual:
+        found = virtual(o.seconds, o.ppm, sound)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            found = real(o.seconds, o.ppm, sound, Path(folder) / "show.mp4")
+    print(json.dumps({"seconds": o.seconds, "ppm": o.ppm, **found}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+"""Kill, stop and cut off render processes in the middle of their clips, again and again: is anything ever lost?
+
+    python -m tools.stress.soak_render [--kills 100] [--stops 20] [--partitions 20] [--workers 2]
+
+Real processes with a generator of two stages that sleeps, so that they have two jobs in hand; for the partitions, one
+that is reached over TCP through a forwarder that falls silent. A watcher looks at the clip folder all the while:
+whatever is visible there under a clip's name must be whole. Prints a table and, last, one JSON line of the totals;
+exit status 1 if a job was lost, half a clip was seen, a death was noticed after more than 1 s, a freeze or a partition
+after more than 4 s.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import multiprocessing
+import os
+import random
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+import av
+from rich.console import Console
+from rich.table import Table
+
+from engine.render.auth import Keys, make_keys, read_keys, read_public
+from engine.render.cache import ClipStore, is_sealed
+from engine.render.job import Job
+from engine.render.pool import MAX_DEATHS, Renderer, WorkerEvent
+from engine.render.transport import Offer, Remote
+from engine.worker.main import serve
+
+FRAMES, PAUSE, BEFORE = 8, 0.03, 0.3
+MODEL = f"{PAUSE}+{BEFORE}"  # of two stages, so that two jobs are in hand
+DEAD_S, FROZEN_S = 1.0, 4.0
+
+
+class Soak:
+    """Jobs without end for a renderer whose workers are struck, until all blows are dealt.
+
+    A job is struck `MAX_DEATHS` - 1 times at most: one more, and the renderer gives it up, as it should.
+    """
+
+    def __init__(self, kills: int, stops: int) -> None:
+        self._blows = [signal.SIGKILL] * kills + [signal.SIGSTOP] * stops
+        random.Random(0).shuffle(self._blows)
+        self._struck: dict[int, tuple[signal.Signals, float]] = {}
+        self._has: dict[int, tuple[str, ...]] = {}
+        self._deaths: Counter[str] = Counter()
+        self._rng = random.Random(1)
+        self.noticed: dict[signal.Signals, list[float]] = {signal.SIGKILL: [], signal.SIGSTOP: []}
+        self.cut_noticed: list[float] = []
+        self.both = 0
+        self.half = 0
+        self.accepted = 0
+        self.lost = 0
+
+    def on_worker(self, event: WorkerEvent) -> None:
+        """Strike a worker somewhere in its clip; take the time when its loss is noticed."""
+        self._has[event.pid] = event.job_ids
+        if event.state == "lost":
+            self._deaths.update(event.job_ids)
+            if event.pid in self._struck:
+                blow, when = self._struck.pop(event.pid)
+                self.noticed[blow].append(time.monotonic() - when)
+        if event.state == "rendering" and self._blows and self._rng.random() < 0.5:
+            delay = self._rng.uniform(0, FRAMES * PAUSE + BEFORE)
+            asyncio.get_running_loop().call_later(delay, self._strike, event.pid, self._blows.pop())
+
+    def _strike(self, pid: int, blow: signal.Signals) -> None:
+        struck_enough = any(self._deaths[job_id] >= MAX_DEATHS - 1 for job_id in self._has[pid])
+        if pid in self._struck or struck_enough:
+            self._blows.append(blow)
+            return
+        try:
+            os.kill(pid, blow)
+        except ProcessLookupError:
+            self._blows.append(blow)
+        else:
+            self._struck[pid] = (blow, time.monotonic())
+            self.both += len(self._has[pid]) == 2
+
+    async def run(self, folder: Path, workers: int) -> None:
+        """Render until every blow was dealt and noticed."""
+        with ClipStore(folder, 10**12) as store:
+            watcher = asyncio.create_task(self._watch(folder))
+            async with Renderer(store, "fake", MODEL, workers, on_worker=self.on_worker) as renderer:
+                while self._blows or self._struck:
+                    jobs = [self._job() for _ in range(4 * workers)]
+                    await asyncio.gather(*(self._render(renderer, job) for job in jobs))
+            watcher.cancel()
+
+    async def run_cut_off(self, folder: Path, partitions: int) -> None:
+        """The same with one process on another host, as it were, and a network that falls silent in mid-clip."""
+        with ClipStore(folder / "clips", 10**12) as store, _host(folder) as (port, keys):
+            watcher = asyncio.create_task(self._watch(store.folder))
+            async with Forwarder(port) as network:
+                lost = asyncio.Event()
+                begun = asyncio.Event()
+
+                def on_worker(event: WorkerEvent) -> None:
+                    {"lost": lost, "rendering": begun}.get(event.state, asyncio.Event()).set()
+
+                remote = Remote(f"tcp://127.0.0.1:{network.port}", read_public(keys / "host.key"), _own(keys))
+                async with Renderer(store, "fake", MODEL, 0, [remote], on_worker=on_worker) as renderer:
+                    for _ in range(partitions):
+                        begun.clear()
+                        calls = [asyncio.create_task(self._render(renderer, self._job())) for _ in range(3)]
+                        await begun.wait()
+                        await asyncio.sleep(self._rng.uniform(0, FRAMES * PAUSE))
+                        lost.clear()
+                        network.whole.clear()
+                        cut = time.monotonic()
+                        await lost.wait()
+                        self.cut_noticed.append(time.monotonic() - cut)
+                        network.whole.set()
+                        await asyncio.gather(*calls)
+            watcher.cancel()
+
+    def _job(self) -> Job:
+        self.accepted += 1
+        return Job("fake", "", "soak", (), ("#102030", "#ffeedd"), self.accepted, 64, 48, 8.0, FRAMES / 8)
+
+    async def _render(self, renderer: Renderer, job: Job) -> None:
+        try:
+            clip = await renderer.render(job)
+            with av.open(str(clip.path)) as container:
+                whole = sum(1 for _ in container.decode(video=0)) == FRAMES
+        except Exception as error:  # noqa: BLE001 - counted, and told
+            print(f"lost: {error}", file=sys.stderr)
+            whole = False
+        self.lost += not whole
+
+    async def _watch(self, folder: Path) -> None:
+        """Look at every clip as soon as it is visible."""
+        seen: set[Path] = set()
+        while True:
+            found = {path for path in await asyncio.to_thread(lambda: list(folder.iterdir())) if path.suffix == ".mp4"}
+            self.half += sum(not is_sealed(path) for path in found - seen)
+            seen |= found
+            await asyncio.sleep(0.01)
+
+
+class Forwarder:
+    """A network between an engine and the port of a render process; it falls silent while `whole` is cleared."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self.whole = asyncio.Event()
+        self.whole.set()
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port: int = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        self.whole.set()
+        for writer in self._writers:
+            writer.close()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.CancelledError):  # cancelled as the loop ends
+            other_reader, other_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            self._writers += [writer, other_writer]
+            await asyncio.gather(self._pump(reader, other_writer), self._pump(other_reader, writer))
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                await self.whole.wait()
+                writer.write(data)
+                await writer.drain()
+            writer.close()
+
+
+def _own(keys: Path) -> Keys:
+    return read_keys(keys / "engine.key_secret")
+
+
+def _serve(folder: Path, port: int, secret: Path) -> None:
+    with ClipStore(folder / "spool", 10**12) as store:
+        offer = Offer(f"tcp://127.0.0.1:{port}", read_keys(secret), folder / "allowed")
+        serve(offer, "fake", MODEL, store)
+
+
+@contextlib.contextmanager
+def _host(folder: Path) -> Iterator[tuple[int, Path]]:
+    """A render process that listens on a port, and the folder of its keys and ours."""
+    keys, allowed = folder / "keys", folder / "allowed"
+    allowed.mkdir()
+    _, secret = make_keys(keys, "host")
+    public, _ = make_keys(keys, "engine")
+    public.rename(allowed / "engine.key")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(folder, port, secret))
+    process.start()
+    try:
+        yield port, keys
+    finally:
+        process.kill()
+        process.join()
+
+
+def main() -> None:
+    """Read the arguments, soak, print."""
+    parser = argparse.ArgumentParser(description="Kill and stop render processes and count what is lost.")
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--stops", type=int, default=20)
+    parser.add_argument("--partitions", type=int, default=20)
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    soak = Soak(options.kills, options.stops)
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(soak.run(Path(folder), options.workers))
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(soak.run_cut_off(Path(folder), options.partitions))
+    kills, stops = soak.noticed[signal.SIGKILL], soak.noticed[signal.SIGSTOP]
+    totals = {
+        "kills": len(kills),
+        "stops": len(stops),
+        "partitions": len(soak.cut_noticed),
+        "accepted": soak.accepted,
+        "struck_with_two_jobs_in_hand": soak.both,
+        "lost": soak.lost,
+        "half_clips_seen": soak.half,
+        "slowest_death_noticed_s": round(max(kills, default=0.0), 3),
+        "slowest_freeze_noticed_s": round(max(stops, default=0.0), 3),
+        "slowest_partition_noticed_s": round(max(soak.cut_noticed, default=0.0), 3),
+        "seconds": round(time.monotonic() - begun, 1),
+    }
+    table = Table(title="Render processes struck in mid-clip")
+    table.add_column("what")
+    table.add_column("value", justify="right")
+    for name, value in totals.items():
+        table.add_row(name.replace("_", " "), str(value))
+    Console().print(table)
+    print(json.dumps(totals))
+    slow = max(kills, default=0.0) > DEAD_S or max(*stops, *soak.cut_noticed, 0.0, 0.0) > FROZEN_S
+    sys.exit(1 if soak.lost or soak.half or slow else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Hear one long simulated stream for words and print the memory it takes: a flat curve is the aim.
+
+    python -m tools.stress.soak_words SONG [--hours 8] [--whisper-every 120]
+
+The song is played round and round on the audio's own clock, as a live input is fed: a tenth of a second at a time,
+with a voice throughout. Whisper reads one look in --whisper-every; the looks between get two made-up words a second,
+so that eight hours take minutes. The last line is JSON: hours, looks, whisper_looks, words, kept_s (the most audio
+kept), rss_mb (after the first quarter of an hour, and the most after it), growth_mb.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import faster_whisper
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.analysis.transcription import Word
+from engine.analysis.transcription.decoder import Decoder
+from engine.analysis.transcription.models import load
+from engine.analysis.transcription.streaming import StreamingWords
+from engine.analysis.transcription.types import SAMPLE_RATE
+from engine.audio.song import load_song
+
+BLOCK_S = 0.1
+REPORT_S = 900
+
+
+class SparseLooker:
+    """Whisper once in `every` looks; in between, two words a second at fixed times of the stream."""
+
+    def __init__(self, model: faster_whisper.WhisperModel, every: int) -> None:
+        self.looks = self.whisper_looks = 0
+        self.language = "en"
+        self._decoder = Decoder(model, self.language)
+        self._every = every
+
+    def look(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+        """See `Looker`."""
+        self.looks += 1
+        if self.looks % self._every == 0:
+            self.whisper_looks += 1
+            return self._decoder.look(audio, start_s)
+        end_s = start_s + len(audio) / SAMPLE_RATE
+        return tuple(Word(f"word{n}", n / 2, n / 2 + 0.4, 0.9) for n in range(int(2 * start_s) + 1, int(2 * end_s)))
+
+    def look_in_english(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+        """See `Looker`; what is sung is English already."""
+        return self.look(audio, start_s)
+
+
+def resident_mb() -> float:
+    """Memory of this process, in MB (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096 / 1e6
+
+
+def main() -> None:
+    """Stream and print a line each simulated quarter of an hour."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("song", type=Path)
+    asked.add_argument("--hours", type=float, default=8.0)
+    asked.add_argument("--whisper-every", type=int, default=120)
+    asked.add_argument("--model", default="base")
+    given = asked.parse_args()
+
+    audio = load_song(given.song).mono(SAMPLE_RATE)
+    looker = SparseLooker(load(given.model), given.whisper_every)
+    stream = StreamingWords(looker, clock=lambda: 0.0)
+    block, words, kept_s, curve = round(BLOCK_S * SAMPLE_RATE), 0, 0.0, list[float]()
+    print("  hours    MB   words")
+    for number in range(round(given.hours * 3600 / BLOCK_S)):
+        at = number * block % (len(audio) - block)
+        words += len(stream.feed(audio[at : at + block], 0.9))
+        kept_s = max(kept_s, stream.kept_s)
+        if (number + 1) % round(REPORT_S / BLOCK_S) == 0:
+            curve.append(resident_mb())
+            print(f"{(number + 1) * BLOCK_S / 3600:7.2f} {curve[-1]:5.0f} {words:7d}", flush=True)
+    totals = {"hours": given.hours, "looks": looker.looks, "whisper_looks": looker.whisper_looks, "words": words}
+    most = max(curve[1:], default=curve[0])
+    memory = {"kept_s": kept_s, "rss_mb": [curve[0], most], "growth_mb": most - curve[0]}
+    print(json.dumps({**totals, **memory}))
+
+
+if __name__ == "__main__":
+    main()
