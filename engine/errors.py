@@ -11,17 +11,22 @@
     └── DeviceError           a sound device, or the library it is reached by, is not there
 
 Anything else that reaches a user is a bug.
-
-Whether an error comes of too little memory: libraries say so in many ways.
 """
 
 import errno
 
 
 class AimvError(Exception):
-    """Base of all expected failures; `str(error)` is one line for a person."""
+    """Base of all expected failures; `str(error)` is one line for a person.
+
+    `option` names the field of `aimv.options` whose value was wrong, if it was one: the command line adds advice.
+    """
 
     exit_status = 1
+
+    def __init__(self, message: str, *, option: str = "") -> None:
+        super().__init__(message)
+        self.option = option
 
 
 class UsageError(AimvError):
