@@ -13,8 +13,10 @@ from aimv.language.content import Chosen, content_of
 from aimv.language.sentence import Content, sentence
 from aimv.language.shots import Shot
 from engine.analysis.instruments import Classifier, Confusion, OnnxClassifier
-from engine.analysis.transcription import Passage, StreamingWhisper, transcribe_file
 from engine.analysis.transcription.models import load as load_whisper
+from engine.analysis.transcription.offline import transcribe_file
+from engine.analysis.transcription.streaming import StreamingWhisper
+from engine.analysis.transcription.types import Passage
 from engine.analysis.windows import Heard, SongHearing, VocalBetween, hear_causally, song_envelopes
 from engine.audio.features import Envelopes
 from engine.audio.song import Song, load_song

@@ -10,11 +10,12 @@ from rich.text import Text
 
 from aimv.app.listen import WHISPER, Row
 from aimv.app.listen import listen as listen_to
-from aimv.cli.options import Language, Seed, SongFile, Whisper, spoken_language
+from aimv.cli.options import Language, Seed, SongFile, Whisper
 from aimv.cli.progress import console, listening_bar
 from aimv.language.abstraction import abstractions
 from aimv.language.sentence import NONE, Content
 from aimv.language.sentence import sentence as sentence_of
+from engine.analysis.transcription.languages import parse_language
 from engine.colour import colour_name, hex_of_name
 from engine.errors import UsageError
 from engine.files import check_writable
@@ -56,7 +57,7 @@ def listen(
         heard = listen_to(
             file,
             hop=hop,
-            language=spoken_language(language),
+            language=parse_language(language),
             live=live,
             whisper=whisper,
             seed=seed,

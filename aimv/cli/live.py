@@ -35,7 +35,6 @@ from aimv.cli.options import (
     Stream,
     Whisper,
     size_of,
-    spoken_language,
 )
 from aimv.cli.progress import console
 from aimv.cli.video import (
@@ -56,8 +55,9 @@ from aimv.config import config_path
 from aimv.config import learn as write_learnt
 from aimv.language.score import LiveScore
 from engine.analysis.instruments import OnnxClassifier
-from engine.analysis.transcription import StreamingWhisper
+from engine.analysis.transcription.languages import parse_language
 from engine.analysis.transcription.models import load as load_whisper
+from engine.analysis.transcription.streaming import StreamingWhisper
 from engine.audio.devices import SoundCard, find_input
 from engine.audio.devices import inputs as sound_inputs
 from engine.control.commands import spec_of
@@ -136,7 +136,7 @@ def live(
         height=height,
         fps=fps,
         seed=seed,
-        language=spoken_language(language),
+        language=parse_language(language),
         whisper=whisper,
     )
     settings.check()

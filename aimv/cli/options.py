@@ -26,16 +26,6 @@ KeysFolder = Annotated[
 ]
 
 
-def spoken_language(given: str) -> str | None:
-    """The ISO 639-1 code of `--language`, None for auto."""
-    code = given.strip().lower()
-    if code == "auto":
-        return None
-    if not 2 <= len(code) <= 3 or not code.isalpha():
-        raise UsageError(f"there is no language {given!r}: give a code such as en, es, fr, de, or auto")
-    return code
-
-
 def size_of(given: str) -> tuple[int, int]:
     """(width, height) in pixels of `--size`."""
     width, _, height = given.lower().partition("x")

@@ -31,10 +31,10 @@ from aimv.cli.options import (
     Stream,
     Whisper,
     size_of,
-    spoken_language,
 )
 from aimv.cli.progress import VideoBars, console
 from aimv.language.score import SUFFIX, is_score
+from engine.analysis.transcription.languages import parse_language
 from engine.control.service import Wires
 from engine.errors import UsageError
 from engine.files import check_writable
@@ -90,7 +90,7 @@ def score(
     if not is_score(out):
         raise UsageError(f"{out} is not named as a score: give -o a name that ends in {SUFFIX}")
     check_writable(out)
-    settings = Settings(style=style, language=spoken_language(language), whisper=whisper, seed=seed)
+    settings = Settings(style=style, language=parse_language(language), whisper=whisper, seed=seed)
     with VideoBars() as bars:
         made = video.score(file, settings, progress=bars)
     made.write(out)
@@ -244,7 +244,7 @@ def _settings(
         height=height,
         fps=fps,
         seed=seed,
-        language=spoken_language(language),
+        language=parse_language(language),
         whisper=whisper,
         scenes=scenes,
         lettering=lettering,

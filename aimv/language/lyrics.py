@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Sequence
 from importlib import resources
 
+from engine.analysis.transcription.languages import unpicturable_words
+
 _LONGEST = 24
 _LONGEST_SHOWN_S = 1.5  # that a word stands in the picture when none follows
 _AROUND_WORDS = " ,.;:!?…\"'“”«»„()[]¿¡-"
@@ -15,8 +17,9 @@ _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f'’-]+")
 
 
 @functools.cache
-def _word_list(name: str) -> frozenset[str]:
-    return frozenset(resources.files("aimv.language.data").joinpath(name).read_text("utf-8").split())
+def _slurs() -> frozenset[str]:
+    """SHA-256 of each, its first 12 hex digits."""
+    return frozenset(resources.files("aimv.language.data").joinpath("not_shown.txt").read_text("utf-8").split())
 
 
 def words_in(text: str) -> list[str]:
@@ -27,7 +30,7 @@ def words_in(text: str) -> list[str]:
 
 def is_shown(word: str) -> bool:
     """False for slurs, which are heard and transcribed but never put into a picture."""
-    hidden = _word_list("not_shown.txt")  # SHA-256 of each, its first 12 hex digits
+    hidden = _slurs()
     folded = unicodedata.normalize("NFKD", word.lower())
     bare = "".join(letter for letter in folded if letter.isalnum())
     return all(_digest(form) not in hidden for form in (bare, bare.removesuffix("s"), bare.removesuffix("es")))
@@ -43,7 +46,7 @@ def thing_sung(text: str) -> str | None:
     It is the last word that is neither a function word nor a syllable sung for its sound (phrases of English and
     its neighbours put what they are about last), not a slur and not a number; a very long one is cut.
     """
-    plain = _word_list("plain_words.txt")
+    plain = unpicturable_words()
     for word in reversed(words_in(text)):
         if word in plain or word.isdigit() or _SYLLABLES.fullmatch(word) or not is_shown(word):
             continue

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine.analysis.transcription import Word
 from engine.analysis.transcription.commit import Commitment
 from engine.analysis.transcription.filters import VocalGate, without_inventions
+from engine.analysis.transcription.types import Word
 from tools.evaluate.words.__main__ import summary
 from tools.evaluate.words.cases import RATE, Case, Sung
 from tools.evaluate.words.guards import WITHOUT

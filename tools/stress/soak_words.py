@@ -16,11 +16,10 @@ import faster_whisper
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.analysis.transcription import Word
 from engine.analysis.transcription.decoder import Decoder
 from engine.analysis.transcription.models import load
 from engine.analysis.transcription.streaming import StreamingWords
-from engine.analysis.transcription.types import SAMPLE_RATE
+from engine.analysis.transcription.types import SAMPLE_RATE, Word
 from engine.audio.song import load_song
 
 BLOCK_S = 0.1

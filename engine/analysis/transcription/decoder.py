@@ -22,6 +22,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from engine.analysis.transcription.filters import without_inventions
+from engine.analysis.transcription.languages import ENGLISH, languages
 from engine.analysis.transcription.types import SAMPLE_RATE, Word
 
 _FIRST_LOOKS = 8
@@ -62,7 +63,6 @@ _SHORTEST_S = 0.2
 LONGEST_S = 2.4  # of 100 sung words 99 are shorter
 LONGEST_FIRST_S = 1.0  # attention stretches the first word back over what was before it
 _REST_S = 0.2
-_WITHOUT_SPACES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 _BEFORE = "\"'“¿([{-"
 _AFTER = "\"'.。,，!！?？:：”)]}、"
 
@@ -72,7 +72,7 @@ class Decoder:
 
     def __init__(self, model: faster_whisper.WhisperModel, language: str | None) -> None:
         self._model = model
-        self._vote = LanguageVote(language if model.model.is_multilingual else "en")
+        self._vote = LanguageVote(language if model.model.is_multilingual else ENGLISH)
 
     @property
     def language(self) -> str | None:
@@ -110,7 +110,7 @@ class Decoder:
         found = self._model.find_alignment(tokenizer, [tokens], encoded, round(seconds * _FRAMES_PER_S))[0]
         merge_punctuations(found, _BEFORE, _AFTER)
         pieces = ((w["word"], start_s + w["start"], start_s + w["end"], w["probability"]) for w in found)
-        return whole_words(pieces, "en" if task == "translate" else tokenizer.language_code)
+        return whole_words(pieces, ENGLISH if task == "translate" else tokenizer.language_code)
 
     def _tokenizer(self, encoded: object, task: str) -> Tokenizer:
         if self._vote.is_due():
@@ -126,11 +126,12 @@ def whole_words(pieces: Iterable[tuple[str, float, float, float]], language: str
     the word before ("c" and "'est" are one word).
     """
     words: list[Word] = []
+    spaced = language not in languages() or languages()[language].spaced
     for text, start, end, probability in pieces:
         if not text.strip():
             continue
         sure = min(1.0, float(probability))
-        if words and not text.startswith(" ") and language not in _WITHOUT_SPACES:
+        if words and not text.startswith(" ") and spaced:
             first = words[-1]
             both = round((first.confidence + sure) / 2, 4)
             words[-1] = Word(first.text + text.strip(), first.start, round(float(end), 3), both)
@@ -144,11 +145,6 @@ def _of_sung_length(word: Word, before: Word | None) -> Word:
     if before is None or word.start > before.end + _REST_S:
         return replace(word, start=max(word.start, round(word.end - LONGEST_FIRST_S, 3)))
     return replace(word, end=min(word.end, round(word.start + LONGEST_S, 3)))
-
-
-def is_foreign(language: str | None) -> bool:
-    """Whether words of this language (ISO 639-1 code) have to be rendered in English."""
-    return language not in (None, "en")
 
 
 def rendered(words: Sequence[Word], english: Sequence[Word]) -> list[Word]:

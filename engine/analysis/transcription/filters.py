@@ -11,21 +11,9 @@ Speech detectors call singing silence; the instrument classifier knows a voice o
 from collections.abc import Sequence
 
 from engine.analysis.transcription.commit import plain
+from engine.analysis.transcription.languages import credit_phrases, filler_phrases
 from engine.analysis.transcription.types import Word
 
-# Never sung: dropped wherever they stand.
-_CREDITS = (
-    "subtitles by", "subtitled by", "subtitles made by", "captions by", "captioned by", "transcribed by",
-    "translated by", "amara org", "thanks for watching", "thank you for watching",
-    "thank you so much for watching", "please subscribe", "subscribe to my channel", "like and subscribe",
-    "see you in the next video", "sous titres", "sous titrage", "merci d avoir regardé", "untertitel",
-    "subtítulos", "subtitulado por", "gracias por ver", "suscríbete", "sottotitoli", "legendas pela",
-)  # fmt: skip
-# Could be sung, but are Whisper's answer to no voice: dropped when a look holds nothing else.
-_FILLERS = frozenset({
-    "you", "thank you", "thanks", "bye", "bye bye", "okay", "so", "hmm", "mm", "uh", "music", "applause",
-    "i m sorry", "the end", "gracias", "merci", "danke", "vielen dank", "música", "musique", "musik",
-})  # fmt: skip
 _LONGEST_PHRASE = 16
 _LOOP_ROUNDS = 3
 _FASTEST_LOOP = 4.0  # words a second; a real refrain is sung slower, a loop squeezes its rounds into no time
@@ -35,7 +23,7 @@ def without_inventions(words: Sequence[Word]) -> list[Word]:
     """The words of one look without known phrases and without the runaway rounds of a loop."""
     kept = without_loops(_without_annotations(words))
     said = " ".join(part for word in kept for part in plain_parts(word.text))
-    if said in _FILLERS or any(phrase in said for phrase in _CREDITS):
+    if said in filler_phrases() or any(phrase in said for phrase in credit_phrases()):
         return []
     return kept
 

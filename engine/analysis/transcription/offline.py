@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.analysis.transcription.commit import Commitment
-from engine.analysis.transcription.decoder import Decoder, LanguageVote, is_foreign, rendered
+from engine.analysis.transcription.decoder import Decoder, LanguageVote, rendered
 from engine.analysis.transcription.filters import VocalGate, without_inventions
+from engine.analysis.transcription.languages import ENGLISH, is_foreign
 from engine.analysis.transcription.repetition import Refrains
 from engine.analysis.transcription.types import SAMPLE_RATE, Looker, Passage, Word
 
@@ -46,7 +47,7 @@ def transcribe_file(
     `audio` is mono at 16 kHz; `language` an ISO 639-1 code, None to detect it in each stretch that is sung; `vocal`
     answers how likely a voice is between two times, None for a song that is sung throughout.
     """
-    vote = LanguageVote(language if model.model.is_multilingual else "en")
+    vote = LanguageVote(language if model.model.is_multilingual else ENGLISH)
     last_s = before_s = 0.0  # start of the last word, end of the last stretch
     refrains = Refrains()
     reading = Reading(audio, 0.0, refrains)

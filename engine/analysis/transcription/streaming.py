@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from engine.analysis.transcription.commit import Commitment
-from engine.analysis.transcription.decoder import Decoder, is_foreign
+from engine.analysis.transcription.decoder import Decoder
 from engine.analysis.transcription.filters import VocalGate, without_inventions
+from engine.analysis.transcription.languages import is_foreign
 from engine.analysis.transcription.types import SAMPLE_RATE, Looker, Word, text_of
 
 WINDOW_S = 20.0

@@ -33,13 +33,13 @@ def test_last_word_one_could_look_at(sung: str, thing: str | None) -> None:
 
 def test_a_slur_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     listed = hashlib.sha256(b"badword").hexdigest()[:12]
-    monkeypatch.setattr(lyrics, "_word_list", lambda name: frozenset([listed] if name == "not_shown.txt" else []))
+    monkeypatch.setattr(lyrics, "_slurs", lambda: frozenset([listed]))
     assert thing_sung("heart BADWORDS") == "heart"
     assert thing_sung("bad-word") is None
 
 
 def test_the_list_of_slurs_holds_digests_only() -> None:
-    entries = lyrics._word_list("not_shown.txt")
+    entries = lyrics._slurs()
     assert len(entries) > 20
     assert all(len(entry) == 12 and int(entry, 16) >= 0 for entry in entries)
 

@@ -22,10 +22,11 @@ import faster_whisper
 import numpy as np
 
 from engine.analysis.instruments import OnnxClassifier
-from engine.analysis.transcription import Word, transcribe_file
 from engine.analysis.transcription.commit import OLD_S, Commitment
 from engine.analysis.transcription.models import load
+from engine.analysis.transcription.offline import transcribe_file
 from engine.analysis.transcription.streaming import StreamingWords
+from engine.analysis.transcription.types import Word
 from tools.evaluate.words.cases import RATE, Case, instrumentals, lyrics, silence_and_noise, speech_over
 from tools.evaluate.words.guards import WITHOUT
 from tools.evaluate.words.peers import Remembering, local_agreement, offline

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from unittest.mock import patch
 
-from engine.analysis.transcription import Word, commit, decoder, filters
+from engine.analysis.transcription import commit, decoder, filters
 from engine.analysis.transcription.commit import Commitment
+from engine.analysis.transcription.types import Word
 
 
 def _always_open(gate: filters.VocalGate, vocal: float | None, seconds: float) -> bool:

@@ -8,9 +8,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.analysis.transcription import Word
 from engine.analysis.transcription.commit import plain
 from engine.analysis.transcription.decoder import Decoder, whole_words
+from engine.analysis.transcription.types import Word
 from tools.evaluate.words.cases import RATE, Case
 
 CHUNK_S = 1.0

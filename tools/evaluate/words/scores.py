@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from engine.analysis.transcription import Word
+from engine.analysis.transcription.types import Word
 from tools.evaluate.words.cases import Case
 
 _NEAR_S = 2.0

@@ -11,7 +11,10 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from engine.analysis.transcription import StreamingWhisper, Word, models, transcribe_file
+from engine.analysis.transcription import models
+from engine.analysis.transcription.offline import transcribe_file
+from engine.analysis.transcription.streaming import StreamingWhisper
+from engine.analysis.transcription.types import Word
 from engine.errors import ModelError
 
 HEART = Path(__file__).parents[4] / "examples" / "heart.wav"
