@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from engine.generators.cogvideox.presets import PRESETS
-from tools import bench_workers, simulate_show, soak_render
+from tools.bench import workers as bench_workers
+from tools.stress import simulate_show, soak_render
 
 KEYS = {"fresh", "stretched", "reused", "held", "late", "blank", "own_section", "prompt_age_median_shots"}
 
@@ -39,7 +40,7 @@ def test_the_soak_counts_what_it_did(monkeypatch, capsys):
 def test_the_bench_counts_the_published_model_and_times_a_tiny_one(monkeypatch):
     torch = pytest.importorskip("torch")
     pytest.importorskip("diffusers")
-    from tools import bench_render  # noqa: PLC0415 - needs torch
+    from tools.bench import cogvideox as bench_render  # noqa: PLC0415 - needs torch
 
     torch.set_num_threads(1)
     assert bench_render.pass_flops("2b") / bench_render.TERA == pytest.approx(120.0, abs=0.01)
@@ -58,7 +59,7 @@ def test_the_operations_of_denoising_are_those_that_run():
     from torch.nn.attention import SDPBackend, sdpa_kernel  # noqa: PLC0415 - needs torch
     from torch.utils.flop_counter import FlopCounterMode  # noqa: PLC0415 - needs torch
 
-    from tools import bench_render  # noqa: PLC0415 - needs torch
+    from tools.bench import cogvideox as bench_render  # noqa: PLC0415 - needs torch
 
     torch.set_num_threads(1)
     generator = bench_render._generator("tiny", "cpu")

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimv.language.sentence import Content, sentence
-from engine.analysis.transcription.decoder import is_foreign, rendered
+from engine.analysis.transcription.decoder import rendered
+from engine.analysis.transcription.languages import is_foreign
 from engine.analysis.transcription.streaming import ENGLISH_EVERY_S, StreamingWords
 from engine.analysis.transcription.types import SAMPLE_RATE, Word, english_of, text_of
 
