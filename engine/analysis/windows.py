@@ -2,6 +2,7 @@
 
 import bisect
 import math
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -114,17 +115,16 @@ def hear_causally(
 ) -> Iterator[tuple[float, list[Heard]]]:
     """Hear a song as a live input would be heard: nothing is known before it sounds.
 
-    Yields (seconds heard, []) as it goes on and, at the end, (duration, every window), since a word may be
-    committed after the window in which it started.
+    Yields (seconds heard, the windows that are final by then) for each block of `hop_s`. A window is final once its
+    beats are known and no word that starts in it can be committed any more: some seconds after its end.
     """
     cutter = RollingWindows(song.rate, hop_s)
     listener = WindowListener(classifier)
     envelopes, tracker = Envelopes(ANALYSIS_RATE), BeatTracker(ENVELOPE_RATE)
     to_speech = soxr.ResampleStream(song.rate, SPEECH_RATE, 1, dtype="float32")
     to_analysis = soxr.ResampleStream(song.rate, ANALYSIS_RATE, 1, dtype="float32")
-    heard: list[Heard] = []
-    said: list[tuple[Word, ...]] = []  # per window
-    unsaid: list[Word] = []  # committed since the last window ended
+    pending: deque[tuple[Heard, list[Word]]] = deque()  # with the words committed since the window before ended
+    uncounted: list[Word] = []  # committed since the last window ended
     words: list[Word] = []
     beats: list[float] = []
     block = max(1, round(hop_s * song.rate))
@@ -140,20 +140,22 @@ def hear_causally(
         voice = new[-1].probabilities.get("vocal") if new else None
         committed = transcriber.feed(to_speech.resample_chunk(mono, last=last), voice)
         words += committed
-        unsaid += committed
-        for _ in new:
-            said.append(tuple(unsaid))
-            unsaid.clear()
-        heard += new
-        yield min(at + block, len(song.samples)) / song.rate, []
-    words += transcriber.finish()
-    words.sort(key=lambda word: word.start)
-    beats = [beat for beat in beats if beat < song.duration]
-    complete = [
-        msgspec.structs.replace(_with_words(one, words, beats), said=text_of(known), english=english_of(known))
-        for one, known in zip(heard, said, strict=True)
-    ]
-    yield song.duration, complete
+        uncounted += committed
+        for window in new:
+            pending.append((window, uncounted))
+            uncounted = []
+        complete_until = min(transcriber.complete_until, len(envelopes.strength) / ENVELOPE_RATE)
+        if last:
+            words += transcriber.finish()
+            beats = [beat for beat in beats if beat < song.duration]
+            complete_until = math.inf
+        final: list[Heard] = []
+        while pending and pending[0][0].end <= complete_until:
+            window, known_words = pending.popleft()
+            complete = _with_words(window, words, beats)
+            said, english = text_of(known_words), english_of(known_words)
+            final.append(msgspec.structs.replace(complete, said=said, english=english))
+        yield min(at + block, len(song.samples)) / song.rate, final
 
 
 class WindowListener:

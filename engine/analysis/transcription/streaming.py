@@ -51,6 +51,7 @@ class StreamingWords:
         self._fed = 0  # samples
         self._looked = 0  # samples fed at the last look
         self._debt_s = 0.0
+        self._committed_until = 0.0  # s, the start of the last word: words are committed in order of their starts
         self._rendered_s = 0.0  # of the song: what was sung up to there was rendered in English
 
     def feed(self, audio: NDArray[np.float32], vocal: float | None = None) -> list[Word]:
@@ -61,11 +62,18 @@ class StreamingWords:
             until_look = max(1, round(self.step_s * SAMPLE_RATE) - (self._fed - self._looked))
             given += self._append(audio[at : at + until_look], vocal)
             at += until_look
+        if given:
+            self._committed_until = given[-1].start
         return given
 
     def finish(self) -> list[Word]:
         """Return the words that were not committed yet."""
         return self._close() if self._gate.is_open else []
+
+    @property
+    def complete_until(self) -> float:
+        """No word that is committed later starts before this time, s: its audio is dropped, or later words are out."""
+        return max(self._now_s - self.kept_s, self._committed_until)
 
     @property
     def kept_s(self) -> float:

@@ -54,6 +54,11 @@ class Transcriber(Protocol):
         """
         ...
 
+    @property
+    def complete_until(self) -> float:
+        """Seconds of audio: no word that is committed later starts before this time."""
+        ...
+
     def finish(self) -> list[Word]:
         """Return the words that were not committed yet; nothing more comes."""
         ...
@@ -90,6 +95,11 @@ class FakeTranscriber:
         due = [word for word in self._coming if word.end + self._delay_s <= self._heard_s]
         self._coming = [word for word in self._coming if word.end + self._delay_s > self._heard_s]
         return [msgspec.structs.replace(word, committed=word.end + self._delay_s) for word in due]
+
+    @property
+    def complete_until(self) -> float:
+        """The start of the next scripted word, s; where there is none, the end of the audio."""
+        return min([self._heard_s, *(word.start for word in self._coming)])
 
     def finish(self) -> list[Word]:
         """Return the scripted words that began before the audio ended."""

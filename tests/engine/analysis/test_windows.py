@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.analysis.instruments import Confusion
-from engine.analysis.transcription.types import FakeTranscriber, Passage
+from engine.analysis.transcription.types import FakeTranscriber, Passage, Word
 from engine.analysis.windows import SongHearing, VocalBetween, hear_causally
 from engine.audio.song import Song
 
@@ -46,5 +46,19 @@ def test_a_file_leans_on_its_neighbours_and_its_words_do_not(song: Song) -> None
 
 
 def test_what_is_heard_live_stands_alone(song: Song) -> None:
-    *_, (_, heard) = hear_causally(song, Scripted(), FakeTranscriber([]), hop_s=1.0)
+    steps = hear_causally(song, Scripted(), FakeTranscriber([]), hop_s=1.0)
+    heard = [window for _, final in steps for window in final]
     assert [h.probabilities["vocal"] for h in heard] == pytest.approx(SAID)
+
+
+def test_a_window_is_given_as_soon_as_no_word_can_be_added_to_it(song: Song) -> None:
+    words = [Word("late", 1.2, 1.4, 0.9), Word("last", 4.5, 4.9, 0.9)]
+    steps = [(until, final) for until, final in hear_causally(song, Scripted(), FakeTranscriber(words, 2.5), hop_s=1.0)]
+    assert [until for until, _ in steps] == pytest.approx([1, 2, 3, 4, 5])
+    starts = [[round(window.start) for window in final] for _, final in steps]
+    assert starts[1] == [0]
+    assert starts[2] == []  # "late" may still come, so the second window waits for it
+    assert starts[3] == [1, 2]
+    assert [start for step in starts for start in step] == [0, 1, 2, 3, 4]
+    texts = {round(window.start): [word.text for word in window.words] for _, final in steps for window in final}
+    assert texts == {0: [], 1: ["late"], 2: [], 3: [], 4: ["last"]}

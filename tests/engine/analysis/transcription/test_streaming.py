@@ -54,6 +54,21 @@ def test_every_word_is_given_once_whatever_the_block(block_s: float) -> None:
     assert [word.text for word in given_words] == [word.text for word in SONG if word.end <= 42.0]
 
 
+def test_no_word_is_committed_before_the_time_up_to_which_words_are_complete() -> None:
+    looker = ScriptedLooker()
+    words = StreamingWords(looker, looker.clock)
+    complete_until, committed = 0.0, 0
+    for step in range(400):
+        for word in words.feed(silence(0.25), 0.1 if 100 <= step < 180 else 0.9):
+            assert word.start >= complete_until
+            committed += 1
+        assert complete_until <= words.complete_until <= 0.25 * (step + 1)
+        complete_until = words.complete_until
+        if step % 100 == 99:  # while somebody sings, and after a rest
+            assert 0.25 * (step + 1) - complete_until < 5.0
+    assert committed > 100
+
+
 def test_words_come_within_two_seconds_of_their_end() -> None:
     given_words = stream(ScriptedLooker(), 42.0)
     assert np.median([(word.committed or 99.0) - word.end for word in given_words]) < 2.0
