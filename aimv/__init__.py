@@ -4,7 +4,7 @@
 
     for row in aimv.listen("song.wav"):                 # what is heard, second by second
         print(row.heard.start, row.sentence)
-    aimv.score("song.wav").write(Path("song.score.jsonl"))  # the shots, to read and edit
+    aimv.score("song.wav").save("song.score.jsonl")  # the shots, to read and edit
     aimv.export("song.wav", "song.mp4", aimv.Settings(width=640, height=360))
 
 Each raises a subclass of `aimv.AimvError` whose text is one line for a person.
@@ -14,9 +14,8 @@ TYPE_CHECKING = False  # as of `typing`, which takes a while to import: a stop s
 if TYPE_CHECKING:
     from aimv.app.export import Settings, export, play, score
     from aimv.app.listen import Row, listen
-    from aimv.language.score import Score, read_score
+    from aimv.language.score import Score, Shot
     from aimv.language.sentence import Content, sentence
-    from aimv.language.shots import Shot
     from engine.errors import AimvError
 
 _HOMES = {
@@ -25,11 +24,10 @@ _HOMES = {
     "Row": "aimv.app.listen",
     "Score": "aimv.language.score",
     "Settings": "aimv.app.export",
-    "Shot": "aimv.language.shots",
+    "Shot": "aimv.language.score",
     "export": "aimv.app.export",
     "listen": "aimv.app.listen",
     "play": "aimv.app.export",
-    "read_score": "aimv.language.score",
     "score": "aimv.app.export",
     "sentence": "aimv.language.sentence",
 }
@@ -44,7 +42,6 @@ __all__ = [
     "export",
     "listen",
     "play",
-    "read_score",
     "score",
     "sentence",
 ]

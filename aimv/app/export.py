@@ -13,9 +13,9 @@ import msgspec
 
 from aimv.app.listen import WHISPER, Ears, row_of, shot_of
 from aimv.app.play import Dressing, PlayedSong
-from aimv.language.lyrics import lettered, thing_sung_in
-from aimv.language.score import SUFFIX, Head, Score, head_of, is_score, read_score
-from aimv.language.shots import Shot, cut_shots
+from aimv.language.lyrics import caption_words, sung_object
+from aimv.language.score import SUFFIX, Score, ScoreHeader, Shot, is_score
+from aimv.language.shots import cut_shots
 from engine.analysis.windows import ANALYSIS_RATE, Heard, song_envelopes
 from engine.audio.devices import sound_library
 from engine.audio.features import Envelopes
@@ -84,17 +84,17 @@ class Source:
     """
 
     def __init__(self, path: Path, settings: Settings, progress: Progress) -> None:
-        self._score = read_score(path) if is_score(path) else None
+        self._score = Score.load(path) if is_score(path) else None
         self.song: Song = load_song(self._score.song if self._score else path)
         if self._score:
-            self.head = self._score.head
-            if abs(self.song.duration - self.head.duration) > 0.05:
+            self.header = self._score.header
+            if abs(self.song.duration - self.header.duration) > 0.05:
                 raise UsageError(
-                    f"{path}: its song {self.head.song} is {self.song.duration:.2f} s long, not the "
-                    f"{self.head.duration:.2f} s of the score: make it anew with `aimv score`"
+                    f"{path}: its song {self.header.song} is {self.song.duration:.2f} s long, not the "
+                    f"{self.header.duration:.2f} s of the score: make it anew with `aimv score`"
                 )
         else:
-            self.head = head_of(path, self.song.duration, settings.style, settings.seed)
+            self.header = ScoreHeader.of(path, self.song.duration, settings.style, settings.seed)
         self.envelopes: Envelopes = song_envelopes(self.song)
         self._settings = settings
         self._progress = progress
@@ -114,11 +114,11 @@ class Source:
         spans = cut_shots(heard, self.envelopes.beats, self.envelopes.onsets, self.song.duration)
         run, before = 0, None
         for span in spans:
-            row = row_of(span, ears.classifier.confusion, self.head.seed)
+            row = row_of(span, ears.classifier.confusion, self.header.seed)
             # A picture that goes on with the same words varies; a chorus that returns looks as it did.
             run = run + 1 if row.content.abstractions == before else 0
             before = row.content.abstractions
-            yield shot_of(row, self.head.seed + run)
+            yield shot_of(row, self.header.seed + run)
 
     def _watched(self, hearing: Iterable[Heard]) -> Iterator[Heard]:
         for heard in hearing:
@@ -128,7 +128,7 @@ class Source:
 
 def cue_of(shot: Shot, style: str, choice: Choice, settings: Settings) -> Cue:
     """The shot as the engine sees it: a job to render and where its clip is shown."""
-    thing = thing_sung_in(shot.words, shot.english)
+    thing = sung_object(shot.words, shot.english)
     # As the sentence has it: the thing, the abstractions and the least likely instrument in front, the others behind.
     words = (*([thing] if thing else []), *shot.abstractions, *shot.instruments[2:])
     job = Job(
@@ -186,7 +186,7 @@ def export(
             "choose --start and --duration within it"
         )
     progress.lasts(source.song.duration, end - start)
-    kept = _KeptScore(out, source.head, settings)
+    kept = _KeptScore(out, source.header, settings)
     if resume and (score := kept.read()):
         source.replay(score)
     sound = source.song.stereo()[round(start * source.song.rate) : round(end * source.song.rate)]
@@ -195,7 +195,7 @@ def export(
         compositor = _compositor(settings, source)
         shots = kept.keeping(source.shots())
         cues = (
-            cue_of(shot, source.head.style, choice, settings)
+            cue_of(shot, source.header.style, choice, settings)
             for shot in _lettering(compositor, settings, itertools.takewhile(lambda shot: shot.start < end, shots))
             if shot.end > start
         )
@@ -281,7 +281,7 @@ def _lettering(compositor: Compositor, settings: Settings, shots: Iterable[Shot]
     """The same shots; if it is wanted, their sung words are set in type on the way."""
     for shot in shots:
         if settings.lettering and shot.words:
-            for text, start, end in lettered(shot.words, shot.times, shot.start, shot.end):
+            for text, start, end in caption_words(shot.words, shot.times, shot.start, shot.end):
                 compositor.say(text, start, end)
         yield shot
 
@@ -295,25 +295,32 @@ def _cues_in_sections(
     for shot in _lettering(compositor, settings, source.shots()):
         know(shot)
         section = found[bisect.bisect_right(starts, (shot.start + shot.end) / 2) - 1]
-        yield msgspec.structs.replace(cue_of(shot, source.head.style, choice, settings), section=section.label)
+        yield msgspec.structs.replace(cue_of(shot, source.header.style, choice, settings), section=section.label)
 
 
 def score(path: str | Path, settings: Settings | None = None, *, progress: Progress | None = None) -> Score:
-    """Listen to a song and give its score; write it with `Score.write`. Raises MediaError, UsageError, ModelError."""
+    """Listen to a song and give its score; write it with `Score.save`. Raises MediaError, UsageError, ModelError."""
     progress = progress or Progress()
     source = Source(Path(path), settings or Settings(), progress)
     progress.lasts(source.song.duration, source.song.duration)
-    return Score(source.head, tuple(source.shots()))
+    return Score(source.header, tuple(source.shots()))
 
 
 class _KeptScore:
     """What an export has heard, kept in the cache until it is finished, so that it can go on there."""
 
-    def __init__(self, out: Path, head: Head, settings: Settings) -> None:
-        heard_with = (head.sha256, head.style, head.seed, settings.language, settings.whisper, str(out.absolute()))
+    def __init__(self, out: Path, header: ScoreHeader, settings: Settings) -> None:
+        heard_with = (
+            header.sha256,
+            header.style,
+            header.seed,
+            settings.language,
+            settings.whisper,
+            str(out.absolute()),
+        )
         name = hashlib.sha256(repr(heard_with).encode()).hexdigest()[:32]
         self._path = cache_folder("exports") / f"{name}{SUFFIX}"
-        self._head = head
+        self._header = header
 
     def keeping(self, shots: Iterator[Shot]) -> Iterator[Shot]:
         """The same shots; once they have all come they are kept."""
@@ -321,12 +328,12 @@ class _KeptScore:
         for shot in shots:
             seen.append(shot)
             yield shot
-        song = str(Path(self._head.song).absolute())
-        Score(msgspec.structs.replace(self._head, song=song), tuple(seen)).write(self._path)
+        song = str(Path(self._header.song).absolute())
+        Score(msgspec.structs.replace(self._header, song=song), tuple(seen)).save(self._path)
 
     def read(self) -> Score | None:
         """The score that was kept, if any."""
-        return read_score(self._path) if self._path.exists() else None
+        return Score.load(self._path) if self._path.exists() else None
 
     def forget(self) -> None:
         """The export is finished."""

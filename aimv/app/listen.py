@@ -9,9 +9,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from aimv.language.content import Chosen, content_of
+from aimv.language.content import InstrumentChoice, content_of
+from aimv.language.score import Shot
 from aimv.language.sentence import Content, sentence
-from aimv.language.shots import Shot
 from engine.analysis.instruments import Classifier, Confusion, OnnxClassifier
 from engine.analysis.transcription.models import load as load_whisper
 from engine.analysis.transcription.offline import transcribe_file
@@ -28,7 +28,7 @@ class Row(msgspec.Struct, frozen=True):
     """One window of a song: what is heard in it and what is said of it."""
 
     heard: Heard
-    chosen: Chosen
+    instruments: InstrumentChoice
     content: Content
     hex: str
     sentence: str
@@ -44,8 +44,8 @@ class Row(msgspec.Struct, frozen=True):
             "frequency_hz": round(heard.frequency_hz, 2),
             "hex": self.hex,
             "colour": self.content.colour,
-            "instruments": [{"name": name, "confidence": _cut_off(certain[name])} for name in self.chosen.names],
-            "confident": self.chosen.confident,
+            "instruments": [{"name": name, "confidence": _cut_off(certain[name])} for name in self.instruments.names],
+            "confident": self.instruments.confident,
             "words": [{"text": w.text, "start": w.start, "end": w.end, "committed": w.committed} for w in heard.words],
             "abstractions": list(self.content.abstractions),
             "sentence": self.sentence,

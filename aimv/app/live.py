@@ -14,9 +14,9 @@ import msgspec
 
 from aimv.app.export import HERE, Settings, clip_store, cue_of
 from aimv.app.listen import Row, row_of, shot_of
-from aimv.language.lyrics import lettered
-from aimv.language.score import LiveScore
-from aimv.language.shots import LiveShots, Shot
+from aimv.language.lyrics import caption_words
+from aimv.language.score import ScoreRecorder, Shot
+from aimv.language.shots import LiveCutter
 from engine.analysis.instruments import Classifier
 from engine.analysis.live import Lagged, LiveHearing
 from engine.analysis.transcription.types import Transcriber, Word, text_of
@@ -59,7 +59,7 @@ class LiveLettering:
         shift = begins - words[0].start
         times = [word.start + shift for word in words]
         end = max(words[-1].end + shift, times[-1] + _LEAST_S)
-        for text, at, until in lettered(text_of(words), times, begins, end):
+        for text, at, until in caption_words(text_of(words), times, begins, end):
             self._say(text, at, until)
         self._free = end
 
@@ -113,7 +113,7 @@ class LiveShow:
         self.settings, self.choice, self.crew = settings, choice, crew
         self.fps = settings.fps
         self.tempo = Tempo()
-        self._shots = LiveShots(self.tempo)
+        self._shots = LiveCutter(self.tempo)
         self.reactions = LiveReactions(device.rate, self.tempo)
         self.compositor = Compositor(settings.width, settings.height, settings.fps, self.reactions)
         self.stage = Stage(self.compositor)
@@ -124,7 +124,7 @@ class LiveShow:
             style=settings.style,
             seed=settings.seed,
             generator=choice.generator,
-            on_next=self._shots.ask,
+            on_next=self._shots.request_cut,
             on_generator=self._change_generator,
         )
         self.desk.react = settings.reaction
@@ -141,7 +141,7 @@ class LiveShow:
         self.passed_over = 0  # shots that newer ones overtook before they were planned
         self.lags: deque[float] = deque(maxlen=_REMEMBERED)  # s from a window's end to its sentence
         self.outputs: Outputs | None = None
-        self.score: LiveScore | None = None
+        self.score: ScoreRecorder | None = None
         self._confusion = classifier.confusion
         self._cues: asyncio.Queue[Cue] = asyncio.Queue(_CUES)
         self._sentences: dict[str, tuple[float, str]] = {}  # of clips, by their ids: since when, and what they say
@@ -246,8 +246,8 @@ class LiveShow:
         self.lags.append(time.perf_counter() - lagged.came)
         self.row = row
         self.words.extend(word.text for word in lagged.heard.words)
-        self._shots.held = self.desk.hold
-        heard = self._shots.hear(lagged.heard)
+        self._shots.hold = self.desk.hold
+        heard = self._shots.push(lagged.heard)
         if heard and self._loop:
             begun = row_of(heard, self._confusion, self.desk.seed)
             with contextlib.suppress(RuntimeError):  # the show has ended
@@ -262,7 +262,7 @@ class LiveShow:
             shot = msgspec.structs.replace(shot, sentence=f"{shot.sentence} {self.desk.style}")
         self.shot = shot
         if self.score:
-            self.score.begin(shot)
+            self.score.add(shot)
         if self._cues.full():
             self._cues.get_nowait()  # the newest wins
             self.passed_over += 1

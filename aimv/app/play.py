@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from aimv.language.shots import Shot
+from aimv.language.score import Shot
 from engine.audio.song import Song
 from engine.audio.tempo import Tempo
 from engine.colour import hex_of_name, rgb_of_hex

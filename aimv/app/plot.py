@@ -83,7 +83,7 @@ def _draw_instruments(figure: Any, axes: Any, rows: list[Row]) -> None:
     edges = [row.heard.start for row in rows] + [rows[-1].heard.end]
     mesh = axes.pcolormesh(edges, np.arange(len(shown) + 1), grid[shown], cmap="magma", vmin=0, vmax=1, shading="flat")
     for row in rows:
-        for name in row.chosen.names[: row.chosen.confident]:
+        for name in row.instruments.names[: row.instruments.confident]:
             if name in names:
                 axes.plot(_middle(row), names.index(name) + 0.5, ".", color="#ffffff", markersize=4)
     axes.set_yticks(np.arange(len(shown)) + 0.5, names)

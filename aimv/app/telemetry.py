@@ -73,7 +73,7 @@ def telemetry_of(show: LiveShow) -> dict[str, Any]:
     return {
         "time": round(show.input.time(), 2),
         "sentence": on_screen[1] if on_screen else "",
-        "instruments": list(row.chosen.names[: row.chosen.confident]) if row else [],
+        "instruments": list(row.instruments.names[: row.instruments.confident]) if row else [],
         "words": " ".join(show.words),
         "colour": row.content.colour if row else "",
         "hex": row.hex if row else "",

@@ -130,8 +130,8 @@ def _print_row(out: Console, row: Row, first: bool) -> None:
     line.append("██ ", style=row.hex)
     line.append(f"{row.content.colour:20}")
     instruments = Text()
-    for index, name in enumerate(row.chosen.names):
-        style = "bold" if index < row.chosen.confident else "dim"
+    for index, name in enumerate(row.instruments.names):
+        style = "bold" if index < row.instruments.confident else "dim"
         instruments.append(f"{name} {certain[name]:.0%}  ", style=style)
     instruments.pad_right(max(0, 34 - len(instruments)))
     line.append_text(instruments)

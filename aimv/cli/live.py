@@ -53,7 +53,7 @@ from aimv.cli.video import (
 )
 from aimv.config import config_path
 from aimv.config import learn as write_learnt
-from aimv.language.score import LiveScore
+from aimv.language.score import ScoreRecorder
 from engine.analysis.instruments import OnnxClassifier
 from engine.analysis.transcription.languages import parse_language
 from engine.analysis.transcription.models import load as load_whisper
@@ -165,7 +165,7 @@ def live(
             window.fill_screen()
         taps = Taps(wanted, width, height, fps, card.rate)
         if record:
-            show.score = LiveScore(record)
+            show.score = ScoreRecorder(record)
         ends = duration and time.monotonic() + duration
 
         async def run() -> Performance:
@@ -281,4 +281,4 @@ def _write_score(show: LiveShow, taps: Taps) -> int:
     """Put the score beside a finished recording; how many shots it has, 0 where nothing was recorded."""
     if not (show.score and taps.recording and taps.recording.origin is not None):
         return 0
-    return show.score.write(taps.recording.origin)
+    return show.score.save(taps.recording.origin)

@@ -93,7 +93,7 @@ def score(
     settings = Settings(style=style, language=parse_language(language), whisper=whisper, seed=seed)
     with VideoBars() as bars:
         made = video.score(file, settings, progress=bars)
-    made.write(out)
+    made.save(out)
     console.print(f"{out}: {len(made.shots)} shots")
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 # Set by the content language; every other pair is found by similarity.
-SET_PAIRS = {
+FIXED_PAIRS = {
     "crash": "impact", "splash": "wave", "synth": "tech",
     "kick": "canon", "bass": "deep", "tom": "bounce",
     "cello": "floating", "vocal": "vibrate", "guitar": "pedal",
@@ -65,6 +65,6 @@ def abstractions(instruments: tuple[str, ...]) -> tuple[str, ...]:
     """One picturable word per instrument, no word twice in a row of up to three."""
     chosen: list[str] = []
     for instrument in instruments:
-        own = (SET_PAIRS[instrument],) if instrument in SET_PAIRS else ()
+        own = (FIXED_PAIRS[instrument],) if instrument in FIXED_PAIRS else ()
         chosen.append(next(word for word in (*own, *_nearest(instrument)) if word not in chosen))
     return tuple(chosen)

@@ -12,14 +12,16 @@ from engine.colour import SILENT_HEX, colour_name, hex_of_frequency
 NAMED = 3  # instruments in the tuple
 
 
-class Chosen(msgspec.Struct, frozen=True):
+class InstrumentChoice(msgspec.Struct, frozen=True):
     """The instruments of a window."""
 
     names: tuple[str, ...]  # three, or fewer if the classifier knows fewer labels
     confident: int  # how many of them, from the first, passed the threshold
 
 
-def choose_instruments(probabilities: dict[str, float], confusion: Confusion, threshold: float = 0.7) -> Chosen:
+def choose_instruments(
+    probabilities: dict[str, float], confusion: Confusion, threshold: float = 0.7
+) -> InstrumentChoice:
     """The three instruments of the tuple.
 
     Those with at least `threshold`, most confident first. If they are fewer than three, the rest are second and
@@ -29,7 +31,7 @@ def choose_instruments(probabilities: dict[str, float], confusion: Confusion, th
     ranked = sorted(probabilities, key=lambda label: -probabilities[label])
     sure = [label for label in ranked if probabilities[label] >= threshold][:NAMED]
     if not sure:
-        return Chosen(tuple(ranked[:NAMED]), 0)
+        return InstrumentChoice(tuple(ranked[:NAMED]), 0)
 
     def guess(label: str) -> float:
         mistaken = sum(probabilities[known] * confusion.get(known, {}).get(label, 0.0) for known in sure)
@@ -37,10 +39,10 @@ def choose_instruments(probabilities: dict[str, float], confusion: Confusion, th
 
     others = [label for label in ranked if label not in sure and label != "speech"]
     others.sort(key=lambda label: (-guess(label), -probabilities[label]))
-    return Chosen(tuple([*sure, *others][:NAMED]), len(sure))
+    return InstrumentChoice(tuple([*sure, *others][:NAMED]), len(sure))
 
 
-def content_of(heard: Heard, confusion: Confusion, threshold: float = 0.7) -> tuple[Content, Chosen, str]:
+def content_of(heard: Heard, confusion: Confusion, threshold: float = 0.7) -> tuple[Content, InstrumentChoice, str]:
     """The content tuple of a stretch of sound, the instruments chosen for it and its colour as "#rrggbb".
 
     In silence the tuple has neither instruments nor abstractions; where nothing is confident it has abstractions of

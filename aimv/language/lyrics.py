@@ -17,9 +17,9 @@ _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f'’-]+")
 
 
 @functools.cache
-def _slurs() -> frozenset[str]:
-    """SHA-256 of each, its first 12 hex digits."""
-    return frozenset(resources.files("aimv.language.data").joinpath("not_shown.txt").read_text("utf-8").split())
+def blocklist() -> frozenset[str]:
+    """Words that are never shown (slurs): the first 12 hex digits of the SHA-256 of each."""
+    return frozenset(resources.files("aimv.language.data").joinpath("blocklist.txt").read_text("utf-8").split())
 
 
 def words_in(text: str) -> list[str]:
@@ -28,39 +28,34 @@ def words_in(text: str) -> list[str]:
     return [word for word in (part.strip("'-") for part in re.findall(r"[\w'-]+", plain)) if word]
 
 
-def is_shown(word: str) -> bool:
+def is_allowed(word: str) -> bool:
     """False for slurs, which are heard and transcribed but never put into a picture."""
-    hidden = _slurs()
     folded = unicodedata.normalize("NFKD", word.lower())
     bare = "".join(letter for letter in folded if letter.isalnum())
-    return all(_digest(form) not in hidden for form in (bare, bare.removesuffix("s"), bare.removesuffix("es")))
+    return all(_digest(form) not in blocklist() for form in (bare, bare.removesuffix("s"), bare.removesuffix("es")))
 
 
 def _digest(word: str) -> str:
     return hashlib.sha256(word.encode()).hexdigest()[:12]
 
 
-def thing_sung(text: str) -> str | None:
-    """The one word of the sung `text` that a person in the picture can hold; None if there is none.
+def sung_object(words: str | None, english: str | None = None) -> str | None:
+    """The word of the sung `words` that a person in the picture can hold; None if there is none.
 
-    It is the last word that is neither a function word nor a syllable sung for its sound (phrases of English and
-    its neighbours put what they are about last), not a slur and not a number; a very long one is cut.
+    It is the last word that is neither a stop word nor a syllable sung for its sound (phrases of English and its
+    neighbours put what they are about last), not a slur and not a number; at most 24 characters of it. Where another
+    language is sung, `english` is what the words mean, and the object is a word of that.
     """
-    plain = unpicturable_words()
-    for word in reversed(words_in(text)):
-        if word in plain or word.isdigit() or _SYLLABLES.fullmatch(word) or not is_shown(word):
+    stopwords = unpicturable_words()
+    for word in reversed(words_in((words if english is None else english) or "")):
+        if word in stopwords or word.isdigit() or _SYLLABLES.fullmatch(word) or not is_allowed(word):
             continue
         if len(word) > 1 or not _LATIN.fullmatch(word):
             return word[:_LONGEST]
     return None
 
 
-def thing_sung_in(words: str | None, english: str | None) -> str | None:
-    """The thing of what is sung; of its English where it is sung in another language (`english` is not None)."""
-    return thing_sung((words if english is None else english) or "")
-
-
-def named_thing(word: str) -> str:
+def with_article(word: str) -> str:
     """`word` with its article: "a heart", "an eye", "hands"; a word in another script is shown as written."""
     if not _LATIN.fullmatch(word):
         return f"the word “{word}”"
@@ -79,7 +74,7 @@ def article(word: str) -> str:
     return "an" if lower[:1] in "aeiouáàâäéèêíîóôöúü" else "a"
 
 
-def lettered(words: str, times: Sequence[float], start: float, end: float) -> list[tuple[str, float, float]]:
+def caption_words(words: str, times: Sequence[float], start: float, end: float) -> list[tuple[str, float, float]]:
     """The sung `words` as type is set: each with the seconds from and to which it stands, slurs left out.
 
     `times` are when the words start; where there are not as many as words (an edited score), the words share the time
@@ -93,5 +88,5 @@ def lettered(words: str, times: Sequence[float], start: float, end: float) -> li
     return [
         (text, at, min(until, at + _LONGEST_SHOWN_S))
         for text, at, until in zip(bare, times, untils, strict=True)
-        if text and is_shown(text)
+        if text and is_allowed(text)
     ]

@@ -6,7 +6,7 @@ import random
 import msgspec
 
 from aimv.language.abstraction import is_adjective
-from aimv.language.lyrics import article, named_thing, thing_sung_in
+from aimv.language.lyrics import article, sung_object, with_article
 
 NONE = "N/A"
 ACTIONS = ("holding", "looking at", "running at", "reaching for", "dancing around", "chasing", "dreaming of")
@@ -47,7 +47,7 @@ def sentence(content: Content, seed: int = 0) -> str:
     """
     palette = f"the scene has {article(content.colour)} {content.colour} color palette."
     foreground = _foreground(content)
-    thing = thing_sung_in(content.words, content.english)
+    thing = sung_object(content.words, content.english)
     if thing is None:
         if not foreground:
             return f"Silence, {palette}"
@@ -55,7 +55,7 @@ def sentence(content: Content, seed: int = 0) -> str:
         opening = f"{background} in the background. In" if background else "In"
         return f"{opening} the foreground {article(foreground)} {foreground}, {palette}"
     voice = _voice(content)
-    person = f"Person {voice}, {_action(thing, seed)} {named_thing(thing)}"
+    person = f"Person {voice}, {_action(thing, seed)} {with_article(thing)}"
     beside = [name for name in content.instruments[:2] if name not in ("vocal", "speech")]
     alongside = f"alongside {_alongside(beside)} " if beside else ""
     return f"{person}, {alongside}with a foreground {foreground}, {palette}" if foreground else f"{person}, {palette}"

@@ -39,7 +39,7 @@ def cut_shots(
             else:
                 windows.append(window)
         end = _next_cut(start, windows, beats, onsets, duration)
-        yield sum_up(windows, start, end)
+        yield merge_windows(windows, start, end)
         windows = [window for window in windows if window.end > end - 1.5]
         start = end
 
@@ -81,7 +81,7 @@ def _change(windows: Sequence[Heard], time: float) -> float:
     return float(np.sort(differ)[-3:].sum() if differ else 0.0) / 3 + louder
 
 
-def sum_up(windows: Sequence[Heard], start: float, end: float) -> Heard:
+def merge_windows(windows: Sequence[Heard], start: float, end: float) -> Heard:
     """What the span from `start` to `end` s holds, from its windows.
 
     A probability is the mean of the better half of the windows (a crash that opens a shot is in the shot), the
@@ -112,30 +112,13 @@ def sum_up(windows: Sequence[Heard], start: float, end: float) -> Heard:
     )
 
 
-class Shot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One span of the song with one sentence; a line of the score."""
-
-    start: float  # s
-    end: float  # s
-    sentence: str
-    loudness: str
-    words: str | None
-    instruments: tuple[str, ...]
-    abstractions: tuple[str, ...]
-    colour: str
-    hex: str
-    seed: int
-    times: tuple[float, ...] = ()  # s at which each of the words starts
-    english: str | None = None  # `words` in English where another language is sung
-
-
 _CHANGED = 0.3  # of what is heard: enough to cut on a beat
 _WHATEVER_S = 5.0  # after this any beat will do
 _HEARD_S, _FRESH_S = 2.2, 1.3  # of the latest windows make a shot's content; the second where they have just changed
 _KEPT_S = 12.0
 
 
-class LiveShots:
+class LiveCutter:
     """Takes windows as they are heard and says where a shot begins and what it holds.
 
     A shot lasts 2 to 6 s. It is cut on a beat at which what is heard has changed, in any case on a beat after 5 s,
@@ -144,7 +127,7 @@ class LiveShots:
     """
 
     def __init__(self, tempo: Tempo) -> None:
-        self.held = False  # no cuts for now
+        self.hold = False  # no cuts for now
         self._tempo = tempo
         self._windows: list[Heard] = []
         self._start: float | None = None
@@ -152,11 +135,11 @@ class LiveShots:
         self._until = 0.0  # the end of the last window
         self._said_until = 0.0  # words up to there are in a shot already
 
-    def ask(self) -> None:
+    def request_cut(self) -> None:
         """Cut with the next window."""
         self._asked = True
 
-    def hear(self, window: Heard) -> Heard | None:
+    def push(self, window: Heard) -> Heard | None:
         """Take in the next window; the shot that begins with it, or just before it ended, if one does."""
         before, self._until = self._until, window.end
         self._windows = [each for each in [*self._windows, window] if each.end > window.end - _KEPT_S]
@@ -168,7 +151,7 @@ class LiveShots:
         since = max(0.0, window.end - (_FRESH_S if self._change() >= _CHANGED else _HEARD_S))
         words = tuple(word for each in self._windows if each.end > self._said_until for word in each.words)
         self._said_until = window.end
-        content = sum_up([each for each in self._windows if each.start >= since - 1e-6], since, window.end)
+        content = merge_windows([each for each in self._windows if each.start >= since - 1e-6], since, window.end)
         return msgspec.structs.replace(
             content,
             start=cut,
@@ -181,7 +164,7 @@ class LiveShots:
     def _cut(self, before: float, now: float) -> float | None:
         if self._start is None:
             return 0.0
-        if self.held and not self._asked:
+        if self.hold and not self._asked:
             return None
         if self._asked:
             return now

@@ -10,7 +10,7 @@ import av
 import psutil
 import pytest
 
-from aimv.language.score import read_score
+from aimv.language.score import Score
 from tests.chaos.conftest import Command, Tally, assert_clean, rounds
 
 ROW = "Ctrl-C, SIGTERM, SIGKILL at random moments"
@@ -98,7 +98,7 @@ def strike(stage: Stage, kind: str, how: signal.Signals, share: float, number: i
         # Python that is interrupted in loading itself, before AIMV's first line, says 1
         assert status == 128 + how or (status == 1 and not begun and "KeyboardInterrupt" in struck.said), struck.said
     for path in out:  # the stop came between the last byte and the end
-        assert frames(path) == FRAMES if path.suffix == ".mp4" else read_score(path).shots
+        assert frames(path) == FRAMES if path.suffix == ".mp4" else Score.load(path).shots
     assert_clean(place / "cache", place / "out")
     no_worker_is_left(place)
     if number % 10 == 0 and kind != "score":

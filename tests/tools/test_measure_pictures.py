@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 import aimv
-from aimv.language.score import head_of
+from aimv.language.score import ScoreHeader
 from engine.outputs.encoder import FileSink
 from tools.bench.measure_video import ciede2000, dominant
 
@@ -54,8 +54,8 @@ def write_show(folder: Path, moves_on_clicks: bool) -> tuple[Path, Path]:
         aimv.Shot(start, start + 4.0, "x", "loud", None, (), (name,), name, colour, 1)
         for start, name, colour in ((0.0, "red", "#ff0000"), (4.0, "blue", "#0000ff"))
     )
-    score = aimv.Score(head_of(folder / "song.wav", SECONDS, "", 0), shots)
-    score.write(folder / "song.score.jsonl")
+    score = aimv.Score(ScoreHeader.of(folder / "song.wav", SECONDS, "", 0), shots)
+    score.save(folder / "song.score.jsonl")
     stripes = (np.arange(128) // 16 % 2 * 60).astype(np.uint8)
     with FileSink(folder / "show.mp4", 128, 72, FPS, sound=sound, rate=RATE) as sink:
         for k in range(int(SECONDS * FPS)):

@@ -167,7 +167,7 @@ def dead_seconds(frames: Frames, motion: NDArray[np.float64], envelopes: Envelop
 
 def measure(video: Path, song: Path) -> Iterator[tuple[str, float]]:
     """Each figure by its name."""
-    score = aimv.read_score(song) if is_score(song) else aimv.score(song)
+    score = aimv.Score.load(song) if is_score(song) else aimv.score(song)
     sound = load_song(score.song)
     envelopes = song_envelopes(sound)
     frames, fps, faults = read_video(video)

@@ -93,7 +93,7 @@ def composed(score: aimv.Score, folder: Path) -> tuple[Compositor, Envelopes]:
     compositor = Compositor(WIDTH, HEIGHT, FPS, envelopes)
     generator, settings = ShaderGenerator(), aimv.Settings(width=WIDTH, height=HEIGHT, fps=FPS)
     for number, shot in enumerate(score.shots):
-        cue = cue_of(shot, score.head.style, Choice("shader", "", ""), settings)
+        cue = cue_of(shot, score.header.style, Choice("shader", "", ""), settings)
         clip = folder / f"{number}.mp4"
         encode(rendering(generator, cue.job), clip, lambda done: None)
         compositor.place(cue.start, cue.end, clip)
@@ -109,7 +109,7 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         arguments.folder.mkdir(parents=True, exist_ok=True)
-        score = aimv.read_score(arguments.song) if is_score(arguments.song) else aimv.score(arguments.song)
+        score = aimv.Score.load(arguments.song) if is_score(arguments.song) else aimv.score(arguments.song)
         save(arguments.folder / "scenes.png", scenes(list(score.shots)))
         with tempfile.TemporaryDirectory() as clips:
             compositor, envelopes = composed(score, Path(clips))

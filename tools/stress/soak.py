@@ -33,8 +33,8 @@ from rich.table import Table
 
 from aimv.app.export import Settings, cue_of
 from aimv.app.listen import row_of, shot_of
-from aimv.language.score import LiveScore
-from aimv.language.shots import LiveShots
+from aimv.language.score import ScoreRecorder
+from aimv.language.shots import LiveCutter
 from engine.analysis.instruments import OnnxClassifier
 from engine.analysis.windows import WindowListener
 from engine.audio.capture import CaptureClock
@@ -84,8 +84,8 @@ class Show:
         self._cutter = RollingWindows(RATE, HOP_S)
         self._classifier = OnnxClassifier()
         self._listener = WindowListener(self._classifier)
-        self._shots = LiveShots(self.tempo)
-        self._score = LiveScore(recording)
+        self._shots = LiveCutter(self.tempo)
+        self._score = ScoreRecorder(recording)
         self._cues: deque[Cue] = deque()
         self._come = asyncio.Event()
         self._choice = Choice("fake", "0", "for the soak")
@@ -132,10 +132,10 @@ class Show:
             self.outputs.heard(samples, start, time.perf_counter(), bool(found))
         for window in self._cutter.push(samples):
             self.windows += 1
-            if heard := self._shots.hear(self._listener.hear(window)):
+            if heard := self._shots.push(self._listener.hear(window)):
                 self.shots += 1
                 shot = shot_of(row_of(heard, self._classifier.confusion, 0), self.shots)
-                self._score.begin(shot)
+                self._score.add(shot)
                 cue = cue_of(shot, "", self._choice, self._settings)
                 self._cues.append(msgspec.structs.replace(cue, section="|".join(shot.abstractions)))
                 self.deepest = max(self.deepest, len(self._cues))

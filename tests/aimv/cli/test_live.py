@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 from pythonosc.udp_client import SimpleUDPClient
 
-from aimv.language.score import read_score
+from aimv.language.score import Score
 from tests.aimv.cli.conftest import ENDS_WITH_US
 from tests.conftest import Ran, clicks, tone
 from tests.support.virtual_desktop import press, screenshot
@@ -136,7 +136,7 @@ def test_a_show_from_beginning_to_end(
     assert sounding[-1] > sounding[0] + 12.0, "and sound after it came back"
 
     score = show.recording.with_name("show.score.jsonl")
-    shots = read_score(score).shots
+    shots = Score.load(score).shots
     assert len(shots) >= 3
     assert "neon" not in shots[0].sentence
     assert any(shot.sentence.endswith(" neon") for shot in shots), "the style that was typed"
@@ -182,7 +182,7 @@ def test_a_show_whose_terminal_goes_ends_cleanly(
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
     with av.open(str(recording)) as file:
         assert sum(1 for _ in file.decode(video=0)) > 10
-    assert read_score(recording.with_name("show.score.jsonl")).shots
+    assert Score.load(recording.with_name("show.score.jsonl")).shots
 
 
 def test_an_input_that_is_not_there_names_the_nearest(audio_server: dict[str, str], aimv: Callable[..., Ran]) -> None:

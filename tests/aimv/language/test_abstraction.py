@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimv.language.abstraction import SET_PAIRS, abstractions, picturable_words
+from aimv.language.abstraction import FIXED_PAIRS, abstractions, picturable_words
 
 
 def test_set_pairs_are_kept() -> None:
@@ -24,7 +24,7 @@ def test_others_are_near_in_meaning() -> None:
 
 
 def test_every_word_of_the_set_pairs_can_be_pictured() -> None:
-    assert set(SET_PAIRS.values()) <= set(picturable_words())
+    assert set(FIXED_PAIRS.values()) <= set(picturable_words())
 
 
 @given(st.lists(st.text(min_size=1, max_size=12), min_size=3, max_size=3))

@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aimv.language.score import LiveScore, read_score
-from aimv.language.shots import Shot
+from aimv.language.score import Score, ScoreRecorder, Shot
 from engine.errors import OutputError
 from engine.outputs.encoder import Recording
 
@@ -32,13 +31,13 @@ def shot(start: float, seed: int) -> Shot:
 
 
 def test_shots_are_moved_to_the_recordings_beginning_and_fill_it(tmp_path: Path) -> None:
-    score = LiveScore(tmp_path / "show.mp4")
+    score = ScoreRecorder(tmp_path / "show.mp4")
     for start, seed in ((0.0, 1), (3.0, 2), (8.5, 3), (50.0, 4)):
-        score.begin(shot(start, seed))
+        score.add(shot(start, seed))
     recording = recorded(tmp_path / "show.mp4", 10.0, begins=1.0)
     assert recording.origin == 1.0
-    assert score.write(1.0) == 3
-    read = read_score(tmp_path / "show.score.jsonl")
+    assert score.save(1.0) == 3
+    read = Score.load(tmp_path / "show.score.jsonl")
     assert read.song == tmp_path / "show.mp4"
     assert [each.seed for each in read.shots] == [1, 2, 3]
     assert [each.start for each in read.shots] == pytest.approx([0.0, 2.0, 7.5])
@@ -47,23 +46,23 @@ def test_shots_are_moved_to_the_recordings_beginning_and_fill_it(tmp_path: Path)
 
 
 def test_without_a_shot_or_a_recording_there_is_no_score(tmp_path: Path) -> None:
-    score = LiveScore(tmp_path / "show.mp4")
+    score = ScoreRecorder(tmp_path / "show.mp4")
     with pytest.raises(OutputError, match="cannot be read"):
-        score.write(0.0)
+        score.save(0.0)
     recorded(tmp_path / "show.mp4", 1.0, begins=0.0)
     with pytest.raises(OutputError, match="no shot"):
-        score.write(0.0)
+        score.save(0.0)
 
 
 def test_shots_lie_in_a_file_without_a_name_and_a_full_disk_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    score = LiveScore(tmp_path / "show.mp4")
-    score.begin(shot(0.0, 1))
+    score = ScoreRecorder(tmp_path / "show.mp4")
+    score.add(shot(0.0, 1))
     assert list(tmp_path.iterdir()) == [], "nothing that a crash would leave"
     recorded(tmp_path / "show.mp4", 1.0, begins=0.0)
     with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123 - a disk without room
         monkeypatch.setattr(score, "_shots", full)
-        score.begin(shot(0.5, 2))
+        score.add(shot(0.5, 2))
     with pytest.raises(OutputError, match="no room left"):
-        score.write(0.0)
+        score.save(0.0)

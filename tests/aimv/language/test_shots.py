@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimv.app.listen import row_of, shot_of
-from aimv.language.shots import LONGEST_S, SHORTEST_S, cut_shots, sum_up
+from aimv.language.shots import LONGEST_S, SHORTEST_S, cut_shots, merge_windows
 from engine.analysis.transcription.types import Word
 from engine.analysis.windows import Heard
 from engine.audio.features import Onset
@@ -88,11 +88,11 @@ def test_a_shot_holds_the_words_and_the_crash_of_its_span() -> None:
         Heard(**{**{f: getattr(h, f) for f in h.__struct_fields__}, "words": (word,)}) if h.start <= 4.5 < h.end else h
         for h in heard
     ]
-    late = sum_up(heard, 4.0, 8.0)
+    late = merge_windows(heard, 4.0, 8.0)
     assert late.said == "heart"
     assert late.loud
     assert late.probabilities["crash"] > 0.9
-    assert sum_up(heard, 0.0, 4.0).said == ""
+    assert merge_windows(heard, 0.0, 4.0).said == ""
 
 
 def test_a_shot_of_the_score_has_when_each_of_its_words_is_sung() -> None:

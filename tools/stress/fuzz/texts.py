@@ -1,6 +1,7 @@
 """Scores, configs, scenes, keys, commands and messages to damage: each is read, or refused by its error in one line."""
 
 import functools
+import hashlib
 import json
 import random
 import tempfile
@@ -11,8 +12,7 @@ import msgspec
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from aimv.config import read_config
-from aimv.language.score import Head, Score, read_score
-from aimv.language.shots import Shot
+from aimv.language.score import Score, ScoreHeader, Shot
 from engine.audio.tempo import Tempo
 from engine.control.commands import SPECS, Refused
 from engine.control.mqtt import text_of
@@ -86,7 +86,7 @@ def _score(rng: random.Random) -> bytes:
                 rng.randrange(9),
             )
         )
-    head = Head(1, "song.wav", "0" * 64, 2.0 * len(shots), "ink", 0)
+    head = ScoreHeader(1, "song.wav", hashlib.sha256(b"").hexdigest(), 2.0 * len(shots), "ink", 0)
     return "\n".join(json.dumps(msgspec.to_builtins(line)) for line in (head, *shots)).encode()
 
 
@@ -94,7 +94,7 @@ def _read_score(data: bytes, folder: Path) -> Score:
     path = folder / "a.score.jsonl"
     path.write_bytes(data)
     (folder / "song.wav").touch()
-    return read_score(path)
+    return Score.load(path)
 
 
 def _scene(rng: random.Random) -> bytes:
