@@ -26,9 +26,9 @@ from engine.playback.compositor import Compositor
 from engine.playback.player import Drawing, Played, Tally, play
 from engine.render.job import Clip, Job
 from engine.render.pool import Renderer
-from engine.schedule.scheduler import Director
+from engine.schedule.scheduler import Scheduler
 from engine.schedule.selector import Kind
-from engine.schedule.state import Board, Shot, Took
+from engine.schedule.state import PlannedShot, RenderTime, ScheduleState
 from engine.threads import to_thread, without_pauses
 from engine.types import Progress, Sink
 
@@ -80,15 +80,15 @@ _CUES_KEPT = 512  # of a live show: a cue is asked for only while its clip is ma
 _SHADER_FACTOR = 0.5  # seconds of drawing per second of clip, until it is measured
 
 
-def board(generator: str, fixed: str = "") -> Board:
-    """An empty board with the levels at which that generator can render, the best first, and its speed as guessed.
+def board(generator: str, fixed: str = "") -> ScheduleState:
+    """An empty state with the levels at which that generator can render, the best first, and its speed as guessed.
 
     `fixed` is the one preset to be used, if not all are to be.
     """
     if generator == "cogvideox":
-        return Board((Level(fixed, 1.0),) if fixed else LADDER)
-    known = Board((Level("", 1.0), Level("half", 0.3)) if generator == "shader" else (Level("", 1.0),))
-    known.speed.measure(1.0, Took(_SHADER_FACTOR))
+        return ScheduleState((Level(fixed, 1.0),) if fixed else LADDER)
+    known = ScheduleState((Level("", 1.0), Level("half", 0.3)) if generator == "shader" else (Level("", 1.0),))
+    known.speed.measure(1.0, RenderTime(_SHADER_FACTOR))
     return known
 
 
@@ -212,7 +212,7 @@ async def perform(
     clock: Clock,
     sink: Sink,
     stop: Callable[[], bool],
-    board: Board,
+    state: ScheduleState,
     progress: Progress,
     *,
     live: bool = False,
@@ -221,7 +221,7 @@ async def perform(
     on_job: Callable[[Cue, Job], None] = lambda cue, job: None,
     hurry: asyncio.Event | None = None,
 ) -> Performance:
-    """Show pictures on `clock`; `board` says at which levels `workers` equal workers render, and how fast, if known.
+    """Show pictures on `clock`; `state` says at which levels `workers` equal workers render, and how fast, if known.
 
     A song that is played has its shots planned ahead; the clock is started once its first clip is there. Live, the
     clock starts at once and the newest cue wins. What is late is stretched, held or stood in for, as
@@ -232,39 +232,39 @@ async def perform(
 
     def job_for(shot: int, level: str, seconds: float) -> Job:
         job = msgspec.structs.replace(known[shot].job, preset=level, seconds=round(seconds, 3))
-        before = director.clip_of(shot - 1) if known[shot].continues and continues_before(shot) else None
+        before = scheduler.clip_of(shot - 1) if known[shot].continues and continues_before(shot) else None
         if before:
             job = continued(job, before)
         on_job(known[shot], job)
         return job
 
-    director = Director(
+    scheduler = Scheduler(
         renderer,
-        board,
+        state,
         live=live,
         workers=workers,
         position=clock.time,
         job_for=job_for,
         place=canvas.place,
-        on_clip=lambda: progress.rendering(len(board.clips)),
+        on_clip=lambda: progress.rendering(len(state.clips)),
     )
 
     async def plan() -> None:
         async for cue in cues:
-            known[len(board.shots)] = cue
-            known.pop(len(board.shots) - _CUES_KEPT if live else -1, None)
+            known[len(state.shots)] = cue
+            known.pop(len(state.shots) - _CUES_KEPT if live else -1, None)
             key = msgspec.structs.replace(cue.job, preset="", seconds=0.0).id
-            director.know(Shot(cue.start, cue.end, cue.section or key, key))
-            progress.planned(len(board.shots))
+            scheduler.add_shot(PlannedShot(cue.start, cue.end, cue.section or key, key))
+            progress.planned(len(state.shots))
 
     async with asyncio.TaskGroup() as group:
-        side = [group.create_task(plan(), name="plan shots"), group.create_task(director.run(), name="direct")]
+        side = [group.create_task(plan(), name="plan shots"), group.create_task(scheduler.run(), name="direct")]
         if not live:
-            await director.opening()
+            await scheduler.wait_for_first_clip()
         with without_pauses():
             async with clock:
-                played = await play(canvas, clock, sink, stop, director.show, canvas.prepare, tally, hurry)
-                seconds = director.account.until(clock.time())
+                played = await play(canvas, clock, sink, stop, scheduler.show, canvas.prepare, tally, hurry)
+                seconds = scheduler.stats.seconds(clock.time())
         for task in side:
             task.cancel()
-    return Performance(played, seconds, tuple(director.failures))
+    return Performance(played, seconds, tuple(scheduler.failures))

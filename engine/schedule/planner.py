@@ -1,154 +1,152 @@
-"""What to render next, so that what is shown is made for what is heard: arithmetic on the measured speed.
+"""What to render next, from the measured speed, so that each shot shows a clip of its own.
 
 Ahead of playback (the song's future is known) a free worker gets the next shot that can still be in time, at the best
 level that keeps the lead, provided that every section to come can still have a clip of its own before it starts.
 Where speed does not suffice for every shot, shots are left out, and the clip before is stretched over them
 (`engine.schedule.selector`); where it does not suffice for that, each section still has its one clip.
 
-Live, the newest prompt wins: a free worker gets the shot that is heard now, as long and as good a clip as it can make
-within about one shot's time; what is older is never begun, and given up where it has hardly begun.
+Live, the newest prompt wins: a free worker gets the shot that is playing now, with the longest and best clip it can
+render within about one shot's time; older shots are never begun, and cancelled if their rendering has hardly begun.
 """
 
 from collections.abc import Iterable, Iterator
 
-from engine.schedule.state import Board, Task
+from engine.schedule.state import RenderTask, ScheduleState
 
 LONGEST_S, SHORTEST_S = 6.0, 1.125  # of a clip: 49 and 9 frames at 8 a second
-LENGTHS_S = (6.0, 4.0, 2.125, SHORTEST_S)  # live
+LIVE_LENGTHS_S = (6.0, 4.0, 2.125, SHORTEST_S)
 STRETCH = 2.0  # a clip may last so many times its length
 LEAD_S = 12.0  # kept between the end of rendering and the start of showing
 MARGIN_S = 8.0  # by which a section's first clip should be early, for stalls
 HORIZON_S = 180.0  # of the song to come that is planned
-_HARDLY = 0.25  # of a rendering: one that has come no further is given up for a newer prompt
-_LATE_SHARE = 0.25  # of a shot may have passed when its clip comes
+_CANCEL_SHARE = 0.25  # of a rendering: up to here it is cancelled for a newer prompt
+_LATE_SHARE = 0.25  # of a shot that may have passed when its clip is ready
+_USEFUL_S = 1.0  # of a section that must remain for its first clip to be worth rendering
 
 
-class Plan:
+class Planner:
     """Chooses tasks for `workers` equal workers."""
 
-    def __init__(self, board: Board, live: bool, workers: int = 1) -> None:
-        self._board = board
+    def __init__(self, state: ScheduleState, live: bool, workers: int = 1) -> None:
+        self._state = state
         self._live = live
         self._workers = workers
 
-    def next(self, now: float) -> Task | None:
+    def next(self, now: float) -> RenderTask | None:
         """What a worker that is free at `now` (s of the song) should render; None if there is nothing to do."""
-        if not self._board.shots:
+        if not self._state.shots:
             return None
-        return self._next_live(now) if self._live else self._next_ahead(now)
+        return self._next_live() if self._live else self._next_ahead(now)
 
-    def superseded(self, underway: Iterable[tuple[Task, float]], now: float) -> Task | None:
-        """The task that a busy worker should give up for the newest shot, live; each comes with when it was begun.
+    def superseded(self, in_progress: Iterable[tuple[RenderTask, float]], now: float) -> RenderTask | None:
+        """Live, the task to cancel for the newest shot, if any; each task comes with the time of its start.
 
-        Shots are longer than the part of a rendering that may be thrown away so, so every worker comes to its end.
+        Shots are longer than the part of a rendering that may be thrown away, so every worker finishes some clips.
         """
-        board = self._board
-        newest = len(board.shots) - 1
-        if not self._live or newest < 0:
+        state = self._state
+        newest = len(state.shots) - 1
+        if not self._live or newest < 0 or state.is_settled(newest):
             return None
-        if newest in board.clips or newest in board.expected or newest in board.failed:
-            return None
-        latest = max(underway, key=lambda each: each[1], default=None)
+        latest = max(in_progress, key=lambda each: each[1], default=None)
         if latest is None:
             return None
-        task, begun = latest
-        return task if now - begun < _HARDLY * board.seconds_to_render(task.seconds, task.level) else None
+        task, started = latest
+        return task if now - started < _CANCEL_SHARE * state.worker_seconds(task.seconds, task.level) else None
 
-    def _next_live(self, now: float) -> Task | None:
-        board = self._board
-        newest = len(board.shots) - 1
-        if newest in board.clips or newest in board.expected or newest in board.failed:
+    def _next_live(self) -> RenderTask | None:
+        state = self._state
+        newest, cheapest = len(state.shots) - 1, len(state.levels) - 1
+        if state.is_settled(newest):
             return None
-        budget = board.usual_seconds()
-        if not board.speed.known:
-            return Task(newest, len(board.levels) - 1, SHORTEST_S)
-        for level in range(len(board.levels)):
-            for seconds in LENGTHS_S:
-                in_time = board.seconds_until_there(seconds, level) <= budget
-                if in_time and board.seconds_to_render(seconds, level) <= STRETCH * seconds:
-                    return Task(newest, level, seconds)
-        return Task(newest, len(board.levels) - 1, SHORTEST_S)
+        if state.speed.is_measured:
+            budget = state.mean_shot_seconds()
+            for level in range(len(state.levels)):
+                for seconds in LIVE_LENGTHS_S:
+                    in_time = state.seconds_until_ready(seconds, level) <= budget
+                    if in_time and state.worker_seconds(seconds, level) <= STRETCH * seconds:
+                        return RenderTask(newest, level, seconds)
+        return RenderTask(newest, cheapest, SHORTEST_S)
 
-    def _next_ahead(self, now: float) -> Task | None:
-        board = self._board
-        cheapest = len(board.levels) - 1
-        open_sections = list(self._uncovered(now))
-        for index in self._missing(now):
-            shot = board.shots[index]
+    def _next_ahead(self, now: float) -> RenderTask | None:
+        state = self._state
+        cheapest = len(state.levels) - 1
+        open_sections = list(self._sections_without_clip(now))
+        for index in self._shots_without_clip(now):
+            shot = state.shots[index]
             seconds = min(shot.seconds, LONGEST_S)
-            if not board.speed.known:
-                return Task(index, cheapest, max(SHORTEST_S, min(seconds, LONGEST_S / 2)))
-            if not board.clips and not board.expected:  # the show waits for its first clip, however long it takes
-                return Task(index, self._level(shot.start - now), seconds)
+            if not state.speed.is_measured:
+                return RenderTask(index, cheapest, max(SHORTEST_S, min(seconds, LONGEST_S / 2)))
+            if not state.clips and not state.expected:  # the show waits for its first clip, however long it takes
+                return RenderTask(index, self._level(shot.start - now), seconds)
             latest = shot.start + _LATE_SHARE * shot.seconds
             for level in range(self._level(shot.start - now), cheapest + 1):
-                free = now + board.seconds_to_render(seconds, level)
-                in_time = now + board.seconds_until_there(seconds, level) <= latest
+                free = now + state.worker_seconds(seconds, level)
+                in_time = now + state.seconds_until_ready(seconds, level) <= latest
                 if in_time and self._leaves_room(index, free, open_sections):
-                    return Task(index, level, seconds)
+                    return RenderTask(index, level, seconds)
         return self._last_resort(now, open_sections)
 
-    def _last_resort(self, now: float, open_sections: list[int]) -> Task | None:
+    def _last_resort(self, now: float, open_sections: list[int]) -> RenderTask | None:
         """Nothing can be in time as it should be: the soonest section without a clip gets a short one."""
-        board = self._board
-        cheapest = len(board.levels) - 1
+        state = self._state
+        cheapest = len(state.levels) - 1
         for index in open_sections:
-            ends = max(board.shots[other].end for other in self._run(index))
-            for seconds in (min(board.shots[index].seconds, LONGEST_S), SHORTEST_S):
-                if now + board.seconds_until_there(seconds, cheapest) <= board.shots[index].start:
-                    return Task(index, cheapest, seconds)
-            if now + board.seconds_until_there(SHORTEST_S, cheapest) < ends - 1.0:
-                return Task(index, cheapest, SHORTEST_S)
+            end = max(state.shots[other].end for other in self._rest_of_section(index))
+            for seconds in (min(state.shots[index].seconds, LONGEST_S), SHORTEST_S):
+                if now + state.seconds_until_ready(seconds, cheapest) <= state.shots[index].start:
+                    return RenderTask(index, cheapest, seconds)
+            if now + state.seconds_until_ready(SHORTEST_S, cheapest) < end - _USEFUL_S:
+                return RenderTask(index, cheapest, SHORTEST_S)
         return None
 
-    def _missing(self, now: float) -> Iterator[int]:
-        """Shots to come, or just begun, that have no clip and none on the way."""
-        board = self._board
-        for index in range(board.index_at(now), len(board.shots)):
-            if board.shots[index].start > now + HORIZON_S:
+    def _shots_without_clip(self, now: float) -> Iterator[int]:
+        """Shots to come within the horizon, or just begun, that have no clip and none being rendered."""
+        state = self._state
+        for index in range(state.index_at(now), len(state.shots)):
+            if state.shots[index].start > now + HORIZON_S:
                 return
-            if index not in board.clips and index not in board.expected and index not in board.failed:
+            if not state.is_settled(index):
                 yield index
 
-    def _uncovered(self, now: float) -> Iterator[int]:
-        """The first shot of each section to come that has no clip and none on the way."""
-        board = self._board
+    def _sections_without_clip(self, now: float) -> Iterator[int]:
+        """The first shot of each section to come that has no clip and none being rendered."""
+        state = self._state
         seen: set[str] = set()
-        for index in self._missing(now):
-            section = board.shots[index].section
+        for index in self._shots_without_clip(now):
+            section = state.shots[index].section
             if section not in seen:
                 seen.add(section)
-                if not board.is_covered(index):
+                if not state.has_section_clip(index):
                     yield index
 
-    def _run(self, index: int) -> Iterator[int]:
+    def _rest_of_section(self, index: int) -> Iterator[int]:
         """The shots of this occurrence of the section, from `index` on."""
-        board = self._board
-        for other in range(index, len(board.shots)):
-            if board.shots[other].section != board.shots[index].section:
+        state = self._state
+        for other in range(index, len(state.shots)):
+            if state.shots[other].section != state.shots[index].section:
                 return
             yield other
 
     def _leaves_room(self, index: int, free: float, open_sections: list[int]) -> bool:
         """Whether each other section without a clip can still get one in good time by a worker that is then `free`."""
-        board = self._board
-        cheapest = len(board.levels) - 1
+        state = self._state
+        cheapest = len(state.levels) - 1
         for other in open_sections:
-            if board.shots[other].section != board.shots[index].section:
-                length = min(board.shots[other].seconds, LONGEST_S)
-                keeps = board.seconds_to_render(length, cheapest)
-                free += keeps / self._workers
-                there = free + board.seconds_until_there(length, cheapest) - keeps
-                margin = MARGIN_S if board.shots[other].start > board.shots[index].start else 0.0
-                if there > board.shots[other].start - margin:
+            if state.shots[other].section != state.shots[index].section:
+                length = min(state.shots[other].seconds, LONGEST_S)
+                busy = state.worker_seconds(length, cheapest)
+                free += busy / self._workers
+                ready = free + state.seconds_until_ready(length, cheapest) - busy
+                margin = MARGIN_S if state.shots[other].start > state.shots[index].start else 0.0
+                if ready > state.shots[other].start - margin:
                     return False
         return True
 
     def _level(self, lead: float) -> int:
         """The best level that keeps the lead: dearer ones as the lead grows."""
-        board = self._board
+        state = self._state
         allowed = (0.7 + 0.3 * lead / LEAD_S) * self._workers
-        for index, level in enumerate(board.levels):
-            if level.work * board.speed.factor <= allowed:
+        for index, level in enumerate(state.levels):
+            if level.work * state.speed.busy_factor <= allowed:
                 return index
-        return len(board.levels) - 1
+        return len(state.levels) - 1

@@ -1,4 +1,4 @@
-"""Runs a show: gives free workers what the plan wants rendered and the screen what should stand on it."""
+"""The loop of a show: keeps the workers busy with what the planner chooses and places clips for the compositor."""
 
 import asyncio
 import contextlib
@@ -10,42 +10,44 @@ from pathlib import Path
 from engine.errors import RenderError
 from engine.render.job import Clip, Job
 from engine.render.pool import Renderer
-from engine.schedule.planner import LONGEST_S, Plan
-from engine.schedule.selector import Account, Cutter, Span
-from engine.schedule.state import Board, Shot, Task, Took
+from engine.schedule.planner import LONGEST_S, Planner
+from engine.schedule.selector import ClipSelector, Placement, PlaybackStats
+from engine.schedule.state import PlannedShot, RenderTask, RenderTime, ScheduleState
 
-KEPT = 256  # clips that may be shown again, live
-_PAST = 512  # shots of a live show that are remembered without a clip
+_LIVE_CLIPS = 256  # kept to be shown again
+_LIVE_SHOTS = 512  # kept without a clip
 _TICK_S = 0.05
-_HOPELESS = 3  # failures before any clip
+_MAX_FAILURES = 3  # before any clip
 
 
 @dataclass(eq=False)
-class _Underway:
+class _Rendering:
     """A task that is being rendered."""
 
-    since: float  # s of the song
-    begun: float  # by the monotonic clock, as is `left`
-    left: float | None = None  # when its last stage began, beside which its worker takes another
-    rendering: asyncio.Task[None] = field(init=False)
+    started: float  # s of the song
+    started_at: float  # by the monotonic clock, as is `tail_at`
+    tail_at: float | None = None  # when its last stage began, beside which its worker renders another
+    asyncio_task: asyncio.Task[None] = field(init=False)
 
-    def took(self, now: float) -> Took:
-        """What it took, if the clip is there now."""
-        return Took.staged(self.left - self.begun, now - self.left) if self.left else Took(now - self.begun)
+    def elapsed(self, now: float) -> RenderTime:
+        """What it took if the clip is ready now."""
+        if self.tail_at is None:
+            return RenderTime(now - self.started_at)
+        return RenderTime.overlapped(self.tail_at - self.started_at, now - self.tail_at)
 
 
-class Director:
-    """Plans `board` on `position`, the second of the song that is heard now.
+class Scheduler:
+    """Fills `state` along `position`, the second of the song that is playing now.
 
     `job_for` makes the job of a task: for which shot (by index), at which level (by name), of which length in s.
-    `place` is told to show a clip from one second of the song to another, from its first picture to its last; where it
-    is told nothing, what it shows goes on or its last picture stands. `on_clip` is called for each clip that comes.
+    `place` is called to show a clip from one second of the song to another, from its first frame to its last; between
+    calls the clip goes on or its last frame stands. `on_clip` is called for each clip that is ready.
     """
 
     def __init__(
         self,
         renderer: Renderer,
-        board: Board,
+        state: ScheduleState,
         *,
         live: bool,
         workers: int,
@@ -53,51 +55,54 @@ class Director:
         job_for: Callable[[int, str, float], Job],
         place: Callable[[float, float, Path], None],
         on_clip: Callable[[], None] = lambda: None,
+        live_clips: int = _LIVE_CLIPS,
     ) -> None:
-        self.failures: list[str] = []  # one line for each clip that could not be made
-        self.account = Account()
+        """Live, the latest `live_clips` clips are kept to be shown again."""
+        self.failures: list[str] = []  # one line for each clip that could not be rendered
+        self.stats = PlaybackStats()
         self._renderer = renderer
-        self._board = board
+        self._state = state
         self._live = live
-        self._plan = Plan(board, live, workers)
-        self._cutter = Cutter(board, live)
+        self._live_clips = live_clips
+        self._planner = Planner(state, live, workers)
+        self._selector = ClipSelector(state, live)
         self._workers = workers
         self._position = position
         self._job_for = job_for
         self._place = place
         self._on_clip = on_clip
         self._clips: dict[int, Clip] = {}
-        self._underway: dict[Task, _Underway] = {}
-        self._placed: Span | None = None
-        self._opened = asyncio.Event()
-        self._woken = asyncio.Event()  # there may be something to do
+        self._renderings: dict[RenderTask, _Rendering] = {}
+        self._placed: Placement | None = None
+        self._has_first_clip = asyncio.Event()
+        self._wake = asyncio.Event()
 
-    def know(self, shot: Shot) -> None:
-        """The next shot is known; if its clip is in the store, in the best version there, it need not be rendered."""
-        board = self._board
-        board.know(shot)
-        index = len(board.shots) - 1
+    def add_shot(self, shot: PlannedShot) -> None:
+        """Append the next shot. If its clip is in the cache, the best version there is used without rendering."""
+        state = self._state
+        state.add_shot(shot)
+        index = len(state.shots) - 1
         if self._live:
-            board.forget_past(_PAST)
-        self._woken.set()
-        for twin in board.twins(index):
-            if twin in self._clips:
-                self._clips[index] = self._clips[twin]
+            state.forget_shots(_LIVE_SHOTS)
+        self._wake.set()
+        for other in state.same_key(index):
+            if other in self._clips:
+                self._clips[index] = self._clips[other]
                 return
-        for level in range(len(board.levels)):
-            task = Task(index, level, min(shot.seconds, LONGEST_S))
+        for level in range(len(state.levels)):
+            task = RenderTask(index, level, min(shot.seconds, LONGEST_S))
             if clip := self._renderer.stored(self._job(task)):
-                self._arrived(task, None, clip)
+                self._finish(task, None, clip)
                 return
 
     def clip_of(self, shot: int) -> Path | None:
-        """The clip made for a shot, if it is there."""
+        """The clip of a shot, if it is ready."""
         clip = self._clips.get(shot)
         return clip.path if clip else None
 
-    async def opening(self) -> None:
-        """Wait until what is heard first has its clip; only then should it be heard."""
-        await self._opened.wait()
+    async def wait_for_first_clip(self) -> None:
+        """Wait until the shot that plays first has its clip; only then should the song start."""
+        await self._has_first_clip.wait()
 
     async def run(self) -> None:
         """Keep the workers busy until cancelled.
@@ -108,81 +113,81 @@ class Director:
         """
         async with asyncio.TaskGroup() as group:
             while True:
-                self._employ(group)
-                self._woken.clear()
+                self._assign(group)
+                self._wake.clear()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_TICK_S):
-                        await self._woken.wait()
+                        await self._wake.wait()
 
-    def _employ(self, group: asyncio.TaskGroup) -> None:
-        """Give every free worker something to do; what is in its last stage keeps none."""
+    def show(self, t: float) -> None:
+        """Place what belongs on the screen at `t` s of the song; to be called for each picture, just before it."""
+        placement = self._selector.at(t)
+        if placement is None or placement == self._placed:
+            return
+        self._placed = placement
+        self.stats.start(placement, t)
+        if placement.kind != "frozen":
+            self._place(placement.start, placement.end, self._clips[placement.shot].path)
+
+    def _assign(self, group: asyncio.TaskGroup) -> None:
+        """Give every free worker a task; a rendering in its last stage does not occupy one."""
         now = self._position()
-        keeping = [task for task, underway in self._underway.items() if underway.left is None]
-        while len(keeping) < self._workers and (task := self._plan.next(now)):
-            self._board.begin(task, now)
-            underway = self._underway[task] = _Underway(now, time.monotonic())
-            underway.rendering = group.create_task(self._render(task, underway), name=f"render shot {task.shot}")
-            keeping.append(task)
-        begun = [(task, self._underway[task].since) for task in keeping]
-        if len(keeping) == self._workers and (stale := self._plan.superseded(begun, now)):
-            self._underway[stale].rendering.cancel()
+        busy = [task for task, rendering in self._renderings.items() if rendering.tail_at is None]
+        while len(busy) < self._workers and (task := self._planner.next(now)):
+            self._state.start(task, now)
+            rendering = self._renderings[task] = _Rendering(now, time.monotonic())
+            rendering.asyncio_task = group.create_task(self._render(task, rendering), name=f"render shot {task.shot}")
+            busy.append(task)
+        in_progress = [(task, self._renderings[task].started) for task in busy]
+        if len(busy) == self._workers and (stale := self._planner.superseded(in_progress, now)):
+            self._renderings[stale].asyncio_task.cancel()
 
-    async def _render(self, task: Task, underway: "_Underway") -> None:
+    async def _render(self, task: RenderTask, rendering: _Rendering) -> None:
         def on_last(finishing: bool) -> None:
-            underway.left = time.monotonic() if finishing else None
-            self._woken.set()
+            rendering.tail_at = time.monotonic() if finishing else None
+            self._wake.set()
 
         try:
             job = self._job(task)
             stored = self._renderer.stored(job)
-            start = self._board.shots[task.shot].start
-            clip = stored or await self._renderer.render(job, deadline=start, on_last=on_last)
+            deadline = self._state.shots[task.shot].start
+            clip = stored or await self._renderer.render(job, deadline=deadline, on_last=on_last)
         except asyncio.CancelledError:
-            self._board.lose(task)
+            self._state.cancel(task)
             raise
         except RenderError as error:
             self.failures.append(str(error))
-            self._board.fail(task)
-            if not self._board.clips and len(self.failures) >= _HOPELESS:
+            self._state.fail(task)
+            if not self._state.clips and len(self.failures) >= _MAX_FAILURES:
                 raise
-            self._open()
+            self._check_first_clip()
         else:
-            self._arrived(task, None if stored else underway.took(time.monotonic()), clip)
+            self._finish(task, None if stored else rendering.elapsed(time.monotonic()), clip)
         finally:
-            del self._underway[task]
-            self._woken.set()
+            del self._renderings[task]
+            self._wake.set()
 
-    def _arrived(self, task: Task, took: Took | None, clip: Clip) -> None:
-        self._board.finish(task, took)
-        for twin in self._board.twins(task.shot):
-            self._clips[twin] = clip
+    def _finish(self, task: RenderTask, elapsed: RenderTime | None, clip: Clip) -> None:
+        self._state.finish(task, elapsed)
+        for shot in self._state.same_key(task.shot):
+            self._clips[shot] = clip
         if self._live:
             self._forget_oldest()
         self._on_clip()
-        self._open()
+        self._check_first_clip()
 
     def _forget_oldest(self) -> None:
-        """Let go of clips long past: a show without end stays within the size of the store."""
-        for index in sorted(self._clips)[:-KEPT]:
-            clip = self._clips.pop(index)
-            self._board.forget(index)
+        """Release clips long past: a show without end stays within the size of the cache."""
+        for shot in sorted(self._clips)[: -self._live_clips]:
+            clip = self._clips.pop(shot)
+            self._state.forget_clip(shot)
             if clip not in self._clips.values():
                 self._renderer.release(clip)
 
-    def _open(self) -> None:
-        first = self._board.index_at(self._position())
-        if first in self._board.clips or (first in self._board.failed and self._board.clips):
-            self._opened.set()
+    def _check_first_clip(self) -> None:
+        first = self._state.index_at(self._position())
+        if first in self._state.clips or (first in self._state.failed and self._state.clips):
+            self._has_first_clip.set()
 
-    def show(self, t: float) -> None:
-        """Have what belongs on the screen at `t` s of the song placed; call it for each picture, just before."""
-        span = self._cutter.at(t)
-        if span is None or span == self._placed:
-            return
-        self._placed = span
-        self.account.begin(span, t)
-        if span.kind != "held":
-            self._place(span.start, span.end, self._clips[span.shot].path)
-
-    def _job(self, task: Task) -> Job:
-        return self._job_for(task.shot, self._board.levels[task.level].name, task.seconds)
+    def _job(self, task: RenderTask) -> Job:
+        return self._job_for(task.shot, self._state.levels[task.level].name, task.seconds)

@@ -1,16 +1,14 @@
-"""What to show when: which clip stands at each moment of the song, and how it got there.
+"""Which clip is on screen at each moment of the song, and statistics of how the moments were filled.
 
-The order in which a moment without a clip of its own is filled, ahead of playback:
+Ahead of playback, a moment without a clip of its own is filled in this order:
 
 1. stretch: the clip before it, of the same section, goes on, slowed to at most `STRETCH` times its length;
-2. hold: its last picture stands, for at most `HOLD_S`;
+2. freeze: its last frame stands, for at most `FREEZE_S`;
 3. reuse: a clip of the section, or of its repeat, is shown again, the one not seen for longest first;
 4. late: the clip of another section goes on.
 
-Live, the clip of the newest prompt that is there is shown, again and again until a newer one comes; a repeated
-section is shown with its own clip at once. Every change is a crossfade, which the compositor makes.
-
-The account of a show: how many seconds stood on the screen in which way, and none is left out.
+Live, the clip of the newest prompt that has one is shown, repeated until a newer one is ready; a repeated section is
+shown with its own clip at once. Every change is a crossfade, which the compositor makes.
 """
 
 import math
@@ -19,19 +17,19 @@ from typing import Literal, get_args
 import msgspec
 
 from engine.schedule.planner import STRETCH
-from engine.schedule.state import Board
+from engine.schedule.state import ScheduleState
 
-Kind = Literal["fresh", "stretched", "reused", "held", "late"]
+Kind = Literal["fresh", "stretched", "reused", "frozen", "late"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
-HOLD_S = 0.5
+FREEZE_S = 0.5
 _FRESH = 1.1  # a clip slowed by less than a tenth is as good as new
-_WORTH_S = 1.0  # a clip that comes with less than this, and less than half, left of its shot is not shown for it
-_SHOWN = 1024  # clips whose showing is remembered before those that are gone are let go
-_AHEAD = 12  # shots looked at for the next cut
+_WORTH_S = 1.0  # a clip ready with less than this, and less than half, left of its shot is not shown for it
+_LOOKAHEAD = 12  # shots searched for the next change
 
 
-class Span(msgspec.Struct, frozen=True):
-    """The clip made for `shot`, shown from `start` to `end` from its first picture to its last; held: the last only."""
+class Placement(msgspec.Struct, frozen=True):
+    """The clip of `shot`, shown from `start` to `end` from first frame to last; if frozen, its last frame only."""
 
     start: float
     end: float
@@ -39,134 +37,130 @@ class Span(msgspec.Struct, frozen=True):
     kind: Kind
 
 
-class Cutter:
-    """Answers `at(t)` for rising t, which may run a little ahead of what is heard."""
+class ClipSelector:
+    """Answers `at(t)` for rising t, which may run a little ahead of playback."""
 
-    def __init__(self, board: Board, live: bool) -> None:
-        self._board = board
+    def __init__(self, state: ScheduleState, live: bool) -> None:
+        self._state = state
         self._live = live
-        self._span: Span | None = None
-        self._seen = (-1, -1)
-        self._asked = -1.0
-        self._shown: dict[int, float] = {}  # when a shot's clip was last begun
+        self._current: Placement | None = None
+        self._basis = (-1, -1)  # shot and version of the state that the current placement was chosen for
+        self._last_t = -1.0
 
-    def at(self, t: float) -> Span | None:
-        """What stands at `t`; None only before there is any clip at all."""
-        board, span = self._board, self._span
-        state = (board.index_at(t), board.version)
-        if span and t < span.end and state == self._seen:
-            self._asked = t
-            return span
-        asked, self._seen, self._asked = self._asked, state, t
-        now = state[0]
-        if not board.clips or (self._live and min(board.clips) > now):
+    def at(self, t: float) -> Placement | None:
+        """What is on screen at `t`; None only while there is no clip at all."""
+        state, current = self._state, self._current
+        basis = (state.index_at(t), state.version)
+        if current and t < current.end and basis == self._basis:
+            self._last_t = t
+            return current
+        last_t, self._basis, self._last_t = self._last_t, basis, t
+        now = basis[0]
+        if not state.clips or (self._live and min(state.clips) > now):
             return None
-        shot = self._newest(now, t) if self._live else self._wanted(now, t)
-        if span is None or shot != span.shot or t >= span.end or (shot == now and span.kind == "late"):
-            # It begins where it should have since `at` was last asked: with a shot or after a clip; else just now.
-            # Ahead of playback, nothing is heard before the first clip is there.
-            moments = (board.shots[now].start, span.end if span else -math.inf)
-            since = asked if span or self._live else -math.inf
+        shot = self._choose_live(now) if self._live else self._choose(now, t)
+        if current is None or shot != current.shot or t >= current.end or (shot == now and current.kind == "late"):
+            # It starts where it should have since the last call: with a shot or after a clip; else just now.
+            # Ahead of playback, nothing plays before the first clip is ready.
+            moments = (state.shots[now].start, current.end if current else -math.inf)
+            since = last_t if current or self._live else -math.inf
             start = max((moment for moment in moments if since < moment <= t), default=t)
-            begun = self._begin(shot, now, start)
-            self._span = begun if begun.end > t else self._begin(shot, now, t)
-            self._shown[shot] = t
-            if len(self._shown) > _SHOWN:
-                self._shown = {each: when for each, when in self._shown.items() if each in board.clips}
-        return self._span
+            placement = self._place(shot, now, start)
+            self._current = placement if placement.end > t else self._place(shot, now, t)
+            state.last_shown[shot] = t
+        return self._current
 
-    def _wanted(self, now: int, t: float) -> int:
-        """The clip for the moment, ahead of playback."""
-        board, span = self._board, self._span
-        playing = span.shot if span else None
-        worth = min(_WORTH_S, board.shots[now].seconds / 2)
-        if now in board.clips and (playing is None or board.shots[now].end - t >= worth or playing == now):
+    def _choose(self, now: int, t: float) -> int:
+        """The shot whose clip fills the moment, ahead of playback."""
+        state, current = self._state, self._current
+        playing = current.shot if current else None
+        worth = min(_WORTH_S, state.shots[now].seconds / 2)
+        if now in state.clips and (playing is None or state.shots[now].end - t >= worth or playing == now):
             return now
-        if playing is not None and span and self._same_section(playing, now) and t < span.end:
+        if playing is not None and current and self._is_same_section(playing, now) and t < current.end:
             return playing
-        if others := [other for other in board.of_section(now) if other in board.clips]:
-            if playing is not None and playing in others and self._next_cut(now, t) - t <= HOLD_S:
+        if others := [other for other in state.same_section(now) if other in state.clips]:
+            if playing is not None and playing in others and self._next_change(now, t) - t <= FREEZE_S:
                 return playing
-            return min(others, key=lambda other: (other == playing, self._shown.get(other, -1.0), abs(other - now)))
-        return playing if playing is not None else max(board.clips)
+            shown = state.last_shown
+            return min(others, key=lambda other: (other == playing, shown.get(other, -1.0), abs(other - now)))
+        return playing if playing is not None else max(state.clips)
 
-    def _newest(self, now: int, t: float) -> int:
-        """The clip for the moment, live."""
-        board, span = self._board, self._span
-        if now in board.clips:
+    def _choose_live(self, now: int) -> int:
+        """The shot whose clip fills the moment, live."""
+        state, current = self._state, self._current
+        if now in state.clips:
             return now
-        newest = max(index for index in board.clips if index <= now)
-        if span and span.shot >= newest:
-            newest = span.shot
-        if not self._same_section(newest, now):
-            others = [other for other in board.of_section(now) if other in board.clips]
+        newest = max(index for index in state.clips if index <= now)
+        if current and current.shot >= newest:
+            newest = current.shot
+        if not self._is_same_section(newest, now):
+            others = [other for other in state.same_section(now) if other in state.clips]
             return others[-1] if others else newest
         return newest
 
-    def _begin(self, shot: int, now: int, t: float) -> Span:
-        board = self._board
-        length = board.clips[shot]
-        cut = self._next_cut(now, t)
-        if not self._same_section(shot, now):
-            return Span(t, t + length, shot, "late")
-        if self._span and shot == self._span.shot and 0 < cut - t <= HOLD_S:
-            return Span(t, cut, shot, "held")
-        again = shot in self._shown and not (shot == now and self._span and self._span.shot != shot)
+    def _place(self, shot: int, now: int, t: float) -> Placement:
+        """The clip of `shot` from `t` on, while shot `now` plays."""
+        state, current = self._state, self._current
+        length = state.clips[shot]
+        change = self._next_change(now, t)
+        if not self._is_same_section(shot, now):
+            return Placement(t, t + length, shot, "late")
+        if current and shot == current.shot and 0 < change - t <= FREEZE_S:
+            return Placement(t, change, shot, "frozen")
+        again = shot in state.last_shown and not (shot == now and current and current.shot != shot)
         if again or not (self._live or shot == now):
-            return Span(t, t + length, shot, "reused")
-        end = t + min(max(cut - t, length), STRETCH * length)
-        return Span(t, end, shot, "fresh" if end - t <= _FRESH * length else "stretched")
+            return Placement(t, t + length, shot, "reused")
+        end = t + min(max(change - t, length), STRETCH * length)
+        return Placement(t, end, shot, "fresh" if end - t <= _FRESH * length else "stretched")
 
-    def _next_cut(self, now: int, t: float) -> float:
-        """When something else will be shown, as far as can be told."""
-        board = self._board
+    def _next_change(self, now: int, t: float) -> float:
+        """When another clip will be shown, as far as is known."""
+        state = self._state
         if self._live:
-            arrivals = [time for time in board.expected.values() if time > t]
-            return min(arrivals, default=t + board.usual_seconds())
-        for index in range(now + 1, min(now + _AHEAD, len(board.shots))):
-            shot = board.shots[index]
-            if shot.section != board.shots[now].section:
+            arrivals = [time for time in state.expected.values() if time > t]
+            return min(arrivals, default=t + state.mean_shot_seconds())
+        for index in range(now + 1, min(now + _LOOKAHEAD, len(state.shots))):
+            shot = state.shots[index]
+            if not self._is_same_section(index, now):
                 return shot.start
-            if index in board.clips or board.expected.get(index, 1e9) <= shot.start:
+            if index in state.clips or state.expected.get(index, math.inf) <= shot.start:
                 return shot.start
-        return board.shots[min(now + _AHEAD, len(board.shots)) - 1].end
+        return state.shots[min(now + _LOOKAHEAD, len(state.shots)) - 1].end
 
-    def _same_section(self, one: int, other: int) -> bool:
-        return self._board.shots[one].section == self._board.shots[other].section
-
-
-KINDS: tuple[Kind, ...] = get_args(Kind)
+    def _is_same_section(self, one: int, other: int) -> bool:
+        return self._state.shots[one].section == self._state.shots[other].section
 
 
-class Account:
-    """Takes each span as it is put on the screen. Times are seconds of the song, from 0 on.
+class PlaybackStats:
+    """How many seconds of a show were filled by each kind of placement. Times are seconds of the song, from 0 on.
 
-    A clip that has ended before the next begins stands with its last picture, and so does the opening picture until
-    the first clip: both count as held.
+    A clip that has ended before the next starts leaves its last frame on screen, and so does the opening picture until
+    the first clip: both count as frozen.
     """
 
     def __init__(self) -> None:
         self._seconds: dict[Kind, float] = dict.fromkeys(KINDS, 0.0)
-        self._span: Span | None = None
+        self._current: Placement | None = None
         self._since = 0.0
 
-    def begin(self, span: Span, now: float) -> None:
-        """`span` is shown from its start on, or, if that is past, from `now`."""
-        begins = max(span.start, now, self._since)
-        for kind, seconds in self._standing(begins):
+    def start(self, placement: Placement, now: float) -> None:
+        """`placement` is shown from its start on, or, if that is past, from `now`."""
+        start = max(placement.start, now, self._since)
+        for kind, seconds in self._current_seconds(start):
             self._seconds[kind] += seconds
-        self._span, self._since = span, begins
+        self._current, self._since = placement, start
 
-    def until(self, end: float) -> dict[Kind, float]:
-        """Seconds by kind, all kinds in their order, of the show up to `end`; they add up to it."""
+    def seconds(self, end: float) -> dict[Kind, float]:
+        """Seconds by kind, all kinds in order, of the show up to `end`; they add up to it."""
         totals = dict(self._seconds)
-        for kind, seconds in self._standing(end):
+        for kind, seconds in self._current_seconds(end):
             totals[kind] += seconds
         return totals
 
-    def _standing(self, until: float) -> list[tuple[Kind, float]]:
-        """What stands between the beginning of the present span and `until`."""
-        if self._span is None:
-            return [("held", until - self._since)]
-        ends = min(max(self._span.end, self._since), until)
-        return [(self._span.kind, ends - self._since), ("held", until - ends)]
+    def _current_seconds(self, until: float) -> list[tuple[Kind, float]]:
+        """How the time from the start of the current placement to `until` is filled."""
+        if self._current is None:
+            return [("frozen", until - self._since)]
+        end = min(max(self._current.end, self._since), until)
+        return [(self._current.kind, end - self._since), ("frozen", until - end)]

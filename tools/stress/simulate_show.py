@@ -22,16 +22,16 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.generators.base import Level
-from engine.schedule.planner import Plan
-from engine.schedule.selector import Cutter
-from engine.schedule.state import Board, Shot, Task, Took
+from engine.schedule.planner import Planner
+from engine.schedule.selector import ClipSelector
+from engine.schedule.state import PlannedShot, RenderTask, RenderTime, ScheduleState
 
 LEVELS = (Level("best", 1.0), Level("good", 0.5), Level("fast", 0.3), Level("draft", 0.2))
 FPS = 24
 HEARD_AFTER_S = 1.0  # live, a shot's content is known so long after it began
 RESTART_S = 8.0  # until a worker that died renders again
 STALL_S = 15.0
-KINDS = ("fresh", "stretched", "reused", "held", "late", "blank")
+KINDS = ("fresh", "stretched", "reused", "frozen", "late", "blank")
 
 
 @dataclass
@@ -58,15 +58,15 @@ class _Worker:
     """One simulated worker: a task that keeps it until it is free, and one that is being finished beside that."""
 
     factor: float
-    task: Task | None = None
+    task: RenderTask | None = None
     begun: float = 0.0
     free_at: float = 0.0
-    last: tuple[Task, Took, float] | None = None  # what it took, and when it is there
+    last: tuple[RenderTask, RenderTime, float] | None = None  # what it took, and when it is there
 
 
-def song(minutes: float) -> list[Shot]:
+def song(minutes: float) -> list[PlannedShot]:
     """Shots of songs of about three and a half minutes, one after the other, until the time is full."""
-    shots: list[Shot] = []
+    shots: list[PlannedShot] = []
     time, number = 0.0, 0
     while time < 60 * minutes:
         number += 1
@@ -76,7 +76,7 @@ def song(minutes: float) -> list[Shot]:
             for index in range(shape.randint(4, 7)):
                 end = min(60 * minutes, time + shape.uniform(2.0, 6.0))
                 if end > time:
-                    shots.append(Shot(time, end, section, f"{section} {index}"))
+                    shots.append(PlannedShot(time, end, section, f"{section} {index}"))
                 time = end
     return shots
 
@@ -94,8 +94,8 @@ def simulate(
     """Play one show."""
     rng = random.Random(seed)
     shots = song(minutes)
-    board = Board(LEVELS)
-    plan, cutter = Plan(board, live, workers), Cutter(board, live)
+    state = ScheduleState(LEVELS)
+    planner, selector = Planner(state, live, workers), ClipSelector(state, live)
     crew = [_Worker(rtf) for _ in range(workers)]
     trouble = sorted([(rng.uniform(0, 60 * minutes), "stall") for _ in range(stalls)] +
                      [(rng.uniform(0, 60 * minutes), "death") for _ in range(deaths)])  # fmt: skip
@@ -104,30 +104,32 @@ def simulate(
     playing = live
     if not live:
         for shot in shots:
-            board.know(shot)
+            state.add_shot(shot)
     while frame < 60 * minutes * FPS:
         t = frame / FPS
-        while live and len(board.shots) < len(shots) and shots[len(board.shots)].start + HEARD_AFTER_S <= t:
-            board.know(shots[len(board.shots)])
+        while live and len(state.shots) < len(shots) and shots[len(state.shots)].start + HEARD_AFTER_S <= t:
+            state.add_shot(shots[len(state.shots)])
         while trouble and playing and trouble[0][0] <= t:
-            _trouble(trouble.pop(0)[1], rng.choice(crew), wall, board)
-        _supersede(crew, wall, t, board, plan)
+            _trouble(trouble.pop(0)[1], rng.choice(crew), wall, state)
+        _supersede(crew, wall, t, state, planner)
         for worker in crew:
-            _work(worker, wall, t, board, plan, rng, beside)
+            _work(worker, wall, t, state, planner, rng, beside)
         wall += 1 / FPS
         if not playing:
-            playing = bool(board.clips)
+            playing = bool(state.clips)
             show.waited = wall
             continue
-        _account(show, cutter, board, t, live)
+        _account(show, selector, state, t, live)
         frame += 1
     return show
 
 
-def _work(worker: _Worker, wall: float, t: float, board: Board, plan: Plan, rng: random.Random, beside: float) -> None:
+def _work(
+    worker: _Worker, wall: float, t: float, state: ScheduleState, planner: Planner, rng: random.Random, beside: float
+) -> None:
     """Let one worker finish what it has finished, and begin what is next."""
     if worker.last and wall >= worker.last[2]:
-        board.finish(*worker.last[:2])
+        state.finish(*worker.last[:2])
         worker.last = None
     if wall < worker.free_at or (worker.task and worker.last):
         return
@@ -135,50 +137,50 @@ def _work(worker: _Worker, wall: float, t: float, board: Board, plan: Plan, rng:
         kept = wall - worker.begun
         if beside:
             rest = beside * (worker.free_at - worker.begun)
-            worker.last = (worker.task, Took.staged(kept, rest), wall + rest)
+            worker.last = (worker.task, RenderTime.overlapped(kept, rest), wall + rest)
         else:
-            board.finish(worker.task, Took(kept))
-    worker.task = plan.next(t)
+            state.finish(worker.task, RenderTime(kept))
+    worker.task = planner.next(t)
     if worker.task:
-        board.begin(worker.task, t)
+        state.start(worker.task, t)
         worker.begun = wall
-        work = worker.task.seconds * board.levels[worker.task.level].work
+        work = worker.task.seconds * state.levels[worker.task.level].work
         worker.free_at = wall + work * worker.factor * rng.lognormvariate(0.0, 0.1)
 
 
-def _supersede(crew: list[_Worker], wall: float, t: float, board: Board, plan: Plan) -> None:
+def _supersede(crew: list[_Worker], wall: float, t: float, state: ScheduleState, planner: Planner) -> None:
     """Have one worker give up what it has hardly begun, if a newer prompt waits."""
-    underway = {worker.task: worker for worker in crew if worker.task and wall < worker.free_at}
-    if len(underway) == len(crew):
-        begun = [(task, t - (wall - worker.begun)) for task, worker in underway.items()]
-        if stale := plan.superseded(begun, t):
-            board.lose(stale)
-            underway[stale].task, underway[stale].free_at = None, wall
+    in_progress = {worker.task: worker for worker in crew if worker.task and wall < worker.free_at}
+    if len(in_progress) == len(crew):
+        begun = [(task, t - (wall - worker.begun)) for task, worker in in_progress.items()]
+        if stale := planner.superseded(begun, t):
+            state.cancel(stale)
+            in_progress[stale].task, in_progress[stale].free_at = None, wall
 
 
-def _trouble(kind: str, worker: _Worker, wall: float, board: Board) -> None:
+def _trouble(kind: str, worker: _Worker, wall: float, state: ScheduleState) -> None:
     if kind == "stall":
         worker.free_at = max(worker.free_at, wall) + STALL_S
         return
     for task in (worker.task, worker.last[0] if worker.last else None):
         if task:
-            board.lose(task)
+            state.cancel(task)
     worker.task = worker.last = None
     worker.free_at = wall + RESTART_S
 
 
-def _account(show: Show, cutter: Cutter, board: Board, t: float, live: bool) -> None:
+def _account(show: Show, selector: ClipSelector, state: ScheduleState, t: float, live: bool) -> None:
     """Count one frame."""
-    span = cutter.at(t)
+    span = selector.at(t)
     if span is None:
         # Before its first clip a live show opens with a picture that the compositor draws itself.
-        show.frames["held" if live and not board.clips else "blank"] += 1
+        show.frames["frozen" if live and not state.clips else "blank"] += 1
         return
-    now = board.index_at(t)
+    now = state.index_at(t)
     show.frames[span.kind] += 1
-    show.own_section += board.shots[span.shot].section == board.shots[now].section
+    show.own_section += state.shots[span.shot].section == state.shots[now].section
     if live:
-        show.ages.append(now - max(twin for twin in board.twins(span.shot) if twin <= now))
+        show.ages.append(now - max(twin for twin in state.same_key(span.shot) if twin <= now))
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ def test_a_song_is_played_to_its_end(audio_server: dict[str, str], wav: Callable
     assert 55 <= drawn + skipped <= 61
     assert drawn >= 30
     account = re.search(
-        r"([\d.]+) s fresh, ([\d.]+) s stretched, ([\d.]+) s reused, ([\d.]+) s held, ([\d.]+) s late", ran.stderr
+        r"([\d.]+) s fresh, ([\d.]+) s stretched, ([\d.]+) s reused, ([\d.]+) s frozen, ([\d.]+) s late", ran.stderr
     )
     assert account, ran.stderr
     assert sum(map(float, account.groups())) == pytest.approx(6.0, abs=0.3)

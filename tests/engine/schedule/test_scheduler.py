@@ -11,12 +11,11 @@ from engine.generators.base import Level
 from engine.render.cache import ClipStore
 from engine.render.job import Job
 from engine.render.pool import Renderer
-from engine.schedule import scheduler as director_module
-from engine.schedule.scheduler import Director
-from engine.schedule.state import Board, Shot, Took
+from engine.schedule.scheduler import Scheduler
+from engine.schedule.state import PlannedShot, RenderTime, ScheduleState
 
 LEVELS = (Level("best", 1.0), Level("draft", 0.5))
-SHOTS = [Shot(0.5 * index, 0.5 * (index + 1), "A", key) for index, key in enumerate("abcadb")]
+SHOTS = [PlannedShot(0.5 * index, 0.5 * (index + 1), "A", key) for index, key in enumerate("abcadb")]
 PATIENCE = 60.0
 
 
@@ -43,50 +42,51 @@ def job_for(prompts):
     return make
 
 
-async def watch(director, screen):
+async def watch(scheduler, screen):
     while True:
         if screen.begun is not None:
-            director.show(screen.position())
+            scheduler.show(screen.position())
         await asyncio.sleep(0.02)
 
 
-async def show(folder, prompts, screen, generator="fake", live=False, pause="0.001"):
+async def show(folder, prompts, screen, generator="fake", live=False, pause="0.001", **settings):
     rendered = []
     async with asyncio.timeout(PATIENCE):
         with ClipStore(folder, 10**9) as store:
             async with Renderer(
                 store, generator, pause, on_done=lambda job, _: rendered.append(job.prompt)
             ) as renderer:
-                director = Director(
+                scheduler = Scheduler(
                     renderer,
-                    Board(LEVELS),
+                    ScheduleState(LEVELS),
                     live=live,
                     workers=1,
                     position=screen.position,
                     job_for=job_for(prompts),
                     place=screen.place,
+                    **settings,
                 )
                 for shot in SHOTS[:1] if live else SHOTS:
-                    director.know(shot)
-                directing = asyncio.create_task(director.run())
-                showing = asyncio.create_task(watch(director, screen))
-                opening = asyncio.create_task(director.opening())
-                await asyncio.wait([directing, opening], return_when=asyncio.FIRST_COMPLETED)
-                if directing.done():
+                    scheduler.add_shot(shot)
+                scheduling = asyncio.create_task(scheduler.run())
+                showing = asyncio.create_task(watch(scheduler, screen))
+                opening = asyncio.create_task(scheduler.wait_for_first_clip())
+                await asyncio.wait([scheduling, opening], return_when=asyncio.FIRST_COMPLETED)
+                if scheduling.done():
                     opening.cancel()
                     showing.cancel()
-                    await directing
+                    await scheduling
                 screen.begun = time.monotonic()
                 for shot in SHOTS[1:]:
                     await asyncio.sleep(shot.start - screen.position())
                     if live:
-                        director.know(shot)
+                        scheduler.add_shot(shot)
                 await asyncio.sleep(SHOTS[-1].seconds)
                 showing.cancel()
-                directing.cancel()
+                scheduling.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
-                    await directing
-    return director, rendered
+                    await scheduling
+    return scheduler, rendered
 
 
 PROMPTS = {key: f"the colour {key}" for key in "abcd"}
@@ -99,8 +99,8 @@ async def test_a_show_whose_clips_are_stored_renders_nothing_and_places_each_whe
             jobs = [make(index, LEVELS[0].name, shot.seconds) for index, shot in enumerate(SHOTS)]
             await asyncio.gather(*map(renderer.render, jobs))
     screen = Screen()
-    director, rendered = await show(tmp_path, PROMPTS, screen)
-    assert (director.failures, rendered) == ([], [])
+    scheduler, rendered = await show(tmp_path, PROMPTS, screen)
+    assert (scheduler.failures, rendered) == ([], [])
     placed = {round(start, 6): path for start, _, path in screen.placed}
     for shot in SHOTS[1:]:
         assert round(shot.start, 6) in placed
@@ -109,8 +109,8 @@ async def test_a_show_whose_clips_are_stored_renders_nothing_and_places_each_whe
 
 async def test_a_clip_that_cannot_be_made_is_told_and_the_show_goes_on(tmp_path):
     screen = Screen()
-    director, _ = await show(tmp_path, PROMPTS | {"c": "fail: no such colour"}, screen)
-    assert director.failures == ["no such colour"]
+    scheduler, _ = await show(tmp_path, PROMPTS | {"c": "fail: no such colour"}, screen)
+    assert scheduler.failures == ["no such colour"]
     assert screen.placed[-1][0] > SHOTS[2].end
 
 
@@ -128,12 +128,11 @@ async def test_live_the_newest_shot_is_shown(tmp_path):
 
 
 async def test_live_clips_long_past_are_let_go(tmp_path, monkeypatch):
-    monkeypatch.setattr(director_module, "KEPT", 2)
     released = []
     monkeypatch.setattr(ClipStore, "release", lambda self, job_id: released.append(job_id))
-    director, rendered = await show(tmp_path, PROMPTS, Screen(), live=True)
+    scheduler, rendered = await show(tmp_path, PROMPTS, Screen(), live=True, live_clips=2)
     assert len(released) >= len(rendered) - 2
-    assert len(director._board.clips) == 2
+    assert sum(scheduler.clip_of(shot) is not None for shot in range(len(SHOTS))) == 2
 
 
 async def test_live_a_stale_clip_is_withdrawn_from_its_worker_and_the_newest_is_made(tmp_path):
@@ -152,38 +151,38 @@ async def test_live_a_stale_clip_is_withdrawn_from_its_worker_and_the_newest_is_
     async with asyncio.timeout(PATIENCE):
         with ClipStore(tmp_path, 10**9) as store:
             async with Renderer(store, "fake", "0.05", on_done=on_done, on_worker=on_worker) as renderer:
-                board = Board((Level("only", 1.0),))
-                board.speed.measure(1.0, Took(1000.0))
-                director = Director(
+                state = ScheduleState((Level("only", 1.0),))
+                state.speed.measure(1.0, RenderTime(1000.0))
+                scheduler = Scheduler(
                     renderer,
-                    board,
+                    state,
                     live=True,
                     workers=1,
-                    position=lambda: board.shots[-1].end,
+                    position=lambda: state.shots[-1].end,
                     job_for=job_for(PROMPTS),
                     place=lambda start, end, path: None,
                 )
-                directing = asyncio.create_task(director.run())
-                director.know(SHOTS[0])
+                scheduling = asyncio.create_task(scheduler.run())
+                scheduler.add_shot(SHOTS[0])
                 await begun.wait()
-                director.know(SHOTS[1])
+                scheduler.add_shot(SHOTS[1])
                 await made.wait()
-                directing.cancel()
+                scheduling.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
-                    await directing
+                    await scheduling
     assert prompts == [PROMPTS["b"]]
     assert "lost" not in states
 
 
 def test_a_forgotten_shot_is_nobodys_twin():
-    board = Board((Level("", 1.0),))
+    state = ScheduleState((Level("", 1.0),))
     for index in range(3):
-        board.know(Shot(2.0 * index, 2.0 * index + 2, "verse", "same" if index < 2 else "other"))
-        board.clips[index] = 2.0
-    board.forget(0)
-    assert board.twins(1) == [1]
-    assert board.of_section(2) == [1, 2]
-    board.forget(2)
-    board.know(Shot(6.0, 8.0, "verse", "other"))
-    assert board.twins(3) == [3]
-    assert 3 not in board.clips
+        state.add_shot(PlannedShot(2.0 * index, 2.0 * index + 2, "verse", "same" if index < 2 else "other"))
+        state.clips[index] = 2.0
+    state.forget_clip(0)
+    assert state.same_key(1) == [1]
+    assert state.same_section(2) == [1, 2]
+    state.forget_clip(2)
+    state.add_shot(PlannedShot(6.0, 8.0, "verse", "other"))
+    assert state.same_key(3) == [3]
+    assert 3 not in state.clips

@@ -1,27 +1,29 @@
-"""The account of a show adds up to the show, whatever was shown when."""
+"""The stats of a show adds up to the show, whatever was shown when."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.schedule.selector import KINDS, Account, Span
+from engine.schedule.selector import KINDS, Placement, PlaybackStats
 
 
 def test_what_stands_after_a_clip_has_ended_is_held_and_what_comes_too_late_counts_from_when_it_came():
-    account = Account()
-    account.begin(Span(0.0, 4.0, 0, "fresh"), 0.0)
-    account.begin(Span(5.0, 9.0, 1, "stretched"), 5.5)
-    assert account.until(7.0) == pytest.approx(
-        {"fresh": 4.0, "stretched": 1.5, "reused": 0.0, "held": 1.5, "late": 0.0}
+    stats = PlaybackStats()
+    stats.start(Placement(0.0, 4.0, 0, "fresh"), 0.0)
+    stats.start(Placement(5.0, 9.0, 1, "stretched"), 5.5)
+    assert stats.seconds(7.0) == pytest.approx(
+        {"fresh": 4.0, "stretched": 1.5, "reused": 0.0, "frozen": 1.5, "late": 0.0}
     )
-    assert account.until(12.0)["held"] == pytest.approx(1.5 + 3.0)
+    assert stats.seconds(12.0)["frozen"] == pytest.approx(1.5 + 3.0)
 
 
 def test_before_the_first_clip_the_opening_picture_is_held():
-    account = Account()
-    assert account.until(2.0)["held"] == 2.0
-    account.begin(Span(3.0, 4.0, 0, "fresh"), 3.0)
-    assert account.until(4.0) == pytest.approx({"fresh": 1.0, "stretched": 0.0, "reused": 0.0, "held": 3.0, "late": 0})
+    stats = PlaybackStats()
+    assert stats.seconds(2.0)["frozen"] == 2.0
+    stats.start(Placement(3.0, 4.0, 0, "fresh"), 3.0)
+    assert stats.seconds(4.0) == pytest.approx(
+        {"fresh": 1.0, "stretched": 0.0, "reused": 0.0, "frozen": 3.0, "late": 0}
+    )
 
 
 @given(
@@ -30,12 +32,12 @@ def test_before_the_first_clip_the_opening_picture_is_held():
     )
 )
 def test_the_seconds_always_add_up(steps):
-    account, now = Account(), 0.0
+    stats, now = PlaybackStats(), 0.0
     for pause, early, length, kind in steps:
         now += pause
         start = max(0.0, now + early)
-        account.begin(Span(start, start + length, 0, kind), now)
+        stats.start(Placement(start, start + length, 0, kind), now)
     end = now + 2.0
-    totals = account.until(end)
+    totals = stats.seconds(end)
     assert sum(totals.values()) == pytest.approx(end)
     assert min(totals.values()) >= 0.0

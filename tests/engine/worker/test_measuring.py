@@ -10,7 +10,7 @@ from engine.generators.cogvideox.presets import PRESETS
 from tools.bench import workers as bench_workers
 from tools.stress import simulate_show, soak_render
 
-KEYS = {"fresh", "stretched", "reused", "held", "late", "blank", "own_section", "prompt_age_median_shots"}
+KEYS = {"fresh", "stretched", "reused", "frozen", "late", "blank", "own_section", "prompt_age_median_shots"}
 
 
 def last_line(monkeypatch, capsys, main, *arguments):

@@ -13,8 +13,8 @@ from engine.generators.fake import FakeGenerator
 from engine.render.cache import is_sealed
 from engine.render.pool import Renderer
 from engine.render.protocol import Done, Failed, Finishing, Ready, Withdrawn
-from engine.schedule.scheduler import Director, _Underway
-from engine.schedule.state import Board, Shot, Took
+from engine.schedule.scheduler import Scheduler
+from engine.schedule.state import PlannedShot, RenderTime, ScheduleState
 from engine.worker.main import LastStage
 from tests.engine.worker.overlap import PATIENCE, TWO_STAGES, job, worked
 
@@ -177,29 +177,28 @@ def test_a_last_stage_begins_and_frees_its_caller_only_once_the_one_before_is_do
 
 
 def test_the_plan_goes_by_a_workers_pace_and_expects_a_clip_when_it_is_there():
-    assert _Underway(0.0, 10.0).took(14.0) == Took(4.0)
-    staged = _Underway(0.0, 10.0, 13.0)
-    assert staged.took(14.0) == Took(3.0, 1.0)
-    assert staged.took(18.0) == Took(5.0, 3.0), "the longer stage sets the pace"
-    board = Board((Level("", 1.0),))
-    board.know(Shot(0.0, 4.0, "A", "a"))
-    board.speed.measure(2.0, staged.took(14.0))
-    assert (board.seconds_to_render(4.0, 0), board.seconds_until_there(4.0, 0)) == (6.0, 8.0)
+    staged = RenderTime.overlapped(3.0, 1.0)
+    assert staged == RenderTime(3.0, 1.0)
+    assert RenderTime.overlapped(3.0, 5.0) == RenderTime(5.0, 3.0), "the longer stage sets the pace"
+    state = ScheduleState((Level("", 1.0),))
+    state.add_shot(PlannedShot(0.0, 4.0, "A", "a"))
+    state.speed.measure(2.0, staged)
+    assert (state.worker_seconds(4.0, 0), state.seconds_until_ready(4.0, 0)) == (6.0, 8.0)
 
 
 async def test_a_show_has_the_next_clip_begun_while_the_last_one_is_being_finished(store, hand):
-    shots = [Shot(4.0 * n, 4.0 * n + 4.0, "A", str(n)) for n in range(3)]
-    board = Board((Level("", 1.0),))
+    shots = [PlannedShot(4.0 * n, 4.0 * n + 4.0, "A", str(n)) for n in range(3)]
+    state = ScheduleState((Level("", 1.0),))
     all_there = asyncio.Event()
 
     def on_clip():
-        if len(board.clips) == len(shots):
+        if len(state.clips) == len(shots):
             all_there.set()
 
     async with asyncio.timeout(PATIENCE), hand.renderer(store) as renderer:
-        director = Director(
+        scheduler = Scheduler(
             renderer,
-            board,
+            state,
             live=False,
             workers=1,
             position=lambda: 0.0,
@@ -208,9 +207,9 @@ async def test_a_show_has_the_next_clip_begun_while_the_last_one_is_being_finish
             on_clip=on_clip,
         )
         for shot in shots:
-            director.know(shot)
-        directing = asyncio.create_task(director.run())
+            scheduler.add_shot(shot)
+        scheduling = asyncio.create_task(scheduler.run())
         await all_there.wait()
-        directing.cancel()
+        scheduling.cancel()
     assert hand.two.is_set()
-    assert board.speed.beyond > 0
+    assert state.speed.tail_factor > 0
