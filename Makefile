@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint types gallery bench chaos supply clean
+.PHONY: help demo test lint types gallery bench chaos mutants supply clean
 .DEFAULT_GOAL := help
 
 help: ## list what there is
@@ -39,6 +39,9 @@ bench: $(VENV)/.dev ## speed beside a limit or a peer in the same run
 chaos: $(VENV)/.dev ## the fault matrix, long form, and the fuzzer
 	@$(PYTHON) tools/release/system_packages.py test
 	OMP_NUM_THREADS=1 $(BIN)/python -m tools.stress.chaos
+
+mutants: $(VENV)/.dev ## change random lines and count how many the tests notice, within 20 minutes
+	$(BIN)/python -m tools.stress.mutants
 
 supply: $(VENV)/.dev ## build twice alike, install the lock on each Python, run it, write the SBOM
 	$(BIN)/python -m tools.release.supply check

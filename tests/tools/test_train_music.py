@@ -130,11 +130,11 @@ def test_a_groove_lies_within_its_seconds() -> None:
         assert all(0 <= stroke.time < 2.2 and 0 < stroke.force <= 1 for stroke in strokes)
 
 
-def test_a_midi_file_has_one_track_with_its_length() -> None:
-    data = midi.midi_file([midi.Part(24, (midi.Note(0.0, 1.0, 60, 90),))], 2.0)
-    assert data[:4] == b"MThd"
-    assert int.from_bytes(data[18:22], "big") == len(data) - 22
-    assert bytes([0x90, 60, 90]) in data
+def test_a_midi_file_has_one_track_with_its_notes_and_length() -> None:
+    file = midi.midi_file([midi.Part(24, (midi.Note(0.0, 1.0, 60, 90),))], 2.0)
+    (track,) = file.tracks
+    assert [(each.type, each.note, each.velocity) for each in track if each.type == "note_on"] == [("note_on", 60, 90)]
+    assert file.length == 3.0  # the note's second, and the two to the next part
 
 
 def test_pitches_are_read_from_file_names() -> None:

@@ -27,8 +27,8 @@ import numpy as np  # noqa: E402
 
 from engine.audio.song import load_song  # noqa: E402
 from engine.errors import AimvError, MissingExtra  # noqa: E402
-from tools.evaluate.figures import Floats  # noqa: E402
 from tools.evaluate.model import MODEL, Model  # noqa: E402
+from tools.metrics import Floats  # noqa: E402
 
 SONG = Path(__file__).parents[2] / "examples" / "heart.wav"
 WARM = 20  # windows that are not counted

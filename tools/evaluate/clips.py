@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import track
 
 from engine.audio.song import load_song
-from tools.evaluate.figures import Bools, Floats
 from tools.evaluate.model import Model
+from tools.metrics import Bools, Floats
 
 T = TypeVar("T")
 Names = Mapping[str, tuple[str, ...]]

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from tools.evaluate.clips import Clip, Names, hear, left_out
-from tools.evaluate.figures import cell, precision_recall_f1
 from tools.evaluate.model import Model
 from tools.evaluate.opening import complete, open_dataset
+from tools.metrics import cell, precision_recall_f1
 
 CODES = {
     "cel": "cello",

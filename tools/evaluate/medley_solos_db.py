@@ -7,9 +7,9 @@ import numpy as np
 
 from engine.audio.song import load_song
 from tools.evaluate.clips import Names, following, left_out, says, split_names
-from tools.evaluate.figures import cell
 from tools.evaluate.model import Model
 from tools.evaluate.opening import complete, open_dataset
+from tools.metrics import cell
 
 NAMES: Names = {
     "clarinet": (),

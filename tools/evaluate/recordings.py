@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from engine.analysis.instruments import steadied
 from engine.audio.song import load_song
 from engine.errors import UsageError
-from tools.evaluate.figures import Floats, auc, balanced_accuracy, calibration_error, cell, precision_recall_f1
 from tools.evaluate.model import DRUMS, Model
+from tools.metrics import Floats, auc, balanced_accuracy, calibration_error, cell, precision_recall_f1
 
 SOURCES = ("bass", "guitar", "vocal", "piano", "organ", "violin", "cello", "flute", "sax", "brass", "synth", "speech")
 SURE = 0.70

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tools.metrics import auc
 from tools.train.features import Heard
 from tools.train.labels import LABELS
 from tools.train.network import Judge
@@ -104,20 +105,12 @@ def scores(judge: nn.Module, heard: Heard, batch: int = 256) -> tuple[Scores, Sc
     return first, second, third
 
 
-def area(score: Scores, truth: NDArray[np.bool_]) -> float:
-    """Area under the ROC curve, ties counted half (Mann-Whitney); nan without both kinds."""
-    order = np.sort(score)
-    rank = (np.searchsorted(order, score, "left") + np.searchsorted(order, score, "right") + 1) / 2
-    there, absent = int(truth.sum()), int((~truth).sum())
-    return float((rank[truth].sum() - there * (there + 1) / 2) / (there * absent)) if there and absent else float("nan")
-
-
 def areas(score: Scores, labels: NDArray[np.int8]) -> dict[str, float]:
     """Area under the ROC curve of each label that occurs, over the windows where it is known."""
     out = {}
     for i, name in enumerate(LABELS):
         known = labels[:, i] >= 0
         truth = labels[known, i] == 1
-        if 0 < truth.sum() < len(truth):
-            out[name] = area(score[known, i], truth)
+        if (value := auc(truth, score[known, i])) is not None:
+            out[name] = value
     return out

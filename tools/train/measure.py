@@ -19,9 +19,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from tools.metrics import auc, balanced_accuracy, precision_recall_f1
 from tools.train import bank
 from tools.train.bank import Bank
-from tools.train.fit import area
 from tools.train.grooves import Stroke as Struck
 from tools.train.grooves import groove
 from tools.train.kits import OPEN, OTHER, SHAKEN
@@ -75,11 +75,6 @@ def arranged(mixer: Mixer, random: Random) -> tuple[Sound, Labels]:
     raise ValueError(f"{TRIES} windows were drawn and none holds just {[name for name in wanted if wanted[name]]}")
 
 
-def f_measure(there: NDArray[np.bool_], yes: NDArray[np.bool_]) -> float:
-    """F1 of what is said against what is there."""
-    return float(2 * (there & yes).sum() / max(1, there.sum() + yes.sum()))
-
-
 def mixtures(session: onnxruntime.InferenceSession, held: Bank, count: int, draw: Draw) -> dict[str, dict[str, float]]:
     """Bass, drums, guitar and piano in ``count`` windows: F1 and balanced accuracy at 0.5, own F1, AUC.
 
@@ -97,14 +92,13 @@ def mixtures(session: onnxruntime.InferenceSession, held: Bank, count: int, draw
         known = (truth[:, columns] >= 0).all(axis=1) | (label == 1)
         there, yes = label[known] == 1, score[known] >= 0.5
         own = (said[known][:, columns] >= limits[columns]).max(axis=1)
-        balanced = (yes[there].mean() + (~yes)[~there].mean()) / 2
         always = 2 * there.mean() / (1 + there.mean())
         table[name] = {
-            "f1": f_measure(there, yes),
-            "f1_own": f_measure(there, own),
+            "f1": precision_recall_f1(there, yes)[2],
+            "f1_own": precision_recall_f1(there, own)[2],
             "always": float(always),
-            "balanced": float(balanced),
-            "auc": area(score[known], there),
+            "balanced": balanced_accuracy(there, yes) or float("nan"),
+            "auc": auc(there, score[known]) or float("nan"),
         }
     return table
 

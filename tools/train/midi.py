@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import struct
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import mido
 import soundfile
 
+from tools.synthesis import fluidsynth
 from tools.train.labels import SAMPLE_RATE
 from tools.train.sound import Sound
 
@@ -36,44 +36,35 @@ class Part:
     drums: bool = False
 
 
-def midi_file(parts: list[Part], spacing: float) -> bytes:
+def midi_file(parts: list[Part], spacing: float) -> mido.MidiFile:
     """A type-0 MIDI file: part i begins ``spacing`` * i seconds in, with its programme chosen just before."""
-    events: list[tuple[int, int, bytes]] = []
+    events: list[tuple[int, int, mido.Message]] = []
     for i, part in enumerate(parts):
         channel = 9 if part.drums else 0
         begin = int(i * spacing * 2 * TICKS)
-        events.append((max(0, begin - 20), 0, bytes([0xB0 | channel, 120, 0])))
-        events.append((max(0, begin - 10), 1, bytes([0xC0 | channel, part.program])))
+        silence = mido.Message("control_change", channel=channel, control=120, value=0)
+        events.append((max(0, begin - 20), 0, silence))
+        events.append((max(0, begin - 10), 1, mido.Message("program_change", channel=channel, program=part.program)))
         for note in part.notes:
             start = begin + int(note.start * 2 * TICKS)
             stop = max(start + 1, begin + int((note.start + note.length) * 2 * TICKS))
-            events.append((start, 3, bytes([0x90 | channel, note.key, note.velocity])))
-            events.append((stop, 2, bytes([0x80 | channel, note.key, 0])))
+            pressed = mido.Message("note_on", channel=channel, note=note.key, velocity=note.velocity)
+            released = mido.Message("note_off", channel=channel, note=note.key, velocity=0)
+            events += [(start, 3, pressed), (stop, 2, released)]
     events.sort(key=lambda event: event[:2])
-    track, now = bytearray(), 0
+    track, now = mido.MidiTrack(), 0
     for tick, _, message in events:
-        track += _variable(tick - now) + message
+        track.append(message.copy(time=tick - now))
         now = tick
-    track += _variable(int(spacing * 2 * TICKS)) + b"\xff\x2f\x00"
-    return b"MThd" + struct.pack(">IHHH", 6, 0, 1, TICKS) + b"MTrk" + struct.pack(">I", len(track)) + bytes(track)
-
-
-def _variable(number: int) -> bytes:
-    """MIDI's variable-length number."""
-    out = [number & 0x7F]
-    while number := number >> 7:
-        out.append(0x80 | (number & 0x7F))
-    return bytes(reversed(out))
+    track.append(mido.MetaMessage("end_of_track", time=int(spacing * 2 * TICKS)))
+    return mido.MidiFile(type=0, ticks_per_beat=TICKS, tracks=[track])
 
 
 def render(font: Path, parts: list[Part], spacing: float, reverb: bool = False) -> list[Sound]:
     """Each part as mono sound of ``spacing`` seconds. Raises CalledProcessError when fluidsynth fails."""
     with tempfile.TemporaryDirectory() as folder:
-        song, wave = Path(folder, "song.mid"), Path(folder, "song.wav")
-        song.write_bytes(midi_file(parts, spacing))
-        effects = ["-R", "1" if reverb else "0", "-C", "1" if reverb else "0"]
-        command = ["fluidsynth", "-ni", *effects, "-g", "0.5", "-r", str(SAMPLE_RATE), "-T", "wav", "-F", str(wave)]
-        subprocess.run([*command, str(font), str(song)], check=True, capture_output=True)
+        wave = Path(folder, "song.wav")
+        fluidsynth(font, midi_file(parts, spacing), wave, SAMPLE_RATE, gain=0.5, effects=reverb)
         audio = soundfile.read(wave, dtype="float32", always_2d=True)[0].mean(axis=1)
     length = int(spacing * SAMPLE_RATE)
     return [audio[i * length : (i + 1) * length] for i in range(len(parts)) if (i + 1) * length <= len(audio)]

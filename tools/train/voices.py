@@ -6,8 +6,10 @@ that glides from note to note and vibrates.
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import soxr
 from numpy.typing import NDArray
 from scipy import ndimage, signal
 
+from tools.synthesis import espeak
 from tools.train.labels import SAMPLE_RATE
 from tools.train.phrases import Random, Song, melody
 from tools.train.sound import Sound, add, read, rms
@@ -54,12 +57,17 @@ class Utterance:
         return self.voice.startswith(HELD_OUT)
 
 
-def spoken(command: list[str]) -> Sound:
-    """What a synthesiser's command says; it gets a file name after its own arguments."""
+def spoken(synthesize: Callable[[Path], object]) -> Sound:
+    """The sound that `synthesize` writes into the file it is given."""
     with tempfile.TemporaryDirectory() as folder:
-        wave = Path(folder, "said.wav")
-        subprocess.run([part.replace("{out}", str(wave)) for part in command], check=True, capture_output=True)
+        wave = Path(folder, "speech.wav")
+        synthesize(wave)
         return read(wave)
+
+
+def flite(voice: str, text: str, out: Path) -> None:
+    """Speak `text` into the wav file `out` by Flite. Raises CalledProcessError when flite fails."""
+    subprocess.run(["flite", "-voice", voice, "-t", text, "-o", str(out)], check=True, capture_output=True)
 
 
 def synthetic(random: Random) -> list[Utterance]:
@@ -68,12 +76,13 @@ def synthetic(random: Random) -> list[Utterance]:
     for language, texts in TEXTS.items():
         for variant in VARIANTS if language == "en" else random.permutation(VARIANTS)[:3]:
             for text in texts if language == "en" else texts[:1]:
-                speed, pitch = str(int(random.integers(100, 190))), str(int(random.integers(25, 80)))
-                command = ["espeak-ng", "-v", language + str(variant), "-s", speed, "-p", pitch, "-w", "{out}", text]
-                said.append(Utterance(f"espeak-{language}{variant}", spoken(command)))
+                speed, pitch = int(random.integers(100, 190)), int(random.integers(25, 80))
+                name = f"{language}{variant}"
+                speak = functools.partial(espeak, text, voice=name, words_per_minute=speed, pitch=pitch)
+                said.append(Utterance(f"espeak-{name}", spoken(speak)))
     for voice in ("slt", "awb", "rms", "kal16"):
         for text in TEXTS["en"]:
-            said.append(Utterance(f"flite-{voice}", spoken(["flite", "-voice", voice, "-t", text, "-o", "{out}"])))
+            said.append(Utterance(f"flite-{voice}", spoken(functools.partial(flite, voice, text))))
     return said
 
 

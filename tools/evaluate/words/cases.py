@@ -2,7 +2,6 @@
 
 import csv
 import json
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import soxr
 from numpy.typing import NDArray
 
 from engine.audio.song import load_song
+from tools.synthesis import espeak
 
 RATE = 16_000
 _ISO = {"English": "en", "Spanish": "es", "French": "fr", "German": "de"}
@@ -111,7 +111,7 @@ def speech_over(music: Case, decibels: float) -> Case:
 def _speak(sentence: str, at_rate: int) -> NDArray[np.float64]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "speech.wav")
-        subprocess.run(["espeak-ng", "-v", "en-us", "-s", "140", "-w", path, sentence], check=True)
+        espeak(sentence, path, voice="en-us", words_per_minute=140)
         sound, rate = soundfile.read(path, dtype="float64")
     return np.asarray(soxr.resample(sound, rate, at_rate))
 

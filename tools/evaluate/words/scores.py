@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+import jiwer
 import msgspec
 import numpy as np
 
@@ -69,23 +70,14 @@ def plain(text: str) -> list[str]:
 
 
 def align(reference: Sequence[str], hypothesis: Sequence[str]) -> tuple[int, list[tuple[int, int]]]:
-    """Levenshtein distance in words, and the (reference, hypothesis) indices of the words that are right."""
-    n, m = len(reference), len(hypothesis)
-    cost = np.zeros((n + 1, m + 1), int)
-    cost[:, 0], cost[0] = np.arange(n + 1), np.arange(m + 1)
-    for i in range(1, n + 1):
-        for j in range(1, m + 1):
-            swap = cost[i - 1, j - 1] + (reference[i - 1] != hypothesis[j - 1])
-            cost[i, j] = min(cost[i - 1, j] + 1, cost[i, j - 1] + 1, swap)
-    pairs, i, j = [], n, m
-    while i and j:
-        right = reference[i - 1] == hypothesis[j - 1]
-        if cost[i, j] == cost[i - 1, j - 1] + (not right):
-            if right:
-                pairs.append((i - 1, j - 1))
-            i, j = i - 1, j - 1
-        elif cost[i, j] == cost[i - 1, j] + 1:
-            i -= 1
-        else:
-            j -= 1
-    return int(cost[n, m]), pairs
+    """Edit distance in words, and the (reference, hypothesis) indices of the words that are right; by jiwer."""
+    if not reference:
+        return len(hypothesis), []
+    found = jiwer.process_words(" ".join(reference), " ".join(hypothesis))
+    pairs = [
+        (chunk.ref_start_idx + offset, chunk.hyp_start_idx + offset)
+        for chunk in found.alignments[0]
+        if chunk.type == "equal"
+        for offset in range(chunk.ref_end_idx - chunk.ref_start_idx)
+    ]
+    return found.substitutions + found.deletions + found.insertions, pairs

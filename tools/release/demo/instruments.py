@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from tools.release.demo.arrangement import BEATS_IN_BAR, BPM, LEAD_IN_S, Part, duration_s, seconds
+from tools.synthesis import fluidsynth
 
 TICKS_PER_BEAT = 480
 DRUM_CHANNEL = 9
@@ -61,10 +61,8 @@ def _track(
 def stem(part: Part, soundfont: Path, sample_rate: int) -> NDArray[np.float64]:
     """Render one part, dry: float64, shape (2, samples of the whole song), lead-in included."""
     with tempfile.TemporaryDirectory() as folder:
-        score, sound = Path(folder, "part.mid"), Path(folder, "part.wav")
-        midi((part,)).save(score)
-        command = ["fluidsynth", "-ni", "-q", "-R", "0", "-C", "0", "-g", "0.6", "-r", str(sample_rate)]
-        subprocess.run([*command, "-T", "wav", "-O", "float", "-F", sound, soundfont, score], check=True)
+        sound = Path(folder, "part.wav")
+        fluidsynth(soundfont, midi((part,)), sound, sample_rate, gain=0.6, as_float=True)
         rendered, rate = soundfile.read(sound, dtype="float64", always_2d=True)
     if rate != sample_rate:
         raise ValueError(f"fluidsynth rendered {rate} Hz, {sample_rate} wanted")

@@ -5,7 +5,6 @@ Speech comes from eSpeak NG; analysis and synthesis by WORLD (Morise et al. 2016
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +17,7 @@ import soxr
 from numpy.typing import NDArray
 
 from tools.release.demo.arrangement import BPM, Syllable, duration_s, seconds
+from tools.synthesis import espeak
 
 SPEAKER = "en-us+f3"
 FRAME_S = 0.005
@@ -56,7 +56,7 @@ class Sung:
 def _speak(word: str) -> Spoken:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "word.wav")
-        subprocess.run(["espeak-ng", "-v", SPEAKER, "-s", "110", "-w", path, word], check=True)
+        espeak(word, path, voice=SPEAKER, words_per_minute=110)
         sound, rate = soundfile.read(path, dtype="float64")
     f0, times = pyworld.harvest(sound, rate, f0_floor=60.0, f0_ceil=400.0, frame_period=1000 * FRAME_S)
     envelope = pyworld.cheaptrick(sound, f0, times, rate)
