@@ -5,17 +5,18 @@
     for row in aimv.listen("song.wav"):                 # what is heard, second by second
         print(row.heard.start, row.sentence)
     aimv.score("song.wav").save("song.score.jsonl")  # the shots, to read and edit
-    aimv.export("song.wav", "song.mp4", aimv.Settings(width=640, height=360))
+    aimv.export("song.wav", "song.mp4", aimv.Settings(size="640x360"))
 
 Each raises a subclass of `aimv.AimvError` whose text is one line for a person.
 """
 
 TYPE_CHECKING = False  # as of `typing`, which takes a while to import: a stop should be heard soon
 if TYPE_CHECKING:
-    from aimv.app.export import Settings, export, play, score
+    from aimv.app.export import export, play, score
     from aimv.app.listen import Row, listen
     from aimv.language.score import Score, Shot
     from aimv.language.sentence import Content, sentence
+    from aimv.options import Settings
     from engine.errors import AimvError
 
 _HOMES = {
@@ -23,7 +24,7 @@ _HOMES = {
     "Content": "aimv.language.sentence",
     "Row": "aimv.app.listen",
     "Score": "aimv.language.score",
-    "Settings": "aimv.app.export",
+    "Settings": "aimv.options",
     "Shot": "aimv.language.score",
     "export": "aimv.app.export",
     "listen": "aimv.app.listen",

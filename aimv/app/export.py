@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from aimv.app.listen import WHISPER, Ears, row_of, shot_of
+from aimv.app.listen import Ears, row_of, shot_of
 from aimv.app.play import Dressing, PlayedSong
 from aimv.language.lyrics import caption_words, sung_object
 from aimv.language.score import SUFFIX, Score, ScoreHeader, Shot, is_score
 from aimv.language.shots import cut_shots
+from aimv.options import Settings
 from engine.analysis.windows import ANALYSIS_RATE, Heard, song_envelopes
 from engine.audio.devices import sound_library
 from engine.audio.features import Envelopes
@@ -24,7 +25,6 @@ from engine.audio.structure import sections
 from engine.colour import harmony, hex_of_name
 from engine.errors import AimvError, UsageError
 from engine.files import cache_folder, check_writable
-from engine.generators.cogvideox.presets import preset
 from engine.generators.registry import Choice, choose, is_at_hand
 from engine.outputs.encoder import FileSink
 from engine.pipeline import Cue, Performance, Rendering, board, in_thread, perform, write
@@ -40,41 +40,7 @@ _T = TypeVar("_T")
 STORE_BYTES = 4 * 2**30  # clips kept for reuse
 HERE = Crew()  # one process on this host
 HOP_S = 0.5  # from window to window; shots are seconds long
-LARGEST = 7680
 PLAIN = Dressing()
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How a video is to look. Every value is checked by `check`."""
-
-    generator: str = "auto"  # auto | shader | cogvideox
-    model: str = ""  # hub id or folder, for cogvideox
-    preset: str = ""  # how much work cogvideox spends; "" for its default, or, when playing, for what speed allows
-    style: str = ""  # added to every sentence
-    width: int = 1280  # pixels, even
-    height: int = 720
-    fps: float = 24.0
-    seed: int = 0
-    language: str | None = None  # ISO 639-1; None detects it
-    whisper: str = WHISPER
-    scenes: str = ""  # folder of ISF files that the shader generator draws in place of AIMV's own
-    lettering: bool = False  # set the sung words in type
-    reaction: float = 1.0  # how far the music moves the picture, 0 to 2
-
-    def check(self) -> None:
-        """Raise UsageError for a value that cannot be."""
-        for side in (self.width, self.height):
-            if not 16 <= side <= LARGEST or side % 2:
-                raise UsageError(
-                    f"a size of {self.width}x{self.height} is not possible: width and height must be even numbers "
-                    f"from 16 to {LARGEST}, for example 1280x720"
-                )
-        if self.preset:
-            preset(self.preset)
-        if not 1 <= self.fps <= 120:
-            raise UsageError(f"{self.fps:g} frames a second is not possible: choose from 1 to 120")
-        if not 0 <= self.reaction <= 2:
-            raise UsageError(f"a reaction of {self.reaction:g} is not possible: choose from 0 (none) to 2 (a lot)")
 
 
 class Source:
@@ -169,7 +135,6 @@ def export(
     Raises an `AimvError` whose text is one line for a person.
     """
     settings = settings or Settings()
-    settings.check()
     path, out = Path(path), Path(out)
     check_writable(out)
     if out.exists() and path.exists() and out.samefile(path):
@@ -230,7 +195,6 @@ def play(
     is pressed. Raises an `AimvError` whose text is one line for a person.
     """
     settings = settings or Settings()
-    settings.check()
     sound_library("playing sound")
     choice = choose(settings.generator, settings.model, bool(crew.remotes), settings.scenes)
     crew = able(crew, choice)

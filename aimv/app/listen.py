@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from aimv.language.content import InstrumentChoice, content_of
 from aimv.language.score import Shot
 from aimv.language.sentence import Content, sentence
+from aimv.options import WHISPER
 from engine.analysis.instruments import Classifier, Confusion, OnnxClassifier
 from engine.analysis.transcription.models import load as load_whisper
 from engine.analysis.transcription.offline import transcribe_file
@@ -20,8 +21,6 @@ from engine.analysis.transcription.types import Passage
 from engine.analysis.windows import Heard, SongHearing, VocalBetween, hear_causally, song_envelopes
 from engine.audio.features import Envelopes
 from engine.audio.song import Song, load_song
-
-WHISPER = "base"  # the default: multilingual, installs with AIMV
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import msgspec
 
-from aimv.app.export import HERE, Settings, clip_store, cue_of
+from aimv.app.export import HERE, clip_store, cue_of
 from aimv.app.listen import Row, row_of, shot_of
 from aimv.language.lyrics import caption_words
 from aimv.language.score import ScoreRecorder, Shot
 from aimv.language.shots import LiveCutter
+from aimv.options import Settings
 from engine.analysis.instruments import Classifier
 from engine.analysis.live import Lagged, LiveHearing
 from engine.analysis.transcription.types import Transcriber, Word, text_of
@@ -109,7 +110,6 @@ class LiveShow:
         crew: Crew = HERE,
         on_worker: Callable[[WorkerEvent], None] = lambda event: None,
     ) -> None:
-        settings.check()
         self.settings, self.choice, self.crew = settings, choice, crew
         self.fps = settings.fps
         self.tempo = Tempo()

@@ -8,14 +8,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from aimv.app.listen import WHISPER, Row
+from aimv.app.listen import Row
 from aimv.app.listen import listen as listen_to
 from aimv.cli.options import Language, Seed, SongFile, Whisper
 from aimv.cli.progress import console, listening_bar
 from aimv.language.abstraction import abstractions
 from aimv.language.sentence import NONE, Content
 from aimv.language.sentence import sentence as sentence_of
-from engine.analysis.transcription.languages import parse_language
+from aimv.options import WHISPER, Analysis
 from engine.colour import colour_name, hex_of_name
 from engine.errors import UsageError
 from engine.files import check_writable
@@ -52,12 +52,13 @@ def listen(
         check_writable(plot)
     out = Console(highlight=False, markup=False)
     rows: list[Row] = []
+    analysis = Analysis(language=language, whisper=whisper, seed=seed)
     # A table that grows on the terminal shows by itself how far it is.
     with listening_bar(shown=live or not out.is_terminal) as progress:
         heard = listen_to(
             file,
             hop=hop,
-            language=parse_language(language),
+            language=analysis.language,
             live=live,
             whisper=whisper,
             seed=seed,

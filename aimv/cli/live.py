@@ -10,8 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from aimv.app.export import Settings, able, run_to_end
-from aimv.app.listen import WHISPER
+from aimv.app.export import able, run_to_end
 from aimv.app.live import LiveShow
 from aimv.app.telemetry import Metrics, readout_of, telemetry_of, watched
 from aimv.cli.config import loaded
@@ -34,7 +33,6 @@ from aimv.cli.options import (
     Seed,
     Stream,
     Whisper,
-    size_of,
 )
 from aimv.cli.progress import console
 from aimv.cli.video import (
@@ -54,8 +52,8 @@ from aimv.cli.video import (
 from aimv.config import config_path
 from aimv.config import learn as write_learnt
 from aimv.language.score import ScoreRecorder
+from aimv.options import WHISPER, Settings
 from engine.analysis.instruments import OnnxClassifier
-from engine.analysis.transcription.languages import parse_language
 from engine.analysis.transcription.models import load as load_whisper
 from engine.analysis.transcription.streaming import StreamingWhisper
 from engine.audio.devices import SoundCard, find_input
@@ -123,7 +121,6 @@ def live(
         aimv live --input "USB Audio" --record show.mp4
         aimv live --mqtt mqtts://vj@stage.local --osc 9000 --fullscreen
     """
-    width, height = size_of(size)
     settings = Settings(
         generator=generator,
         model=model,
@@ -132,14 +129,12 @@ def live(
         lettering=lettering,
         reaction=reaction,
         style=style,
-        width=width,
-        height=height,
+        size=size,
         fps=fps,
         seed=seed,
-        language=parse_language(language),
+        language=language,
         whisper=whisper,
     )
-    settings.check()
     card = SoundCard(find_input(input))
     wires = Wires(
         mqtt=mqtt,
@@ -159,11 +154,13 @@ def live(
     served = Metrics(*address_of(metrics)) if metrics else None
 
     wanted = Wanted(record=record, streams=tuple(stream), camera=camera, ndi=ndi)
-    with WindowSink("AIMV live", width, height, Keyboard(show.desk), lambda: readout_of(show, room.why)) as window:
+    with WindowSink(
+        "AIMV live", settings.width, settings.height, Keyboard(show.desk), lambda: readout_of(show, room.why)
+    ) as window:
         window.readout_shown = hud
         if fullscreen:
             window.fill_screen()
-        taps = Taps(wanted, width, height, fps, card.rate)
+        taps = Taps(wanted, settings.width, settings.height, fps, card.rate)
         if record:
             show.score = ScoreRecorder(record)
         ends = duration and time.monotonic() + duration

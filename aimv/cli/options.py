@@ -9,8 +9,6 @@ from typing import Annotated
 import platformdirs
 import typer
 
-from engine.errors import UsageError
-
 SongFile = Annotated[Path, typer.Argument(help="A sound file: wav, flac, mp3, ogg, m4a; any rate.", metavar="FILE")]
 Seed = Annotated[int, typer.Option(help="The number all chance comes from; the same one gives the same result.")]
 Language = Annotated[
@@ -24,14 +22,6 @@ KEYS = Path(platformdirs.user_config_dir("aimv")) / "keys"
 KeysFolder = Annotated[
     Path, typer.Option(help="The folder of keys that `aimv keys` makes.", metavar="FOLDER", show_default=False)
 ]
-
-
-def size_of(given: str) -> tuple[int, int]:
-    """(width, height) in pixels of `--size`."""
-    width, _, height = given.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
-        raise UsageError(f"a size of {given!r} cannot be read: give WIDTHxHEIGHT, for example 1280x720")
-    return int(width[:6]), int(height[:6])
 
 
 Record = Annotated[

@@ -7,8 +7,6 @@ from typing import Annotated
 import typer
 
 from aimv.app import export as video
-from aimv.app.export import Settings
-from aimv.app.listen import WHISPER
 from aimv.app.logs import tell
 from aimv.app.play import Dressing
 from aimv.cli.config import loaded
@@ -30,11 +28,10 @@ from aimv.cli.options import (
     SongFile,
     Stream,
     Whisper,
-    size_of,
 )
 from aimv.cli.progress import VideoBars, console
 from aimv.language.score import SUFFIX, is_score
-from engine.analysis.transcription.languages import parse_language
+from aimv.options import WHISPER, Settings
 from engine.control.service import Wires
 from engine.errors import UsageError
 from engine.files import check_writable
@@ -90,7 +87,7 @@ def score(
     if not is_score(out):
         raise UsageError(f"{out} is not named as a score: give -o a name that ends in {SUFFIX}")
     check_writable(out)
-    settings = Settings(style=style, language=parse_language(language), whisper=whisper, seed=seed)
+    settings = Settings(style=style, language=language, whisper=whisper, seed=seed)
     with VideoBars() as bars:
         made = video.score(file, settings, progress=bars)
     made.save(out)
@@ -234,17 +231,15 @@ def _settings(
     lettering: bool,
     reaction: float,
 ) -> Settings:
-    width, height = size_of(size)
     return Settings(
         generator=generator,
         model=model,
         preset=preset,
         style=style,
-        width=width,
-        height=height,
+        size=size,
         fps=fps,
         seed=seed,
-        language=parse_language(language),
+        language=language,
         whisper=whisper,
         scenes=scenes,
         lettering=lettering,

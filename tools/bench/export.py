@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimv.app import export as video
-from aimv.cli.options import size_of
+from aimv.options import Settings, parse_size
 from engine.audio.song import load_song
 from engine.outputs.encoder import FileSink
 from engine.types import Frame, Planes
@@ -88,9 +88,9 @@ def encode_alone(song: Path, folder: Path, size: str, fps: float, cache: Path) -
 
     The frames are composed once more, from the clips that the export left in `cache`, and kept raw in `folder`.
     """
-    width, height = size_of(size)
+    width, height = parse_size(size)
     with patch.dict(os.environ, {"AIMV_CACHE": str(cache)}), patch.object(video, "FileSink", RawSink):
-        video.export(song, folder / "kept.mp4", video.Settings(generator="shader", width=width, height=height, fps=fps))
+        video.export(song, folder / "kept.mp4", Settings(generator="shader", size=(width, height), fps=fps))
     raw = folder / "kept.raw"
     frames: NDArray[np.uint8] = np.memmap(raw, np.uint8, "r").reshape(-1, height * 3 // 2, width)
     silence = np.zeros((0, 1), np.float32)

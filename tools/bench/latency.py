@@ -152,16 +152,17 @@ def recorded_offsets(path: Path) -> list[float]:
 
 def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song: Path, out: Path) -> dict[str, Any]:
     """Run the show in this process and measure it."""
-    from aimv.app.export import Settings, run_to_end  # noqa: PLC0415
+    from aimv.app.export import run_to_end  # noqa: PLC0415
     from aimv.app.live import LiveShow  # noqa: PLC0415
     from aimv.cli.live import _words  # noqa: PLC0415 - sound and screen must be there first
+    from aimv.options import Settings  # noqa: PLC0415
     from engine.analysis.instruments import OnnxClassifier  # noqa: PLC0415
     from engine.audio.devices import SoundCard, find_input  # noqa: PLC0415
     from engine.generators.registry import choose  # noqa: PLC0415
     from engine.outputs.fanout import Taps, Wanted  # noqa: PLC0415
     from engine.outputs.window import WindowSink  # noqa: PLC0415
 
-    settings = Settings(width=size[0], height=size[1], fps=fps)
+    settings = Settings(size=size, fps=fps)
     card = SoundCard(find_input(None))
     transcriber = _words("base", "en") if words else None
     show = LiveShow(settings, card, OnnxClassifier(), transcriber, choose("shader"))

@@ -91,7 +91,7 @@ def composed(score: aimv.Score, folder: Path) -> tuple[Compositor, Envelopes]:
     """A compositor with every shot's clip in `folder`."""
     envelopes = song_envelopes(load_song(score.song))
     compositor = Compositor(WIDTH, HEIGHT, FPS, envelopes)
-    generator, settings = ShaderGenerator(), aimv.Settings(width=WIDTH, height=HEIGHT, fps=FPS)
+    generator, settings = ShaderGenerator(), aimv.Settings(size=(WIDTH, HEIGHT), fps=FPS)
     for number, shot in enumerate(score.shots):
         cue = cue_of(shot, score.header.style, Choice("shader", "", ""), settings)
         clip = folder / f"{number}.mp4"

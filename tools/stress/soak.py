@@ -31,10 +31,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from aimv.app.export import Settings, cue_of
+from aimv.app.export import cue_of
 from aimv.app.listen import row_of, shot_of
 from aimv.language.score import ScoreRecorder
 from aimv.language.shots import LiveCutter
+from aimv.options import Settings
 from engine.analysis.instruments import OnnxClassifier
 from engine.analysis.windows import WindowListener
 from engine.audio.capture import CaptureClock
@@ -89,7 +90,7 @@ class Show:
         self._cues: deque[Cue] = deque()
         self._come = asyncio.Event()
         self._choice = Choice("fake", "0", "for the soak")
-        self._settings = Settings(width=WIDTH, height=HEIGHT, fps=fps)
+        self._settings = Settings(size=(WIDTH, HEIGHT), fps=fps)
         self.outputs: Outputs | None = None
         self.windows = self.shots = self.given = self.drops = 0
         self.deepest = 0

@@ -160,14 +160,15 @@ def virtual(seconds: float, ppm: float, sound: NDArray[np.float32]) -> dict[str,
 
 def real(seconds: float, ppm: float, sound: NDArray[np.float32], out: Path) -> dict[str, Any]:
     """The show in real time."""
-    from aimv.app.export import Settings, run_to_end  # noqa: PLC0415
+    from aimv.app.export import run_to_end  # noqa: PLC0415
     from aimv.app.live import LiveShow  # noqa: PLC0415 - loads the models
+    from aimv.options import Settings  # noqa: PLC0415
     from engine.analysis.instruments import OnnxClassifier  # noqa: PLC0415
     from engine.generators.registry import choose  # noqa: PLC0415
     from engine.outputs.fanout import Taps, Wanted  # noqa: PLC0415
 
     device = Device(sound, ppm)
-    show = LiveShow(Settings(width=160, height=90, fps=FPS), device, OnnxClassifier(), None, choose("shader"))
+    show = LiveShow(Settings(size="160x90", fps=FPS), device, OnnxClassifier(), None, choose("shader"))
     offsets: list[tuple[float, float]] = []
     longest: dict[str, list[int]] = {"input": [0, show.input._queue.maxsize], "heard": [0, 600], "cues": [0, 8]}
     memory: list[float] = []

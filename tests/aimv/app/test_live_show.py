@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from aimv.app.export import Settings
 from aimv.app.live import LiveShow
+from aimv.options import Settings
 from engine.analysis.instruments import FakeClassifier
 from engine.analysis.transcription.types import FakeTranscriber, Word
 from engine.audio.capture import Take
@@ -29,7 +29,7 @@ class Device:
 @pytest.mark.parametrize("wanted", [True, False])
 def test_sung_words_are_set_in_type_where_it_is_wanted(wanted: bool) -> None:
     words = FakeTranscriber([Word("heart", 0.5, 0.8, 1.0)], delay_s=0.2)
-    settings = Settings(width=160, height=90, lettering=wanted)
+    settings = Settings(size="160x90", lettering=wanted)
     show = LiveShow(settings, Device(), FakeClassifier(HEARD), words, choose("shader"))
     bare = show.compositor.frame(0.2)
     with show.hearing:
