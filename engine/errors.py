@@ -67,7 +67,7 @@ class DeviceError(AimvError):
     """A sound device, or the library that it is reached by, is not there."""
 
 
-SHORT = "there is not enough memory for this: use a shorter or a mono file, or close other programs"
+OUT_OF_MEMORY = "there is not enough memory for this: use a shorter or a mono file, or close other programs"
 
 _SIGNS = (
     "bad alloc",
@@ -80,7 +80,7 @@ _SIGNS = (
 )
 
 
-def is_short(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether `error`, one of a group, or what led to any of them, comes of too little memory."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]

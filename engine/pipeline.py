@@ -25,11 +25,11 @@ from engine.playback.clock import Clock
 from engine.playback.compositor import Compositor
 from engine.playback.player import Drawing, Played, Tally, play
 from engine.render.job import Clip, Job
-from engine.render.pool import Renderer
+from engine.render.pool import WorkerPool
 from engine.schedule.scheduler import Scheduler
 from engine.schedule.selector import Kind
 from engine.schedule.state import PlannedShot, RenderTime, ScheduleState
-from engine.threads import to_thread, without_pauses
+from engine.threads import to_thread, without_gc_pauses
 from engine.types import Progress, Sink
 
 LONGEST_CHAIN = 3
@@ -115,8 +115,8 @@ async def in_thread(iterator: Iterator[_T]) -> AsyncIterator[_T]:
 class Rendering:
     """Has the clips of cues rendered in order and knows how far that is."""
 
-    def __init__(self, renderer: Renderer, progress: Progress) -> None:
-        self._renderer = renderer
+    def __init__(self, pool: WorkerPool, progress: Progress) -> None:
+        self._pool = pool
         self._progress = progress
         self._finished = 0
         self._cues = 0
@@ -131,12 +131,12 @@ class Rendering:
         return self._latest
 
     def share(self, share: float) -> None:
-        """The renderer's word of the job in work."""
+        """The pool's word of the job in work."""
         self._progress.rendering(self._finished + min(share, 1.0))
 
     async def _render(self, cue: Cue, before: asyncio.Task[Clip] | None) -> Clip:
         job = await to_thread(continued, cue.job, (await before).path) if before else cue.job
-        clip = await self._renderer.render(job, deadline=cue.start)
+        clip = await self._pool.render(job, deadline=cue.start)
         self._finished += 1
         self._progress.rendering(self._finished)
         return clip
@@ -207,7 +207,7 @@ class Performance(msgspec.Struct, frozen=True):
 
 async def perform(
     cues: AsyncIterator[Cue],
-    renderer: Renderer,
+    pool: WorkerPool,
     canvas: Canvas,
     clock: Clock,
     sink: Sink,
@@ -239,7 +239,7 @@ async def perform(
         return job
 
     scheduler = Scheduler(
-        renderer,
+        pool,
         state,
         live=live,
         workers=workers,
@@ -261,7 +261,7 @@ async def perform(
         side = [group.create_task(plan(), name="plan shots"), group.create_task(scheduler.run(), name="direct")]
         if not live:
             await scheduler.wait_for_first_clip()
-        with without_pauses():
+        with without_gc_pauses():
             async with clock:
                 played = await play(canvas, clock, sink, stop, scheduler.show, canvas.prepare, tally, hurry)
                 seconds = scheduler.stats.seconds(clock.time())

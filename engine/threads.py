@@ -45,7 +45,7 @@ class _Attributes(ctypes.Structure):
     )
 
 
-def be_prompt() -> None:
+def request_low_latency() -> None:
     """Have this thread, and those that it starts, wait as little as may be for a processor and for Python.
 
     From Linux 6.12 on a thread that asks for short turns is let in at once while others run (`sched_setattr` with
@@ -66,20 +66,20 @@ def _schedule(nice: int, turn_ns: int) -> None:
         ctypes.CDLL(None).syscall(call, thread, ctypes.byref(wanted), 0)  # an older kernel says no
 
 
-def step_back(by: int = 10, session: bool = False) -> None:
+def lower_priority(nice: int = 10, session: bool = False) -> None:
     """Lower the priority of this thread, and of those that it starts, below the ones that must be in time (Linux).
 
     Linux shares time between sessions before it looks at priorities: `session` lowers that of the whole session.
     """
     if sys.platform.startswith("linux"):
         with contextlib.suppress(OSError):
-            _schedule(min(19, os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) + by), 0)
+            _schedule(min(19, os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) + nice), 0)
             if session:
-                Path("/proc/self/autogroup").write_text(str(by), encoding="ascii")
+                Path("/proc/self/autogroup").write_text(str(nice), encoding="ascii")
 
 
 @contextlib.contextmanager
-def without_pauses() -> Iterator[None]:
+def without_gc_pauses() -> Iterator[None]:
     """Leave what is in memory now to itself while the block runs.
 
     Looking through all of it for garbage stops every thread for longer than a picture; what comes later is little.

@@ -9,11 +9,11 @@ import msgspec
 from engine.control import commands
 from engine.control.osc import address_of
 from engine.render import protocol
-from engine.render.cache import ClipStore
+from engine.render.cache import ClipCache
 from engine.render.job import Job
-from engine.render.pool import Renderer
-from engine.render.queue import Worker
-from engine.render.transport import Address
+from engine.render.pool import WorkerPool
+from engine.render.queue import WorkerHandle
+from engine.render.transport import WorkerAddress
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -32,22 +32,22 @@ def test_no_message_names_a_file(tmp_path: Path) -> None:
         hints = get_type_hints(kind)
         assert Path not in hints.values(), kind
         assert not {name for name in hints if re.search("path|file|folder", name)}, kind
-    with ClipStore(tmp_path / "clips", 10**6) as store:
+    with ClipCache(tmp_path / "clips", 10**6) as cache:
         for name in ("../../etc/passwd", "/etc/passwd", "a\0b", "x" * 9999):
             job = Job(name, name, name, (name,), (name,), 0, 2, 2, 1.0, 1.0)
-            place = store.path_for(job.id)
-            assert place.parent == store.folder
+            place = cache.path_for(job.id)
+            assert place.parent == cache.folder
             assert re.fullmatch(r"[0-9a-f]{32}\.mp4", place.name)
 
 
 def test_a_render_message_that_claims_another_job_writes_nothing(tmp_path: Path) -> None:
-    """What a Piece says of its job is compared with what was given out before any file is opened."""
-    piece = protocol.Piece("../../evil", 0, b"x")
+    """What a Chunk says of its job is compared with what was given out before any file is opened."""
+    piece = protocol.Chunk("../../evil", 0, b"x")
     assert protocol.decode(protocol.encode(piece)) == piece, "it can be said"
-    with ClipStore(tmp_path / "clips", 10**6) as store:
-        renderer = Renderer(store, "fake")
-        worker = Worker(0, Address(1, b"worker"), 7)
-        renderer._hear_worker(worker, piece)
+    with ClipCache(tmp_path / "clips", 10**6) as cache:
+        pool = WorkerPool(cache, "fake")
+        worker = WorkerHandle(0, WorkerAddress(1, b"worker"), 7)
+        pool._hear_worker(worker, piece)
         assert [path.name for path in tmp_path.rglob("*.part")] == []
     assert msgspec.structs.fields(protocol.Piece)[0].name == "job_id"
 

@@ -29,16 +29,16 @@ from engine.generators.registry import Choice, choose, is_at_hand
 from engine.outputs.encoder import FileSink
 from engine.pipeline import Cue, Performance, Rendering, board, in_thread, perform, write
 from engine.playback.compositor import Compositor
-from engine.render.cache import ClipStore
+from engine.render.cache import ClipCache
 from engine.render.job import Job
-from engine.render.pool import Crew, Renderer, WorkerEvent
-from engine.threads import be_prompt
+from engine.render.pool import PoolConfig, WorkerEvent, WorkerPool
+from engine.threads import request_low_latency
 from engine.types import Progress
 
 _T = TypeVar("_T")
 
-STORE_BYTES = 4 * 2**30  # clips kept for reuse
-HERE = Crew()  # one process on this host
+CLIP_CACHE_BYTES = 4 * 2**30  # clips kept for reuse
+HERE = PoolConfig()  # one process on this host
 HOP_S = 0.5  # from window to window; shots are seconds long
 PLAIN = Dressing()
 
@@ -122,7 +122,7 @@ def export(
     start: float = 0.0,
     duration: float | None = None,
     resume: bool = False,
-    crew: Crew = HERE,
+    pool_config: PoolConfig = HERE,
     progress: Progress | None = None,
     on_choice: Callable[[Choice], None] = lambda choice: None,
     on_worker: Callable[[WorkerEvent], None] = lambda event: None,
@@ -139,8 +139,8 @@ def export(
     check_writable(out)
     if out.exists() and path.exists() and out.samefile(path):
         raise UsageError(f"{out} is the song itself: choose another name with -o")
-    choice = choose(settings.generator, settings.model, bool(crew.remotes), settings.scenes)
-    crew = able(crew, choice)
+    choice = choose(settings.generator, settings.model, bool(pool_config.remotes), settings.scenes)
+    pool_config = able(pool_config, choice)
     on_choice(choice)
     progress = progress or Progress()
     source = Source(path, settings, progress)
@@ -156,7 +156,7 @@ def export(
         source.replay(score)
     sound = source.song.stereo()[round(start * source.song.rate) : round(end * source.song.rate)]
 
-    async def run(store: ClipStore) -> None:
+    async def run(cache: ClipCache) -> None:
         compositor = _compositor(settings, source)
         shots = kept.keeping(source.shots())
         cues = (
@@ -168,11 +168,11 @@ def export(
             FileSink(out, settings.width, settings.height, settings.fps, sound=sound, rate=source.song.rate) as sink,
             contextlib.closing(compositor),
         ):
-            async with _rendering(store, choice, crew, progress, on_worker) as rendering:
+            async with _rendering(cache, choice, pool_config, progress, on_worker) as rendering:
                 await write(in_thread(cues), rendering, compositor, sink, start, end, progress)
 
-    with clip_store() as store:
-        run_to_end(run(store))
+    with clip_cache() as cache:
+        run_to_end(run(cache))
     kept.forget()
     return out
 
@@ -181,7 +181,7 @@ def play(
     path: str | Path,
     settings: Settings | None = None,
     *,
-    crew: Crew = HERE,
+    pool_config: PoolConfig = HERE,
     dressing: Dressing = PLAIN,
     progress: Progress | None = None,
     on_choice: Callable[[Choice], None] = lambda choice: None,
@@ -196,15 +196,15 @@ def play(
     """
     settings = settings or Settings()
     sound_library("playing sound")
-    choice = choose(settings.generator, settings.model, bool(crew.remotes), settings.scenes)
-    crew = able(crew, choice)
+    choice = choose(settings.generator, settings.model, bool(pool_config.remotes), settings.scenes)
+    pool_config = able(pool_config, choice)
     on_choice(choice)
     progress = progress or Progress()
     source = Source(Path(path), settings, progress)
     progress.lasts(source.song.duration, source.song.duration)
 
-    async def run(store: ClipStore) -> Performance:
-        be_prompt()
+    async def run(cache: ClipCache) -> Performance:
+        request_low_latency()
         compositor = _compositor(settings, source)
         title = f"AIMV: {Path(path).name}"
         with (
@@ -217,24 +217,26 @@ def play(
                 on_worker(event)
 
             cues = _cues_in_sections(source, compositor, choice, settings, stage.know)
-            renderer = Renderer(store, choice.generator, choice.model, crew.local, crew.remotes, on_worker=worked)
-            async with stage.connected(), renderer:
+            pool = WorkerPool(
+                cache, choice.generator, choice.model, pool_config.local, pool_config.remotes, on_worker=worked
+            )
+            async with stage.connected(), pool:
                 return await perform(
                     in_thread(cues),
-                    renderer,
+                    pool,
                     stage,
                     stage.clock,
                     stage,
                     stage.stopped,
                     board(choice.generator, settings.preset),
                     progress,
-                    workers=crew.size,
+                    workers=pool_config.size,
                     tally=stage.tally,
                     on_job=stage.remember,
                 )
 
-    with clip_store() as store:
-        return run_to_end(run(store))
+    with clip_cache() as cache:
+        return run_to_end(run(cache))
 
 
 def _compositor(settings: Settings, source: Source) -> Compositor:
@@ -304,34 +306,38 @@ class _KeptScore:
         self._path.unlink(missing_ok=True)
 
 
-def able(crew: Crew, choice: Choice) -> Crew:
-    """The crew without processes here, where other hosts have the model and this one has not."""
-    if crew.remotes and choice.generator == "cogvideox" and not is_at_hand(choice.model):
-        return msgspec.structs.replace(crew, local=0)
-    return crew
+def able(pool_config: PoolConfig, choice: Choice) -> PoolConfig:
+    """The pool without processes here, where other hosts have the model and this one has not."""
+    if pool_config.remotes and choice.generator == "cogvideox" and not is_at_hand(choice.model):
+        return msgspec.structs.replace(pool_config, local=0)
+    return pool_config
 
 
-def clip_store() -> ClipStore:
+def clip_cache() -> ClipCache:
     """The clips that all runs of this user share."""
-    return ClipStore(cache_folder("clips"), STORE_BYTES)
+    return ClipCache(cache_folder("clips"), CLIP_CACHE_BYTES)
 
 
 @contextlib.asynccontextmanager
 async def _rendering(
-    store: ClipStore, choice: Choice, crew: Crew, progress: Progress, on_worker: Callable[[WorkerEvent], None]
+    cache: ClipCache,
+    choice: Choice,
+    pool_config: PoolConfig,
+    progress: Progress,
+    on_worker: Callable[[WorkerEvent], None],
 ) -> AsyncIterator[Rendering]:
     made: list[Rendering] = []
-    renderer = Renderer(
-        store,
+    pool = WorkerPool(
+        cache,
         choice.generator,
         choice.model,
-        crew.local,
-        crew.remotes,
+        pool_config.local,
+        pool_config.remotes,
         on_progress=lambda job, share: made[0].share(share),
         on_worker=on_worker,
     )
-    async with renderer:
-        made.append(Rendering(renderer, progress))
+    async with pool:
+        made.append(Rendering(pool, progress))
         yield made[0]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from aimv.app.export import HERE, clip_store, cue_of
+from aimv.app.export import HERE, clip_cache, cue_of
 from aimv.app.listen import Row, row_of, shot_of
 from aimv.language.lyrics import caption_words
 from aimv.language.score import ScoreRecorder, Shot
@@ -32,11 +32,11 @@ from engine.outputs.fanout import Outputs
 from engine.pipeline import Cue, Performance, board, perform
 from engine.playback.compositor import Compositor, Stage
 from engine.playback.player import Tally
-from engine.render.cache import ClipStore
+from engine.render.cache import ClipCache
 from engine.render.job import Job
-from engine.render.pool import Crew, Renderer, WorkerEvent
+from engine.render.pool import PoolConfig, WorkerEvent, WorkerPool
 from engine.schedule.selector import Kind
-from engine.threads import be_prompt, to_thread
+from engine.threads import request_low_latency, to_thread
 from engine.types import Frame, Progress, Sink
 
 _WAIT_S = 2.0  # that a word may wait for those before it: beyond this it is shown at once
@@ -69,7 +69,7 @@ _CUES = 8  # that may wait to be planned
 _SENTENCES = 64  # of clips, remembered
 _REMEMBERED = 256
 _WORDS = 12
-_BACK = 10  # by which rendering steps back behind the picture that is on screen
+_NICE = 10  # by which rendering steps back behind the picture that is on screen
 
 
 class LiveClock:
@@ -107,10 +107,10 @@ class LiveShow:
         classifier: Classifier,
         transcriber: Transcriber | None,
         choice: Choice,
-        crew: Crew = HERE,
+        pool_config: PoolConfig = HERE,
         on_worker: Callable[[WorkerEvent], None] = lambda event: None,
     ) -> None:
-        self.settings, self.choice, self.crew = settings, choice, crew
+        self.settings, self.choice, self.pool_config = settings, choice, pool_config
         self.fps = settings.fps
         self.tempo = Tempo()
         self._shots = LiveCutter(self.tempo)
@@ -166,35 +166,35 @@ class LiveShow:
             AimvError: nothing can be rendered.
         """
         self._loop = asyncio.get_running_loop()
-        be_prompt()
+        request_low_latency()
         with (
             contextlib.closing(self.compositor),
-            clip_store() as store,
+            clip_cache() as cache,
             Outputs(self.stage, window, taps) as outputs,
         ):
             self.outputs = outputs
             with self.hearing, self.input:
-                return await self._perform(store, outputs, lambda: self.desk.quit or stop())
+                return await self._perform(cache, outputs, lambda: self.desk.quit or stop())
 
-    async def _perform(self, store: ClipStore, outputs: Outputs, ended: Callable[[], bool]) -> Performance:
+    async def _perform(self, cache: ClipCache, outputs: Outputs, ended: Callable[[], bool]) -> Performance:
         clock = LiveClock(self.input.time)
         seconds: dict[Kind, float] = {}
         failures: list[str] = []
         while True:
-            renderer = Renderer(
-                store,
+            pool = WorkerPool(
+                cache,
                 self.choice.generator,
                 self.choice.model,
-                self.crew.local,
-                self.crew.remotes,
-                back=_BACK,
+                self.pool_config.local,
+                self.pool_config.remotes,
+                nice=_NICE,
                 on_progress=lambda job, share: self._progress(share),
                 on_worker=self._worked,
             )
-            async with renderer:
+            async with pool:
                 shown = await perform(
                     self._coming(),
-                    renderer,
+                    pool,
                     self,
                     clock,
                     outputs,
@@ -202,7 +202,7 @@ class LiveShow:
                     board(self.choice.generator, self.settings.preset),
                     Progress(),
                     live=True,
-                    workers=self.crew.size,
+                    workers=self.pool_config.size,
                     tally=self.tally,
                     on_job=self._remember,
                     hurry=self._hurry,
@@ -293,7 +293,7 @@ class LiveShow:
         """In the background, since looking for a CUDA device takes seconds."""
         scenes = "" if name == "cogvideox" else self.settings.scenes
         try:
-            choice = await to_thread(choose, name, self.settings.model, bool(self.crew.remotes), scenes)
+            choice = await to_thread(choose, name, self.settings.model, bool(self.pool_config.remotes), scenes)
         except AimvError as error:
             self.desk.refuse(str(error))
         else:

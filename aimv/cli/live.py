@@ -68,8 +68,8 @@ from engine.generators.registry import choose
 from engine.outputs.fanout import Taps, Wanted
 from engine.outputs.window import WindowSink
 from engine.pipeline import Performance
-from engine.render.pool import crew
-from engine.threads import step_back, to_thread
+from engine.render.pool import PoolConfig
+from engine.threads import lower_priority, to_thread
 
 _LEARNING_S = 30.0
 _MOVED = 0.1  # of its way: a knob that only trembles is not meant
@@ -145,7 +145,7 @@ def live(
         midi_map=loaded().midi,
         link=link,
     )
-    hands = crew(workers, tuple(worker or ()), keys)
+    hands = PoolConfig.from_addresses(workers, tuple(worker or ()), keys)
     choice = choose(generator, model, bool(hands.remotes), scenes)
     console.print(f"generator: {choice.reason}")
     transcriber = _words(whisper, settings.language) if words else None
@@ -250,7 +250,7 @@ def _words(whisper: str, language: str | None) -> StreamingWhisper:
     """Whisper on threads that step back behind the picture: they inherit the priority of the one that starts them."""
 
     def load() -> StreamingWhisper:
-        step_back()
+        lower_priority()
         return StreamingWhisper(load_whisper(whisper), language)
 
     return asyncio.run(to_thread(load))

@@ -19,7 +19,7 @@ from aimv.cli.models import models
 from aimv.cli.render import keys, render
 from aimv.cli.signals import STOPPED, ignore_stops, stop_came, stop_status, watch_for_stops
 from aimv.cli.video import export, play, score
-from engine.errors import SHORT, AimvError, is_short
+from engine.errors import OUT_OF_MEMORY, AimvError, is_out_of_memory
 
 app = typer.Typer(
     name="aimv",
@@ -83,8 +83,8 @@ def main() -> NoReturn:
         if stop_came():
             tell("interrupted", error=type(error).__name__)
             _fail(STOPPED, stop_status())
-        if is_short(error):
-            _fail(SHORT, 1)
+        if is_out_of_memory(error):
+            _fail(OUT_OF_MEMORY, 1)
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # not of a file of ours, which says so itself
             _drop_output()
             _fail("no room left on the disk for what is printed: free some space, then run it again", 1)

@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from aimv.app.export import clip_store
+from aimv.app.export import clip_cache
 from aimv.cli.options import KEYS, KeysFolder
 from aimv.cli.progress import console
 from engine.generators.registry import choose
-from engine.render.auth import OTHERS, OWN, allowed, make_keys, own_keys
-from engine.render.transport import Offer
+from engine.render.auth import OTHERS, OWN, allowed, create_key_pair, own_key_pair
+from engine.render.transport import WorkerOffer
 from engine.worker.main import serve
 
 
@@ -31,10 +31,10 @@ def render(
         aimv render --bind tcp://0.0.0.0:5599 --generator cogvideox
         aimv export song.wav --worker tcp://gpu-host:5599
     """
-    offer = Offer(bind, own_keys(keys), allowed(keys))
+    offer = WorkerOffer(bind, own_key_pair(keys), allowed(keys))
     choice = choose(generator, model)
     console.print(f"generator: {choice.reason}")
-    with clip_store() as store:
+    with clip_cache() as store:
         serve(offer, choice.generator, choice.model, store, lambda: console.print(f"waiting for work at {bind}"))
 
 
@@ -47,7 +47,7 @@ def keys(keys: KeysFolder = KEYS) -> None:
     """
     public = keys / f"{OWN}.key"
     if not public.exists():
-        make_keys(keys, OWN)
+        create_key_pair(keys, OWN)
     (keys / OTHERS).mkdir(exist_ok=True, mode=0o700)
     console.print(f"{public}: give this file to the other host, to be put there as {OTHERS}/NAME-OF-THIS-HOST.key")
     console.print(f"{keys / OTHERS}: put the other host's own.key here, as NAME-OF-THAT-HOST.key")

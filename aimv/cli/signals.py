@@ -36,11 +36,11 @@ def main() -> NoReturn:
         _say(STOPPED)
         _leave(stop_status())
     except (ImportError, MemoryError, OSError) as error:
-        from engine.errors import SHORT, is_short  # noqa: PLC0415
+        from engine.errors import OUT_OF_MEMORY, is_out_of_memory  # noqa: PLC0415
 
-        if not is_short(error):
+        if not is_out_of_memory(error):
             raise
-        _say(SHORT)
+        _say(OUT_OF_MEMORY)
         _leave(1)
 
 

@@ -39,7 +39,7 @@ from engine.generators.cogvideox.presets import PRESETS
 from engine.generators.registry import Choice
 from engine.outputs.fanout import Wanted
 from engine.pipeline import Performance
-from engine.render.pool import WorkerEvent, crew
+from engine.render.pool import PoolConfig, WorkerEvent
 
 SongOrScore = Annotated[
     Path, typer.Argument(help="A sound file, or a score made by `aimv score` (.score.jsonl).", metavar="FILE")
@@ -143,7 +143,7 @@ def export(
             start=start,
             duration=duration,
             resume=resume,
-            crew=crew(workers, tuple(worker or ()), keys),
+            pool_config=PoolConfig.from_addresses(workers, tuple(worker or ()), keys),
             progress=bars,
             on_choice=_say_choice,
             on_worker=_say_worker,
@@ -200,7 +200,7 @@ def play(
             file,
             settings,
             dressing=Dressing(wanted=wanted, wires=wires, fullscreen=fullscreen, hud=hud),
-            crew=crew(workers, tuple(worker or ()), keys),
+            pool_config=PoolConfig.from_addresses(workers, tuple(worker or ()), keys),
             progress=bars,
             on_choice=_say_choice,
             on_worker=_say_worker,

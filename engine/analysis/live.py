@@ -16,7 +16,7 @@ from engine.analysis.instruments import Classifier
 from engine.analysis.transcription.types import Transcriber, Word, english_of, text_of
 from engine.analysis.windows import SPEECH_RATE, Heard, WindowListener
 from engine.audio.windows import RollingWindows
-from engine.threads import step_back
+from engine.threads import lower_priority
 
 HOP_S = 0.25
 _WAITING_S = 6.0  # of sound that may wait to be heard; beyond this the oldest is left out and counted
@@ -113,7 +113,7 @@ class _Worker(ABC):
         self._queue.put_nowait((samples, came))
 
     def _run(self) -> None:
-        step_back(self._back)
+        lower_priority(self._back)
         while (given := self._queue.get()) is not None and not self._ending:
             with self._lock:
                 self._waiting -= len(given[0])

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import AimvError
-from engine.threads import step_back
+from engine.threads import lower_priority
 from engine.types import Frame
 
 _BACK = 5  # by which encoding steps back behind the picture on screen
@@ -89,7 +89,7 @@ class Tap:
         self._thread.join()
 
     def _work(self) -> None:
-        step_back(_BACK)
+        lower_priority(_BACK)
         while (todo := self._queue.get()) is not None:
             todo()
         if self._drain:

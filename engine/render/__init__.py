@@ -1,1 +1,1 @@
-"""Jobs to clips: the render process, its scheduler, the clip store and the generators."""
+"""Jobs to clips: the render process, its scheduler, the clip cache and the generators."""

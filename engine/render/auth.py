@@ -18,14 +18,14 @@ _KEY_BYTES = 32
 OWN, OTHERS = "own", "others"
 
 
-class Keys(msgspec.Struct, frozen=True):
+class KeyPair(msgspec.Struct, frozen=True):
     """A key pair (Z85 text as bytes)."""
 
     public: bytes
     secret: bytes
 
 
-def make_keys(folder: Path, name: str) -> tuple[Path, Path]:
+def create_key_pair(folder: Path, name: str) -> tuple[Path, Path]:
     """Write a new key pair and return its files, the public one first.
 
     Raises:
@@ -43,7 +43,7 @@ def make_keys(folder: Path, name: str) -> tuple[Path, Path]:
     return public, secret
 
 
-def own_keys(folder: Path) -> Keys:
+def own_key_pair(folder: Path) -> KeyPair:
     """One's own pair in a folder of keys.
 
     Raises:
@@ -52,7 +52,7 @@ def own_keys(folder: Path) -> Keys:
     path = folder / f"{OWN}.key_secret"
     if not path.exists():
         raise UsageError(f"there are no keys in {folder}: make them with `aimv keys`")
-    return read_keys(path)
+    return read_key_pair(path)
 
 
 def allowed(folder: Path) -> Path:
@@ -67,7 +67,7 @@ def allowed(folder: Path) -> Path:
     return others
 
 
-def key_of_host(folder: Path, host: str) -> bytes:
+def public_key_of(folder: Path, host: str) -> bytes:
     """The public key of a host that renders for us: `others/HOST.key`, or the only one there.
 
     Raises:
@@ -76,14 +76,14 @@ def key_of_host(folder: Path, host: str) -> bytes:
     others = folder / OTHERS
     named = others / f"{host}.key"
     if "/" not in host and named.exists():
-        return read_public(named)
+        return read_public_key(named)
     found = list(others.glob("*.key"))
     if len(found) != 1:
         raise UsageError(f"there is no key for {host}: put the public key of that host (its own.key) there as {named}")
-    return read_public(found[0])
+    return read_public_key(found[0])
 
 
-def read_keys(path: Path) -> Keys:
+def read_key_pair(path: Path) -> KeyPair:
     """The key pair in a `.key_secret` file.
 
     Raises:
@@ -92,10 +92,10 @@ def read_keys(path: Path) -> Keys:
     public, secret = _load(path)
     if secret is None:
         raise UsageError(f"{path} holds no secret key; give the .key_secret file")
-    return Keys(public, secret)
+    return KeyPair(public, secret)
 
 
-def read_public(path: Path) -> bytes:
+def read_public_key(path: Path) -> bytes:
     """The public key in a `.key` file.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The clip store: finished clips in one folder, each under its job's id, bounded in size, shared by runs.
+"""The clip cache: finished clips in one folder, each under its job's id, bounded in size, shared by runs.
 
 A clip becomes visible whole or not at all: it is written under a temporary name, sealed (`engine.render.cache`),
 flushed to the disk and renamed. The writer holds a lock on its temporary, so that one left behind by a crash is told
@@ -16,7 +16,7 @@ An MP4 file is a row of boxes (ISO/IEC 14496-12), each a 32-bit big-endian size,
 boxes of type `uuid` whose 16-byte extended type they do not know. A clip that was cut short, overwritten or
 damaged has no such last box, or one that does not fit.
 
-A clip that comes in pieces from a worker on another host, on its way into the store.
+A clip that comes in pieces from a worker on another host, on its way into the cache.
 """
 
 import contextlib
@@ -32,10 +32,10 @@ from typing import Self
 
 from engine.errors import OutputError, ProtocolError
 from engine.render.job import Clip, Job
-from engine.render.protocol import MAX_CLIP_BYTES, Piece
+from engine.render.protocol import MAX_CLIP_BYTES, Chunk
 
 
-class Leases:
+class ClipLocks:
     """The ids in use by this run, in `folder` beside those of other runs."""
 
     def __init__(self, folder: Path) -> None:
@@ -111,8 +111,8 @@ def _read(path: Path) -> set[str]:
 
 
 _EXTENDED_TYPE = bytes.fromhex("a1c7f4d2603b4e5b9a30c2f2d1b8e6aa")
-SEAL_BYTES = 8 + 16 + 32
-_HEAD = SEAL_BYTES.to_bytes(4, "big") + b"uuid" + _EXTENDED_TYPE
+CHECKSUM_BYTES = 8 + 16 + 32
+_HEAD = CHECKSUM_BYTES.to_bytes(4, "big") + b"uuid" + _EXTENDED_TYPE
 
 
 def seal(path: Path) -> None:
@@ -129,15 +129,15 @@ def seal(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def is_sealed(path: Path) -> bool:
+def has_valid_checksum(path: Path) -> bool:
     """Whether the file is there and whole."""
     try:
         with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END) - SEAL_BYTES
+            size = file.seek(0, os.SEEK_END) - CHECKSUM_BYTES
             if size <= 0:
                 return False
             file.seek(size)
-            tail = file.read(SEAL_BYTES)
+            tail = file.read(CHECKSUM_BYTES)
             if not tail.startswith(_HEAD):
                 return False
             file.seek(0)
@@ -157,7 +157,7 @@ _CLIP = ".mp4"
 _PART = ".part"
 
 
-class ClipStore:
+class ClipCache:
     """Clips in `folder`, together at most `max_bytes` long unless more than that is in use.
 
     Raises:
@@ -173,7 +173,7 @@ class ClipStore:
             raise OutputError(f"cannot make the clip folder {folder}: {error.strerror}") from error
         if not os.access(folder, os.W_OK | os.X_OK):
             raise OutputError(f"cannot write to the clip folder {folder}: no permission")
-        self._leases = Leases(folder / "leases")
+        self._leases = ClipLocks(folder / "leases")
         self._remove_stale_parts()
 
     def __enter__(self) -> Self:
@@ -185,7 +185,7 @@ class ClipStore:
         self.close()
 
     def close(self) -> None:
-        """End this run's use of its clips; they stay in the store, for others and for room to be made."""
+        """End this run's use of its clips; they stay in the cache, for others and for room to be made."""
         self._leases.close()
 
     def path_for(self, job_id: str) -> Path:
@@ -204,7 +204,7 @@ class ClipStore:
         if not path.exists():
             return None
         self._leases.add(job_id)
-        if not is_sealed(path):
+        if not has_valid_checksum(path):
             self._leases.discard(job_id)
             path.unlink(missing_ok=True)
             return None
@@ -280,33 +280,33 @@ class ClipStore:
             os.close(folder)
 
 
-class Incoming:
-    """Takes the pieces of the clip of `job_id` in order; it is in the store only after `finish`.
+class Upload:
+    """Takes the pieces of the clip of `job_id` in order; it is in the cache only after `finish`.
 
     Raises:
         OSError: no room, or no permission.
     """
 
-    def __init__(self, store: ClipStore, job_id: str) -> None:
+    def __init__(self, cache: ClipCache, job_id: str) -> None:
         self.job_id = job_id
         self._received = 0
         self._stack = ExitStack()
-        part = self._stack.enter_context(store.writing(job_id))
+        part = self._stack.enter_context(cache.writing(job_id))
         self._file = self._stack.enter_context(part.open("wb"))
 
-    def take(self, piece: Piece) -> None:
-        """Append one piece.
+    def take(self, chunk: Chunk) -> None:
+        """Append one chunk.
 
         Raises:
             ProtocolError: it is not the next one, or the clip grows too long.
         """
-        if piece.offset != self._received or self._received + len(piece.data) > MAX_CLIP_BYTES:
-            raise ProtocolError(f"piece at {piece.offset} of a clip of which {self._received} bytes have come")
-        self._file.write(piece.data)
-        self._received += len(piece.data)
+        if chunk.offset != self._received or self._received + len(chunk.data) > MAX_CLIP_BYTES:
+            raise ProtocolError(f"piece at {chunk.offset} of a clip of which {self._received} bytes have come")
+        self._file.write(chunk.data)
+        self._received += len(chunk.data)
 
     def finish(self, size: int) -> None:
-        """Put the clip, `size` bytes long, into the store.
+        """Put the clip, `size` bytes long, into the cache.
 
         Raises:
             ProtocolError: pieces are missing; nothing is left of the clip.

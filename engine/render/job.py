@@ -38,7 +38,7 @@ class Job(msgspec.Struct, frozen=True, tag="job"):
 
 
 class Clip(msgspec.Struct, frozen=True, tag="clip"):
-    """A finished clip in the clip store."""
+    """A finished clip in the clip cache."""
 
     job_id: str
     path: Path

@@ -21,7 +21,7 @@ class RenderProcess:
 
     @classmethod
     async def start(
-        cls, endpoint: str, name: str, *, index: int, generator: str, model: str, store: Path, log: Path, back: int = 0
+        cls, endpoint: str, name: str, *, index: int, generator: str, model: str, cache: Path, log: Path, nice: int = 0
     ) -> Self:
         """Start a process, the one numbered `index` of its engine, that connects to `endpoint` as `name`.
 
@@ -29,8 +29,8 @@ class RenderProcess:
         it starts can be ended with it.
         """
         command = [sys.executable, "-P", "-m", "engine.worker.main", endpoint, "--name", name]
-        command += ["--generator", generator, "--model", model, "--store", str(store), "--parent", str(os.getpid())]
-        command += ["--index", str(index), "--back", str(back)]
+        command += ["--generator", generator, "--model", model, "--cache", str(cache), "--parent", str(os.getpid())]
+        command += ["--index", str(index), "--nice", str(nice)]
         with log.open("wb") as stderr:
             process = await asyncio.create_subprocess_exec(
                 *command,

@@ -4,14 +4,14 @@ One message is one frame of MessagePack, a tagged struct of the list below, at m
 A conversation:
 
     worker                          engine
-           <------------------------ Who      to a worker on another host: "who are you? I want such clips"
+           <------------------------ ServiceRequest   to a worker on another host: what the engine wants rendered
     Hello  ------------------------>          "I am process P, speak version N, make such clips, and am taken or not"
     Ready  ------------------------>          the generator is loaded
-           <------------------------ Work     one job; never a second one before the first is in its last stage
+           <------------------------ Assign     one job; never a second one before the first is in its last stage
     Ack    ------------------------>          the job has arrived
-    Progress, Beat ---------------->          Beat repeats what the worker is busy with, so a lost message shows
+    Progress, Heartbeat ----------->          Heartbeat lists the jobs in work, so a lost message shows
     Finishing --------------------->          the job is in its last stage; the worker can begin the next one beside it
-    Done | Failed | Withdrawn ------>         the job has ended, in one of three ways
+    Done | Failed | CancelAck ------>         the job has ended, in one of three ways
            <------------------------ Cancel   withdraw the job
            <------------------------ Stop     finish
 
@@ -19,7 +19,7 @@ A worker begins one job at a time and finishes one at a time, so it has two at m
 engine at a time, the first that asks, and says to others that it is taken. Deadlines are the engine's: what is due
 first is given out first, and what is superseded is withdrawn.
 
-A clip does not travel between processes of one host: its address is the job's id in their clip store. A worker on
+A clip does not travel between processes of one host: its address is the job's id in their clip cache. A worker on
 another host sends it before Done, as Pieces in order.
 """
 
@@ -32,10 +32,10 @@ from engine.render.job import Job
 
 VERSION = 3
 MAX_MESSAGE_BYTES = 1 << 20
-PIECE_BYTES = MAX_MESSAGE_BYTES // 2
+CHUNK_BYTES = MAX_MESSAGE_BYTES // 2
 MAX_CLIP_BYTES = 1 << 28
 FOLDER_PREFIX = "aimv-render-"  # of the folder, mode 0700, that holds an engine's ipc:// socket
-BEAT_SECONDS = 0.5  # between two heartbeats of a worker
+HEARTBEAT_SECONDS = 0.5  # between two heartbeats of a worker
 
 Kind = Literal["render", "model", "output", "usage"]
 _ERRORS: dict[Kind, type[AimvError]] = {
@@ -55,7 +55,7 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
     model: str
     taken: bool = False  # by another engine
 
-    def obstacle(self, who: "Who") -> str:
+    def obstacle(self, who: "ServiceRequest") -> str:
         """Why the worker cannot render for the engine that asks; "" if it can."""
         if self.version != who.version:
             return "it is another version of AIMV"
@@ -70,7 +70,7 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
     """The worker's generator is loaded; it takes jobs."""
 
 
-class Work(msgspec.Struct, frozen=True, tag="work"):
+class Assign(msgspec.Struct, frozen=True, tag="work"):
     """Render this."""
 
     job: Job
@@ -95,7 +95,7 @@ class Finishing(msgspec.Struct, frozen=True, tag="finishing"):
     job_id: str
 
 
-class Piece(msgspec.Struct, frozen=True, tag="piece"):
+class Chunk(msgspec.Struct, frozen=True, tag="piece"):
     """Bytes of the clip from `offset` on."""
 
     job_id: str
@@ -104,7 +104,7 @@ class Piece(msgspec.Struct, frozen=True, tag="piece"):
 
 
 class Done(msgspec.Struct, frozen=True, tag="done"):
-    """The clip is whole; it took `elapsed` seconds. It is in the store, or, from another host, sent: `sent` bytes."""
+    """The clip is whole; it took `elapsed` seconds. It is in the cache, or, from another host, sent: `sent` bytes."""
 
     job_id: str
     elapsed: float
@@ -123,7 +123,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
         return _ERRORS[self.kind](self.reason)
 
 
-class Withdrawn(msgspec.Struct, frozen=True, tag="withdrawn"):
+class CancelAck(msgspec.Struct, frozen=True, tag="withdrawn"):
     """The job was cancelled and nothing of it remains."""
 
     job_id: str
@@ -135,13 +135,13 @@ class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
     job_id: str
 
 
-class Beat(msgspec.Struct, frozen=True, tag="beat"):
+class Heartbeat(msgspec.Struct, frozen=True, tag="beat"):
     """The worker is alive, and busy with these jobs, the one begun first first."""
 
     job_ids: tuple[str, ...]
 
 
-class Who(msgspec.Struct, frozen=True, tag="who"):
+class ServiceRequest(msgspec.Struct, frozen=True, tag="who"):
     """An engine that speaks this version and wants this rendered asks for a Hello, and for service."""
 
     version: int
@@ -154,7 +154,20 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
 
 
 Message: TypeAlias = (
-    Hello | Ready | Work | Ack | Progress | Finishing | Piece | Done | Failed | Withdrawn | Cancel | Beat | Who | Stop
+    Hello
+    | Ready
+    | Assign
+    | Ack
+    | Progress
+    | Finishing
+    | Chunk
+    | Done
+    | Failed
+    | CancelAck
+    | Cancel
+    | Heartbeat
+    | ServiceRequest
+    | Stop
 )
 
 _decoder = msgspec.msgpack.Decoder(Message)
@@ -188,7 +201,7 @@ def decode(data: bytes) -> Message:
     return message
 
 
-def kind_of(error: AimvError) -> Kind:
+def error_kind(error: AimvError) -> Kind:
     """How a failure is called on the wire."""
     for kind, cls in _ERRORS.items():
         if isinstance(error, cls):

@@ -17,30 +17,30 @@ import zmq.asyncio
 from zmq.auth.thread import ThreadAuthenticator
 
 from engine.errors import ProtocolError, RenderError, UsageError
-from engine.render.auth import Keys
-from engine.render.protocol import MAX_MESSAGE_BYTES, Message, Who, decode, encode
+from engine.render.auth import KeyPair
+from engine.render.protocol import MAX_MESSAGE_BYTES, Message, ServiceRequest, decode, encode
 
 WORKER = b"worker"  # what every such process is called, since each has a connection of its own
 _HEARTBEAT_MS, _SILENCE_MS = 1000, 3000  # a connection that is silent for so long is made anew
 
 
-class Remote(msgspec.Struct, frozen=True):
+class RemoteWorker(msgspec.Struct, frozen=True):
     """A render process on another host: its address (tcp://host:port), its public key, and the engine's own keys."""
 
     address: str
     public: bytes
-    own: Keys
+    own: KeyPair
 
 
-class Offer(msgspec.Struct, frozen=True):
+class WorkerOffer(msgspec.Struct, frozen=True):
     """What a render process offers itself with: where, with which keys, to whom (a folder of public `.key` files)."""
 
     address: str
-    own: Keys
+    own: KeyPair
     allowed: Path
 
 
-def connect(context: zmq.asyncio.Context, remote: Remote, engine: str) -> zmq.asyncio.Socket:
+def connect(context: zmq.asyncio.Context, remote: RemoteWorker, engine: str) -> zmq.asyncio.Socket:
     """The socket of the engine called `engine` to `remote`; it connects when it can, and again.
 
     What is sent while there is no connection is dropped.
@@ -60,7 +60,7 @@ def connect(context: zmq.asyncio.Context, remote: Remote, engine: str) -> zmq.as
     return socket
 
 
-def bind(context: zmq.Context[zmq.Socket[bytes]], offer: Offer) -> tuple[zmq.Socket[bytes], ThreadAuthenticator]:
+def bind(context: zmq.Context[zmq.Socket[bytes]], offer: WorkerOffer) -> tuple[zmq.Socket[bytes], ThreadAuthenticator]:
     """The render process's socket, and what admits engines to it; stop that before the context ends.
 
     Raises:
@@ -82,7 +82,7 @@ def bind(context: zmq.Context[zmq.Socket[bytes]], offer: Offer) -> tuple[zmq.Soc
     return socket, guard
 
 
-def unanswered(remotes: Sequence[Remote], obstacles: Collection[str]) -> RenderError:
+def no_worker_answered(remotes: Sequence[RemoteWorker], obstacles: Collection[str]) -> RenderError:
     """What to tell when nobody at these addresses renders; `obstacles` say why those that answered are not used."""
     known = "; ".join(obstacles)
     return RenderError(
@@ -91,7 +91,7 @@ def unanswered(remotes: Sequence[Remote], obstacles: Collection[str]) -> RenderE
     )
 
 
-def _harden(socket: zmq.Socket[bytes] | zmq.asyncio.Socket, own: Keys) -> None:
+def _harden(socket: zmq.Socket[bytes] | zmq.asyncio.Socket, own: KeyPair) -> None:
     for option, value in (
         (zmq.ROUTER_HANDOVER, 1),
         (zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES),
@@ -104,21 +104,21 @@ def _harden(socket: zmq.Socket[bytes] | zmq.asyncio.Socket, own: Keys) -> None:
         socket.setsockopt(option, value)
 
 
-class Address(msgspec.Struct, frozen=True):
+class WorkerAddress(msgspec.Struct, frozen=True):
     """Where a worker is reached: on which line, 0 for those of this host, and by which name."""
 
     line: int
     name: bytes
 
 
-class Lines:
+class Transport:
     """Opens its sockets in `folder`, which is private to this engine and gives it its name, and to the `remotes`.
 
     Raises:
         UsageError: one of the remotes' addresses is none.
     """
 
-    def __init__(self, folder: Path, remotes: Sequence[Remote]) -> None:
+    def __init__(self, folder: Path, remotes: Sequence[RemoteWorker]) -> None:
         self._context = zmq.asyncio.Context()
         self.endpoint = f"ipc://{folder}/socket"
         here = self._context.socket(zmq.ROUTER)
@@ -136,24 +136,26 @@ class Lines:
         """Close them all at once; what was not sent is not."""
         self._context.destroy(0)
 
-    def listeners(self, hear: Callable[[Address, Message], None]) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+    def listeners(
+        self, hear: Callable[[WorkerAddress, Message], None]
+    ) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """For each line what to run, and its name: it tells `hear` what comes and who says it. Garbage is left out."""
         for line, name in enumerate(self._names):
             yield name, self._listen(line, hear)
 
-    def send(self, address: Address, message: Message) -> None:
+    def send(self, address: WorkerAddress, message: Message) -> None:
         """Send at once, or drop what cannot be delivered: beats show what was lost."""
         self._sockets[address.line].send_multipart([address.name, encode(message)])  # not awaited: a ROUTER never waits
 
-    def ask(self, who: Who, known: Container[Address]) -> None:
+    def ask(self, who: ServiceRequest, known: Container[WorkerAddress]) -> None:
         """Ask the workers on other hosts that are not `known` for their service."""
         for line in range(1, len(self._sockets)):
-            if (address := Address(line, WORKER)) not in known:
+            if (address := WorkerAddress(line, WORKER)) not in known:
                 self.send(address, who)
 
-    async def _listen(self, line: int, hear: Callable[[Address, Message], None]) -> None:
+    async def _listen(self, line: int, hear: Callable[[WorkerAddress, Message], None]) -> None:
         while True:
             parts = await self._sockets[line].recv_multipart()
             with contextlib.suppress(ProtocolError):
                 if len(parts) == 2:
-                    hear(Address(line, parts[0]), decode(parts[1]))
+                    hear(WorkerAddress(line, parts[0]), decode(parts[1]))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.errors import RenderError
 from engine.render.job import Clip, Job
-from engine.render.pool import Renderer
+from engine.render.pool import WorkerPool
 from engine.schedule.planner import LONGEST_S, Planner
 from engine.schedule.selector import ClipSelector, Placement, PlaybackStats
 from engine.schedule.state import PlannedShot, RenderTask, RenderTime, ScheduleState
@@ -46,7 +46,7 @@ class Scheduler:
 
     def __init__(
         self,
-        renderer: Renderer,
+        pool: WorkerPool,
         state: ScheduleState,
         *,
         live: bool,
@@ -60,7 +60,7 @@ class Scheduler:
         """Live, the latest `live_clips` clips are kept to be shown again."""
         self.failures: list[str] = []  # one line for each clip that could not be rendered
         self.stats = PlaybackStats()
-        self._renderer = renderer
+        self._pool = pool
         self._state = state
         self._live = live
         self._live_clips = live_clips
@@ -91,7 +91,7 @@ class Scheduler:
                 return
         for level in range(len(state.levels)):
             task = RenderTask(index, level, min(shot.seconds, LONGEST_S))
-            if clip := self._renderer.stored(self._job(task)):
+            if clip := self._pool.cached(self._job(task)):
                 self._finish(task, None, clip)
                 return
 
@@ -143,15 +143,15 @@ class Scheduler:
             self._renderings[stale].asyncio_task.cancel()
 
     async def _render(self, task: RenderTask, rendering: _Rendering) -> None:
-        def on_last(finishing: bool) -> None:
+        def on_final_stage(finishing: bool) -> None:
             rendering.tail_at = time.monotonic() if finishing else None
             self._wake.set()
 
         try:
             job = self._job(task)
-            stored = self._renderer.stored(job)
+            stored = self._pool.cached(job)
             deadline = self._state.shots[task.shot].start
-            clip = stored or await self._renderer.render(job, deadline=deadline, on_last=on_last)
+            clip = stored or await self._pool.render(job, deadline=deadline, on_final_stage=on_final_stage)
         except asyncio.CancelledError:
             self._state.cancel(task)
             raise
@@ -182,7 +182,7 @@ class Scheduler:
             clip = self._clips.pop(shot)
             self._state.forget_clip(shot)
             if clip not in self._clips.values():
-                self._renderer.release(clip)
+                self._pool.release(clip)
 
     def _check_first_clip(self) -> None:
         first = self._state.index_at(self._position())

@@ -19,37 +19,37 @@ import zmq
 from engine.errors import ProtocolError, UsageError
 from engine.render.job import Job
 from engine.render.protocol import (
-    BEAT_SECONDS,
     FOLDER_PREFIX,
+    HEARTBEAT_SECONDS,
     MAX_MESSAGE_BYTES,
     VERSION,
     Ack,
-    Beat,
+    Assign,
     Cancel,
+    CancelAck,
     Done,
     Failed,
     Finishing,
+    Heartbeat,
     Hello,
     Message,
     Ready,
+    ServiceRequest,
     Stop,
-    Who,
-    Withdrawn,
-    Work,
     decode,
     encode,
 )
-from engine.render.transport import Offer, bind
+from engine.render.transport import WorkerOffer, bind
 
 
-class End(Protocol):
+class EngineSocket(Protocol):
     """What the worker has in hand of a line."""
 
     socket: zmq.Socket[bytes]
     engine: bytes  # the one it serves, "" for none
 
     def receive(self) -> Message | None:
-        """What the engine says, if it is for us to hear; Who, if it has just been taken on."""
+        """What the engine says, if it is for us to hear; ServiceRequest, if it has just been taken on."""
         ...
 
     def send(self, message: Message) -> None:
@@ -65,10 +65,10 @@ class End(Protocol):
         ...
 
 
-class Local(msgspec.Struct, frozen=True):
+class LocalEngine(msgspec.Struct, frozen=True):
     """The engine of this host: where it listens, what it calls this process, and the process that it is.
 
-    If that process ends, so does this one, at once and from whatever it is doing: the clip store bears that, and
+    If that process ends, so does this one, at once and from whatever it is doing: the clip cache bears that, and
     nobody is left to wait for it.
     """
 
@@ -77,10 +77,10 @@ class Local(msgspec.Struct, frozen=True):
     parent: int
 
 
-class LocalEnd:
+class LocalSocket:
     """The end of a line to the engine of this host."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], local: Local, hello: Hello) -> None:
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], local: LocalEngine, hello: Hello) -> None:
         self._local = local
         self.engine = b"local"
         self.socket = context.socket(zmq.DEALER)
@@ -90,11 +90,11 @@ class LocalEnd:
         self.send(hello)
 
     def receive(self) -> Message | None:
-        """See `End`."""
+        """See `EngineSocket`."""
         return _read(self.socket.recv())
 
     def send(self, message: Message) -> None:
-        """See `End`."""
+        """See `EngineSocket`."""
         with contextlib.suppress(zmq.Again):  # thousands are queued
             self.socket.send(encode(message), zmq.NOBLOCK)
 
@@ -107,18 +107,18 @@ class LocalEnd:
             os._exit(1)
 
     def close(self) -> None:
-        """See `End`."""
+        """See `EngineSocket`."""
         self.socket.close()
 
 
-class OfferedEnd:
+class OfferedSocket:
     """The end that engines on other hosts connect to: it serves the first that asks, until that one is gone.
 
     Raises:
         UsageError: the offer's address cannot be bound.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], offer: Offer, hello: Hello) -> None:
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], offer: WorkerOffer, hello: Hello) -> None:
         self._hello = hello
         self.engine = b""
         try:
@@ -128,27 +128,27 @@ class OfferedEnd:
             raise
 
     def receive(self) -> Message | None:
-        """See `End`."""
+        """See `EngineSocket`."""
         engine, *parts = self.socket.recv_multipart()
         message = _read(b"".join(parts))
-        if isinstance(message, Who):
+        if isinstance(message, ServiceRequest):
             return message if self._answer(engine, message) else None
         return message if engine == self.engine else None
 
     def send(self, message: Message) -> None:
-        """See `End`."""
+        """See `EngineSocket`."""
         if self.engine and not self._send_to(self.engine, message):
             self.engine = b""
 
     def tend(self) -> None:
-        """See `End`; the beat itself tells whether the engine is still there."""
+        """See `EngineSocket`; the beat itself tells whether the engine is still there."""
 
     def close(self) -> None:
-        """See `End`."""
+        """See `EngineSocket`."""
         self.socket.close()
         self._guard.stop()
 
-    def _answer(self, engine: bytes, who: Who) -> bool:
+    def _answer(self, engine: bytes, who: ServiceRequest) -> bool:
         """Say Hello to whoever asks; whether it is served from now on."""
         taken = self.engine not in (b"", engine)
         hello = msgspec.structs.replace(self._hello, taken=taken)
@@ -182,7 +182,7 @@ _INNER: Final = "inproc://out"
 
 
 @dataclass
-class _Order:
+class _AcceptedJob:
     """A job that the worker has."""
 
     engine: bytes  # whose it is
@@ -190,8 +190,8 @@ class _Order:
     withdrawn: threading.Event = field(default_factory=threading.Event)
 
 
-class Wire(threading.Thread):
-    """The line to the engine of this host, or to one that takes up an `Offer`.
+class Connection(threading.Thread):
+    """The line to the engine of this host, or to one that takes up an `WorkerOffer`.
 
     `jobs` yields jobs to render and None once it is time to stop.
 
@@ -199,22 +199,22 @@ class Wire(threading.Thread):
         UsageError: the offer's address cannot be bound.
     """
 
-    def __init__(self, engine: Local | Offer, generator: str, model: str) -> None:
-        super().__init__(name="wire", daemon=True)
+    def __init__(self, engine: LocalEngine | WorkerOffer, generator: str, model: str) -> None:
+        super().__init__(name="connection", daemon=True)
         self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._orders: dict[str, _Order] = {}  # in the order in which they came; changed by this thread alone
+        self._accepted: dict[str, _AcceptedJob] = {}  # in the order in which they came; changed by this thread alone
         self._stopped = threading.Event()
         self._closing = False
         self._ready = False
         self._context = zmq.Context()
         hello = Hello(VERSION, os.getpid(), generator, model)
-        self._end: End
-        if isinstance(engine, Local):
-            self._end = LocalEnd(self._context, engine, hello)
+        self._socket: EngineSocket
+        if isinstance(engine, LocalEngine):
+            self._socket = LocalSocket(self._context, engine, hello)
         else:
-            self._end = OfferedEnd(self._context, engine, hello)
-        self._local = isinstance(engine, Local)
-        self._end.socket.setsockopt(zmq.LINGER, 1000)
+            self._socket = OfferedSocket(self._context, engine, hello)
+        self._local = isinstance(engine, LocalEngine)
+        self._socket.socket.setsockopt(zmq.LINGER, 1000)
         self._receiver = self._context.socket(zmq.PULL)
         self._receiver.bind(_INNER)
         self._sender = self._context.socket(zmq.PUSH)  # what the other threads have of the line, one at a time
@@ -228,7 +228,7 @@ class Wire(threading.Thread):
 
     def cancelled(self, job_id: str) -> bool:
         """Whether that job is to be given up."""
-        return self._stopped.is_set() or self._orders[job_id].withdrawn.is_set()
+        return self._stopped.is_set() or self._accepted[job_id].withdrawn.is_set()
 
     def stop(self) -> None:
         """Give up the jobs in hand and end `jobs`; safe in a signal handler."""
@@ -240,7 +240,7 @@ class Wire(threading.Thread):
         with self._sending:
             self._sender.send(b"")  # the last word on the inner line
         self.join()
-        self._end.close()
+        self._socket.close()
         for socket in (self._receiver, self._sender):
             socket.close()
         self._context.term()
@@ -248,18 +248,18 @@ class Wire(threading.Thread):
     def run(self) -> None:
         """The thread: forwards both ways until `close`."""
         poller = zmq.Poller()
-        poller.register(self._end.socket, zmq.POLLIN)
+        poller.register(self._socket.socket, zmq.POLLIN)
         poller.register(self._receiver, zmq.POLLIN)
         next_beat = time.monotonic()
         while not self._closing:
             if time.monotonic() >= next_beat:
-                next_beat = time.monotonic() + BEAT_SECONDS
-                self._end.send(Beat(tuple(self._orders)))
-                self._end.tend()
+                next_beat = time.monotonic() + HEARTBEAT_SECONDS
+                self._socket.send(Heartbeat(tuple(self._accepted)))
+                self._socket.tend()
             ready = dict(poller.poll(max(0, int((next_beat - time.monotonic()) * 1000))))
             if self._receiver in ready:
                 self._forward(self._receiver.recv())
-            if self._end.socket in ready:
+            if self._socket.socket in ready:
                 self._hear()
 
     def _forward(self, data: bytes) -> None:
@@ -268,27 +268,27 @@ class Wire(threading.Thread):
             self._closing = True
             return
         message = decode(data)
-        self._end.send(message)
+        self._socket.send(message)
         match message:
             case Ready():
                 self._ready = True
             case Finishing(job_id):
-                self._orders[job_id].finishing = True
-            case Done(job_id) | Failed(job_id) | Withdrawn(job_id):
-                self._orders.pop(job_id, None)  # it may have been of no job
+                self._accepted[job_id].finishing = True
+            case Done(job_id) | Failed(job_id) | CancelAck(job_id):
+                self._accepted.pop(job_id, None)  # it may have been of no job
 
     def _hear(self) -> None:
-        match self._end.receive():
-            case Work(job):
+        match self._socket.receive():
+            case Assign(job):
                 self._take(job)
-            case Cancel(job_id) if order := self._orders.get(job_id):
-                order.withdrawn.set()
-            case Who():
-                for order in self._orders.values():
-                    if order.engine != self._end.engine:
-                        order.withdrawn.set()  # that engine is gone
+            case Cancel(job_id) if accepted := self._accepted.get(job_id):
+                accepted.withdrawn.set()
+            case ServiceRequest():
+                for accepted in self._accepted.values():
+                    if accepted.engine != self._socket.engine:
+                        accepted.withdrawn.set()  # that engine is gone
                 if self._ready:
-                    self._end.send(Ready())
+                    self._socket.send(Ready())
             case Stop() if self._local:
                 self.stop()
             case _:
@@ -296,9 +296,9 @@ class Wire(threading.Thread):
 
     def _take(self, job: Job) -> None:
         """Accept a job if all others are in their last stage or given up; a repeated one is acknowledged again."""
-        if job.id not in self._orders:
-            if not all(order.finishing or order.withdrawn.is_set() for order in self._orders.values()):
+        if job.id not in self._accepted:
+            if not all(each.finishing or each.withdrawn.is_set() for each in self._accepted.values()):
                 return
-            self._orders[job.id] = _Order(self._end.engine)
+            self._accepted[job.id] = _AcceptedJob(self._socket.engine)
             self.jobs.put(job)
-        self._end.send(Ack(job.id))
+        self._socket.send(Ack(job.id))

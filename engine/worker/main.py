@@ -1,6 +1,6 @@
-"""The render process: takes jobs from the engine, one after the other, and puts finished clips into the store.
+"""The render process: takes jobs from the engine, one after the other, and puts finished clips into the cache.
 
-    python -m engine.worker.main ENDPOINT --name 0 --generator shader --store FOLDER --parent PID
+    python -m engine.worker.main ENDPOINT --name 0 --generator shader --cache FOLDER --parent PID
 
 The main thread owns the generator. A second thread (`engine.worker.connection`) owns the socket and keeps the
 heartbeat, because one step on a GPU may take seconds. Where a generator allows, a third one makes a clip's frames and
@@ -22,26 +22,26 @@ from engine.errors import AimvError, Cancelled
 from engine.generators.base import Generator, Rendering
 from engine.generators.registry import make
 from engine.outputs.encoder import encode
-from engine.render.cache import SEAL_BYTES, ClipStore, is_sealed
+from engine.render.cache import CHECKSUM_BYTES, ClipCache, has_valid_checksum
 from engine.render.job import Job
 from engine.render.protocol import (
-    PIECE_BYTES,
+    CHUNK_BYTES,
+    CancelAck,
+    Chunk,
     Done,
     Failed,
     Finishing,
     Message,
-    Piece,
     Progress,
     Ready,
-    Withdrawn,
-    kind_of,
+    error_kind,
 )
-from engine.render.transport import Offer
-from engine.threads import step_back
-from engine.worker.connection import Local, Wire
+from engine.render.transport import WorkerOffer
+from engine.threads import lower_priority
+from engine.worker.connection import Connection, LocalEngine
 
 
-class LastStage:
+class FinalStageExecutor:
     """Use as a context; at its end all that was begun is finished."""
 
     def __init__(self) -> None:
@@ -79,20 +79,20 @@ _PROGRESS_SECONDS = 0.1  # between two reports
 _PRELUDE = 0.9  # share of a job that counts as done when a generator with work before its first frame has done it
 
 
-class Worker:
-    """Renders jobs from `wire` with `generator` into `store`, and sends the clips if the engine is elsewhere."""
+class JobRunner:
+    """Renders jobs from `connection` with `generator` into `cache`, and sends the clips if the engine is elsewhere."""
 
-    def __init__(self, wire: Wire, generator: Generator, store: ClipStore, send: bool) -> None:
-        self._wire = wire
+    def __init__(self, connection: Connection, generator: Generator, cache: ClipCache, send: bool) -> None:
+        self._connection = connection
         self._generator = generator
-        self._store = store
+        self._cache = cache
         self._send = send
 
     def run(self) -> None:
         """Render until told to stop."""
-        self._wire.send(Ready())
-        with LastStage() as last:
-            while (job := self._wire.jobs.get()) is not None:
+        self._connection.send(Ready())
+        with FinalStageExecutor() as last:
+            while (job := self._connection.jobs.get()) is not None:
                 self._attempt(job.id, functools.partial(self._render, job, last))
 
     def _attempt(self, job_id: str, stage: Callable[[], None]) -> None:
@@ -100,52 +100,52 @@ class Worker:
         try:
             stage()
         except Cancelled:
-            self._wire.send(Withdrawn(job_id))
+            self._connection.send(CancelAck(job_id))
         except AimvError as error:
-            self._wire.send(Failed(job_id, kind_of(error), _line(error)))
+            self._connection.send(Failed(job_id, error_kind(error), _line(error)))
         except OSError as error:
-            reason = f"cannot write the clip to {self._store.folder}: {error.strerror or error}"
-            self._wire.send(Failed(job_id, "output", reason))
+            reason = f"cannot write the clip to {self._cache.folder}: {error.strerror or error}"
+            self._connection.send(Failed(job_id, "output", reason))
         except Exception as error:  # noqa: BLE001 - whatever a model library raises is this job's failure, not ours
-            self._wire.send(Failed(job_id, "render", f"{type(error).__name__}: {_line(error)}"))
+            self._connection.send(Failed(job_id, "render", f"{type(error).__name__}: {_line(error)}"))
 
-    def _render(self, job: Job, last: LastStage) -> None:
+    def _render(self, job: Job, last: FinalStageExecutor) -> None:
         """The first stage; the last one is run here, or apart."""
         begun = time.monotonic()
-        report = _Reporter(job.id, self._wire.send)
-        cancelled = functools.partial(self._wire.cancelled, job.id)
+        report = _Reporter(job.id, self._connection.send)
+        cancelled = functools.partial(self._connection.cancelled, job.id)
         rendering: Rendering | None = None
-        if not is_sealed(self._store.path_for(job.id)):
+        if not has_valid_checksum(self._cache.path_for(job.id)):
             rendering = self._generator.render(job, cancelled, report.prelude)
 
         def write() -> None:
             if rendering:
                 self._write(job.id, rendering, report, cancelled)
             elapsed = time.monotonic() - begun
-            self._wire.send(Done(job.id, elapsed, self._deliver(job.id) if self._send else 0))
+            self._connection.send(Done(job.id, elapsed, self._deliver(job.id) if self._send else 0))
 
         apart = rendering is not None and rendering.apart
         work = functools.partial(self._attempt, job.id, write)
-        last.run(work, apart, lambda: self._wire.send(Finishing(job.id)))
+        last.run(work, apart, lambda: self._connection.send(Finishing(job.id)))
 
     def _write(self, job_id: str, rendering: Rendering, report: "_Reporter", cancelled: Callable[[], bool]) -> None:
-        """The clip to the store, frame by frame."""
+        """The clip to the cache, frame by frame."""
 
         def on_frame(count: int) -> None:
             if cancelled():
                 raise Cancelled
             report.frames(count / rendering.count)
 
-        with self._store.writing(job_id) as part:
+        with self._cache.writing(job_id) as part:
             on_frame(0)
             encode(rendering, part, on_frame)
 
     def _deliver(self, job_id: str) -> int:
-        """Send the clip in pieces, without its seal, which the other store makes anew; returns its size."""
-        data = self._store.path_for(job_id).read_bytes()[:-SEAL_BYTES]
-        for offset in range(0, len(data), PIECE_BYTES):
-            self._wire.send(Piece(job_id, offset, data[offset : offset + PIECE_BYTES]))
-        self._store.trim()
+        """Send the clip in pieces, without its seal, which the other cache makes anew; returns its size."""
+        data = self._cache.path_for(job_id).read_bytes()[:-CHECKSUM_BYTES]
+        for offset in range(0, len(data), CHUNK_BYTES):
+            self._connection.send(Chunk(job_id, offset, data[offset : offset + CHUNK_BYTES]))
+        self._cache.trim()
         return len(data)
 
 
@@ -180,53 +180,55 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--generator", required=True)
     parser.add_argument("--model", default="")
     parser.add_argument("--index", type=int, default=0, help="which of the engine's processes on this host it is")
-    parser.add_argument("--store", required=True, type=Path, help="folder of the clip store")
+    parser.add_argument("--cache", required=True, type=Path, help="folder of the clip cache")
     parser.add_argument("--parent", required=True, type=int, help="process without which this one ends")
-    parser.add_argument("--back", type=int, default=0, help="by how much to lower its priority")
+    parser.add_argument("--nice", type=int, default=0, help="by how much to lower its priority")
     options = parser.parse_args(arguments)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    step_back(options.back, session=options.back > 0)  # also by 0: a show's short turns are not for its workers
-    wire = Wire(Local(options.endpoint, options.name, options.parent), options.generator, options.model)
-    signal.signal(signal.SIGTERM, lambda *_: wire.stop())
-    wire.start()
+    lower_priority(options.nice, session=options.nice > 0)  # also by 0: a show's short turns are not for its workers
+    connection = Connection(
+        LocalEngine(options.endpoint, options.name, options.parent), options.generator, options.model
+    )
+    signal.signal(signal.SIGTERM, lambda *_: connection.stop())
+    connection.start()
     try:
         generator = make(options.generator, options.model, options.index)
-        store = ClipStore(options.store, 0)
+        cache = ClipCache(options.cache, 0)
     except AimvError as error:
-        wire.send(Failed("", kind_of(error), _line(error)))
+        connection.send(Failed("", error_kind(error), _line(error)))
     except Exception as error:  # noqa: BLE001 - a library's failure to load, to be told in one line
-        wire.send(Failed("", "model", f"{type(error).__name__}: {_line(error)}"))
+        connection.send(Failed("", "model", f"{type(error).__name__}: {_line(error)}"))
     else:
         try:
-            Worker(wire, generator, store, send=False).run()
+            JobRunner(connection, generator, cache, send=False).run()
         finally:
             generator.close()
     finally:
-        wire.close()
+        connection.close()
 
 
 def serve(
-    offer: Offer, generator: str, model: str, store: ClipStore, on_ready: Callable[[], None] = lambda: None
+    offer: WorkerOffer, generator: str, model: str, cache: ClipCache, on_ready: Callable[[], None] = lambda: None
 ) -> None:
     """Render for engines on other hosts, one at a time, until SIGINT or SIGTERM; call it in the main thread.
 
-    `on_ready` is called once engines can connect. Clips are kept in `store`, within its size, so that one whose sending
+    `on_ready` is called once engines can connect. Clips are kept in `cache`, within its size, so that one whose sending
     was cut off need not be rendered again.
 
     Raises:
         UsageError, MissingExtra, ModelError: the generator cannot be loaded, or the address not be bound.
     """
     made = make(generator, model)
-    wire = Wire(offer, generator, model)
+    connection = Connection(offer, generator, model)
     for signal_number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signal_number, lambda *_: wire.stop())
-    wire.start()
+        signal.signal(signal_number, lambda *_: connection.stop())
+    connection.start()
     on_ready()
     try:
-        Worker(wire, made, store, send=True).run()
+        JobRunner(connection, made, cache, send=True).run()
     finally:
-        wire.close()
+        connection.close()
         made.close()
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from engine.render.cache import is_sealed
+from engine.render.cache import has_valid_checksum
 from tests.conftest import tone
 
 LONG = os.environ.get("AIMV_CHAOS") == "long"
@@ -133,7 +133,7 @@ def fill(disk: Path, leave: int) -> Path:
 def assert_clean(cache: Path, out: Path) -> None:
     """No half of anything: every clip whole, every score readable to its end, nothing temporary beside the outputs."""
     for clip in (cache / "clips").glob("*.mp4"):
-        assert is_sealed(clip), clip
+        assert has_valid_checksum(clip), clip
     for kept in (cache / "exports").glob("*.jsonl"):
         for line in kept.read_text("utf-8").splitlines():
             json.loads(line)

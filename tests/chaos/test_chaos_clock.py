@@ -12,7 +12,7 @@ import aimv
 import engine
 from engine.generators.fake import FakeGenerator
 from engine.outputs.encoder import encode
-from engine.render.cache import ClipStore
+from engine.render.cache import ClipCache
 from engine.render.job import Job
 from tests.chaos.conftest import LONG, Command, Tally, rounds
 
@@ -56,16 +56,16 @@ def test_an_export_under_a_clock_that_steps(
 
 def test_clips_from_the_future_and_the_past(tmp_path: Path, tally: Tally) -> None:
     """Their times, which a clock that was set has spoilt, choose what goes first, and nothing else."""
-    with ClipStore(tmp_path, 10**9) as store:
+    with ClipCache(tmp_path, 10**9) as cache:
         jobs = [Job("fake", "", "a", (), (), seed, 32, 32, 8.0, 0.5) for seed in range(4)]
         for job, when in zip(jobs, (0, 1, 2**31 - 1, 2**33), strict=True):
-            with store.writing(job.id) as part:
+            with cache.writing(job.id) as part:
                 encode(FakeGenerator().render(job, lambda: False, lambda share: None), part, lambda count: None)
-            os.utime(store.path_for(job.id), (when, when))
+            os.utime(cache.path_for(job.id), (when, when))
         for job in jobs:
             with tally.blow():
-                assert store.get(job)
-    with ClipStore(tmp_path, 0) as store, tally.blow():
-        assert store.get(jobs[0])
-        store.trim()
-        assert store.get(jobs[0]) and not store.get(jobs[3])
+                assert cache.get(job)
+    with ClipCache(tmp_path, 0) as cache, tally.blow():
+        assert cache.get(jobs[0])
+        cache.trim()
+        assert cache.get(jobs[0]) and not cache.get(jobs[3])

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import OutputError
-from engine.render.cache import ClipStore
+from engine.render.cache import ClipCache
 from engine.render.job import Job
-from engine.render.pool import Renderer
+from engine.render.pool import WorkerPool
 from tests.chaos.conftest import LONG, Command, Tally, assert_clean, fill, rounds, small_disk
 
 ROW = "disk full"
@@ -67,17 +67,17 @@ def test_full_under_the_cache(
 
 async def test_full_under_the_clip_store(disk: Path, tally: Tally) -> None:
     """A clip that finds no room fails in one line; with room it is rendered, by the same process."""
-    async with Renderer(ClipStore(disk / "clips", 10**9), "fake", "0") as renderer:
+    async with WorkerPool(ClipCache(disk / "clips", 10**9), "fake", "0") as pool:
         for number in range(rounds(2, 20)):
             job = Job("fake", "0", "noise", (), ("#102030", "#ffeedd"), number, 640, 480, 24.0, 4.0)
             filler = fill(disk, 3000)
             with tally.blow():
                 with pytest.raises(OutputError, match="cannot write the clip") as refused:
-                    await renderer.render(job)
+                    await pool.render(job)
                 assert "\n" not in str(refused.value)
                 assert list((disk / "clips").glob("*.part")) == []
                 filler.unlink()
-                assert (await renderer.render(job)).path.exists()
+                assert (await pool.render(job)).path.exists()
 
 
 def test_full_under_a_score(disk: Path, song: Path, tally: Tally, aimv_process: Callable[..., Command],

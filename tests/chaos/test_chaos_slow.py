@@ -10,9 +10,9 @@ from engine.audio.features import Envelopes
 from engine.pipeline import Cue, board, perform
 from engine.playback.clock import VirtualClock
 from engine.playback.compositor import Compositor
-from engine.render.cache import ClipStore
+from engine.render.cache import ClipCache
 from engine.render.job import Job
-from engine.render.pool import Renderer, WorkerEvent
+from engine.render.pool import WorkerEvent, WorkerPool
 from engine.types import Frame, Progress
 from tests.chaos.conftest import Tally, rounds
 
@@ -43,11 +43,11 @@ def job(seed: int) -> Job:
 
 async def test_slow_is_not_dead(tmp_path: Path, tally: Tally) -> None:
     events: list[WorkerEvent] = []
-    with ClipStore(tmp_path, 10**9) as store:
-        async with Renderer(store, "fake", str(SLOW_S), on_worker=events.append) as renderer:
+    with ClipCache(tmp_path, 10**9) as cache:
+        async with WorkerPool(cache, "fake", str(SLOW_S), on_worker=events.append) as pool:
             for seed in range(rounds(1, 10)):
                 with tally.blow():
-                    clip = await renderer.render(job(seed))
+                    clip = await pool.render(job(seed))
                     assert clip.path.exists()
     assert [event for event in events if event.state == "lost"] == []
 
@@ -60,10 +60,10 @@ async def test_the_show_goes_on(tmp_path: Path, tally: Tally) -> None:
     for number in range(rounds(1, 3)):
         sink = Counted()
         compositor = Compositor(32, 32, 10.0, Envelopes.of(np.zeros(22050 * 10, np.float32), 22050))
-        with tally.blow(), ClipStore(tmp_path / str(number), 10**9) as store:
-            async with Renderer(store, "fake", str(SLOW_S)) as renderer:
+        with tally.blow(), ClipCache(tmp_path / str(number), 10**9) as cache:
+            async with WorkerPool(cache, "fake", str(SLOW_S)) as pool:
                 shown = await perform(
-                    cues(), renderer, compositor, VirtualClock(10.0), sink, lambda: False, board("fake"), Progress()
+                    cues(), pool, compositor, VirtualClock(10.0), sink, lambda: False, board("fake"), Progress()
                 )
             assert sink.pictures == shown.played.drawn > 0
             assert shown.failures == ()

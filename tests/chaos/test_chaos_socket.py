@@ -17,9 +17,9 @@ import zmq.asyncio
 
 from engine.errors import ProtocolError, RenderError
 from engine.render import protocol
-from engine.render.cache import ClipStore, is_sealed
+from engine.render.cache import ClipCache, has_valid_checksum
 from engine.render.job import Job
-from engine.render.pool import Renderer
+from engine.render.pool import WorkerPool
 from engine.render.protocol import FOLDER_PREFIX, VERSION, Hello, Ready, encode
 from tests.chaos.conftest import PATIENCE_S, Tally, rounds
 from tools.stress.fuzz.mutate import mutate
@@ -73,18 +73,18 @@ def stranger(endpoint: str, name: bytes = b"") -> Iterator[zmq.Socket[bytes]]:
 
 
 async def test_strangers_on_the_engines_socket(tmp_path: Path, sockets: Path, tally: Tally, rng: random.Random) -> None:
-    with ClipStore(tmp_path, 10**9) as store:
-        async with asyncio.timeout(PATIENCE_S), Renderer(store, "fake", "0.01") as renderer:
-            await renderer.render(job(-1))
+    with ClipCache(tmp_path, 10**9) as cache:
+        async with asyncio.timeout(PATIENCE_S), WorkerPool(cache, "fake", "0.01") as pool:
+            await pool.render(job(-1))
             (folder,) = sockets.glob(f"{FOLDER_PREFIX}*")  # noqa: ASYNC240 - a folder in memory
             for number in range(rounds(10, 200)):
                 with tally.blow():
-                    call = asyncio.create_task(renderer.render(job(number)))
+                    call = asyncio.create_task(pool.render(job(number)))
                     # A few claim a worker's own name: refused while that worker is connected.
                     with stranger(f"ipc://{folder}/socket", rng.choice((b"", b"", b"0-1", b"9-9"))) as socket:
                         for _ in range(10):
                             socket.send_multipart(garbage(rng))
-                        assert is_sealed((await call).path)
+                        assert has_valid_checksum((await call).path)
 
 
 class Engine:
@@ -95,7 +95,7 @@ class Engine:
         self.socket = self._context.socket(zmq.ROUTER)
         self.socket.bind(f"ipc://{folder}/socket")
         command = [sys.executable, "-m", "engine.worker.main", f"ipc://{folder}/socket", "--name", "0"]
-        command += ["--generator", "fake", "--model", "0.01", "--store", str(folder), "--parent", str(os.getpid())]
+        command += ["--generator", "fake", "--model", "0.01", "--cache", str(folder), "--parent", str(os.getpid())]
         self.process = subprocess.Popen(command)
 
     async def until(self, kind: type[protocol.Message]) -> protocol.Message:
@@ -124,17 +124,17 @@ async def test_garbage_to_a_render_process(tmp_path: Path, tally: Tally, rng: ra
                         parts = garbage(rng)
                         if not any(map(says_stop, parts)) and sum(map(len, parts)) < protocol.MAX_MESSAGE_BYTES:
                             await engine.send(*parts)
-                    await engine.send(encode(protocol.Work(job(number))))
+                    await engine.send(encode(protocol.Assign(job(number))))
                     done = await engine.until(protocol.Done)
                     assert isinstance(done, protocol.Done) and done.job_id == job(number).id
-                    assert is_sealed(folder / f"{done.job_id}.mp4")
+                    assert has_valid_checksum(folder / f"{done.job_id}.mp4")
     finally:
         engine.end()
 
 
 IDLER = """
 import os, sys, time, zmq
-from engine.render.protocol import Beat, Hello, Ready, encode
+from engine.render.protocol import Heartbeat, Hello, Ready, encode
 arguments = dict(zip(sys.argv[3::2], sys.argv[4::2]))
 with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
     socket.setsockopt(zmq.IDENTITY, arguments["--name"].encode())
@@ -142,7 +142,7 @@ with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
     for message in (Hello(int(os.environ["SPEAKS"]), 1, "fake", ""), Ready()):
         socket.send(encode(message))
     while True:
-        socket.send(encode(Beat(())))
+        socket.send(encode(Heartbeat(())))
         time.sleep(0.2)
 """
 
@@ -159,8 +159,8 @@ async def test_a_render_process_of_another_version_or_that_only_idles(
     monkeypatch.setenv("SPEAKS", str(version))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     monkeypatch.setattr(sys, "executable", str(script))
-    with ClipStore(tmp_path / "clips", 10**9) as store, tally.blow():
-        async with asyncio.timeout(PATIENCE_S), Renderer(store, "fake", "0.01") as renderer:
+    with ClipCache(tmp_path / "clips", 10**9) as cache, tally.blow():
+        async with asyncio.timeout(PATIENCE_S), WorkerPool(cache, "fake", "0.01") as pool:
             with pytest.raises(RenderError, match=words) as refused:
-                await renderer.render(job(1))
+                await pool.render(job(1))
             assert "\n" not in str(refused.value)

@@ -1,15 +1,15 @@
-"""A store, what a worker has in hand, and tiny CogVideoX pipelines on disk, made once for all tests of the engine."""
+"""A cache, what a worker has in hand, and tiny CogVideoX pipelines on disk, made once for all tests of the engine."""
 
 import pytest
 
-from engine.render.cache import ClipStore
+from engine.render.cache import ClipCache
 from tests.engine.worker.overlap import Hand
 
 
 @pytest.fixture
-def store(tmp_path):
-    with ClipStore(tmp_path / "clips", 10**9) as store:
-        yield store
+def cache(tmp_path):
+    with ClipCache(tmp_path / "clips", 10**9) as cache:
+        yield cache
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from engine.errors import is_short
+from engine.errors import is_out_of_memory
 
 
 @pytest.mark.parametrize(
@@ -20,10 +20,10 @@ from engine.errors import is_short
     ids=repr,
 )
 def test_a_shortage(error: Exception) -> None:
-    assert is_short(error)
+    assert is_out_of_memory(error)
     outer = ValueError("that is why")
     outer.__cause__ = error
-    assert is_short(outer)
+    assert is_out_of_memory(outer)
 
 
 def test_a_bug_is_none_even_in_a_circle() -> None:
@@ -31,4 +31,4 @@ def test_a_bug_is_none_even_in_a_circle() -> None:
     error.__cause__ = group
     group.exceptions[0].__cause__ = group
     group.__context__ = error
-    assert not is_short(error)
+    assert not is_out_of_memory(error)

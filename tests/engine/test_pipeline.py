@@ -17,9 +17,9 @@ from engine.pipeline import Cue, Performance, Rendering, board, in_thread, last_
 from engine.playback.clock import VirtualClock
 from engine.playback.compositor import Compositor
 from engine.playback.yuv import rgb
-from engine.render.cache import ClipStore
+from engine.render.cache import ClipCache
 from engine.render.job import Clip, Job
-from engine.render.pool import Renderer
+from engine.render.pool import WorkerPool
 from engine.types import Frame, Planes, Progress
 
 COLOURS = ("#ff0000", "#00ff00", "#0000ff")
@@ -67,27 +67,27 @@ def strongest(colour: tuple[float, ...]) -> int:
 
 async def test_every_picture_is_written_in_order_each_from_its_own_clip(tmp_path: Path) -> None:
     sink, progress = Pictures(), Progress()
-    async with Renderer(ClipStore(tmp_path, 2**30), "fake", "0") as renderer:
-        await write(coming(cues()), Rendering(renderer, progress), compositor(), sink, 0.0, 6.0, progress)
+    async with WorkerPool(ClipCache(tmp_path, 2**30), "fake", "0") as pool:
+        await write(coming(cues()), Rendering(pool, progress), compositor(), sink, 0.0, 6.0, progress)
     assert len(sink.colours) == 60
     assert [strongest(sink.colours[n]) for n in (10, 30, 50)] == [0, 1, 2]
 
 
 async def test_an_excerpt_is_written_from_its_start_to_its_end(tmp_path: Path) -> None:
     sink, progress = Pictures(), Progress()
-    async with Renderer(ClipStore(tmp_path, 2**30), "fake", "0") as renderer:
-        await write(coming(cues()[1:]), Rendering(renderer, progress), compositor(), sink, 3.0, 5.0, progress)
+    async with WorkerPool(ClipCache(tmp_path, 2**30), "fake", "0") as pool:
+        await write(coming(cues()[1:]), Rendering(pool, progress), compositor(), sink, 3.0, 5.0, progress)
     assert [strongest(c) for c in (sink.colours[0], sink.colours[-1])] == [1, 2]
     assert len(sink.colours) == 20
 
 
 async def test_what_cannot_be_rendered_ends_the_work_with_its_reason(tmp_path: Path) -> None:
     progress = Progress()
-    async with Renderer(ClipStore(tmp_path, 2**30), "fake", "0") as renderer:
+    async with WorkerPool(ClipCache(tmp_path, 2**30), "fake", "0") as pool:
         with pytest.raises(ExceptionGroup) as failure:
             await write(
                 coming(cues("fail: no such place")),
-                Rendering(renderer, progress),
+                Rendering(pool, progress),
                 compositor(),
                 Pictures(),
                 0,
@@ -126,10 +126,10 @@ async def show(
     stop: Callable[[], bool] = lambda: False,
     live: bool = False,
 ) -> Performance:
-    with ClipStore(folder, 2**30) as store:
-        async with Renderer(store, "fake", "0") as renderer:
+    with ClipCache(folder, 2**30) as cache:
+        async with WorkerPool(cache, "fake", "0") as pool:
             return await perform(
-                coming(items), renderer, compositor(), clock, sink, stop, board("fake"), Progress(), live=live
+                coming(items), pool, compositor(), clock, sink, stop, board("fake"), Progress(), live=live
             )
 
 
@@ -143,9 +143,9 @@ async def test_a_song_is_shown_to_its_end_and_every_second_of_it_accounted_for(t
 
 
 async def test_with_its_clips_in_the_store_every_picture_is_of_its_own_shot(tmp_path: Path) -> None:
-    with ClipStore(tmp_path, 2**30) as store:
-        async with Renderer(store, "fake", "0") as renderer:
-            await asyncio.gather(*(renderer.render(cue.job) for cue in cues()))
+    with ClipCache(tmp_path, 2**30) as cache:
+        async with WorkerPool(cache, "fake", "0") as pool:
+            await asyncio.gather(*(pool.render(cue.job) for cue in cues()))
     sink = Pictures()
     shown = await show(tmp_path, cues(), VirtualClock(6.0), sink)
     assert (shown.played.drawn, shown.played.late, shown.played.skipped) == (60, 0, 0)
@@ -185,7 +185,7 @@ async def test_items_of_a_blocking_iterator_come_in_order() -> None:
 async def test_clips_of_an_image_to_video_model_go_on_from_one_another_in_chains_of_three(tmp_path: Path) -> None:
     jobs: list[Job] = []
 
-    class Watched(Renderer):
+    class Watched(WorkerPool):
         async def render(self, job: Job, *arguments: Any, **named: Any) -> Clip:
             jobs.append(job)
             return await super().render(job, *arguments, **named)
@@ -194,9 +194,9 @@ async def test_clips_of_an_image_to_video_model_go_on_from_one_another_in_chains
         Cue(n, n + 1.0, Job("fake", "0", str(n), (), ("#000000", COLOURS[n % 3]), n, 32, 32, FPS, 1.0), continues=True)
         for n in range(5)
     ]
-    with ClipStore(tmp_path, 2**30) as store:
-        async with Watched(store, "fake", "0") as renderer:
-            rendering = Rendering(renderer, Progress())
+    with ClipCache(tmp_path, 2**30) as cache:
+        async with Watched(cache, "fake", "0") as pool:
+            rendering = Rendering(pool, Progress())
             async with asyncio.TaskGroup() as group:
                 clips = [rendering.begin(group, cue) for cue in chained]
     jobs.sort(key=lambda job: job.seed)
@@ -209,16 +209,16 @@ async def test_clips_of_an_image_to_video_model_go_on_from_one_another_in_chains
 
 async def test_a_show_that_is_played_continues_clips_too(tmp_path: Path) -> None:
     items = [msgspec.structs.replace(cue, continues=True) for cue in cues(seconds=1.0)]
-    with ClipStore(tmp_path, 2**30) as store:
-        async with Renderer(store, "fake", "0") as renderer:
-            rendering = Rendering(renderer, Progress())
+    with ClipCache(tmp_path, 2**30) as cache:
+        async with WorkerPool(cache, "fake", "0") as pool:
+            rendering = Rendering(pool, Progress())
             async with asyncio.TaskGroup() as group:
                 for cue in items:
                     rendering.begin(group, cue)
             asked: list[Job] = []
             await perform(
                 coming(items),
-                renderer,
+                pool,
                 compositor(),
                 VirtualClock(3.0),
                 Pictures(),
@@ -228,4 +228,4 @@ async def test_a_show_that_is_played_continues_clips_too(tmp_path: Path) -> None
                 on_job=lambda cue, job: asked.append(job),
             )
             assert [bool(job.first) for job in asked] == [False, True, True]
-            assert all(renderer.stored(job) for job in asked)  # the export's, down to their first pictures
+            assert all(pool.cached(job) for job in asked)  # the export's, down to their first pictures

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from engine.threads import _Attributes, be_prompt, step_back, without_pauses
+from engine.threads import _Attributes, lower_priority, request_low_latency, without_gc_pauses
 
 _GET_ATTRIBUTES = {"x86_64": 315, "aarch64": 275}
 
@@ -31,13 +31,13 @@ def test_a_show_asks_for_short_turns_and_what_steps_back_gives_them_up() -> None
 
     def back() -> None:
         seen["child"] = turn_and_nice()
-        step_back(3)
+        lower_priority(3)
         seen["back"] = turn_and_nice()
 
     def show() -> None:
-        step_back(0)  # it may descend from a thread of another test's show
+        lower_priority(0)  # it may descend from a thread of another test's show
         seen["before"] = turn_and_nice()
-        be_prompt()
+        request_low_latency()
         seen["prompt"] = turn_and_nice()
         child = threading.Thread(target=back)
         child.start()
@@ -57,6 +57,6 @@ def test_a_show_asks_for_short_turns_and_what_steps_back_gives_them_up() -> None
 
 
 def test_what_was_there_before_a_show_is_not_looked_through_while_it_runs() -> None:
-    with without_pauses():
+    with without_gc_pauses():
         assert gc.get_freeze_count() > 1000
     assert gc.get_freeze_count() == 0

@@ -35,7 +35,7 @@ from engine.generators.cogvideox.generator import CogVideoXGenerator, CogVideoXR
 from engine.generators.cogvideox.optimizations import Speedups
 from engine.generators.cogvideox.presets import PRESETS, Preset
 from engine.render.job import Job
-from engine.worker.main import LastStage
+from engine.worker.main import FinalStageExecutor
 from tools.release.make_tiny_cogvideox import build
 
 PROMPT = "A heart made of crimson glass turns slowly in a dark room while the camera glides forward."
@@ -210,7 +210,7 @@ def _pace(generator: CogVideoXGenerator, preset: Preset) -> float:
             pass
         ends.append(time.perf_counter())
 
-    with LastStage() as last:
+    with FinalStageExecutor() as last:
         for number in range(CLIPS):
             job = Job("cogvideox", "", PROMPT, (), (), number, WIDTH, HEIGHT, FPS, FRAMES / FPS, preset.name)
             rendering = generator.render(job, lambda: False, lambda share: None)

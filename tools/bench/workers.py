@@ -15,9 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from engine.render.cache import ClipStore
+from engine.render.cache import ClipCache
 from engine.render.job import Job
-from engine.render.pool import Renderer, WorkerEvent
+from engine.render.pool import WorkerEvent, WorkerPool
 
 PAUSE, FRAMES = 0.05, 8  # a clip takes 0.4 s
 
@@ -33,12 +33,12 @@ async def throughput(clips: int, workers: int) -> float:
         if len(loaded) == workers:
             all_ready.set()
 
-    with tempfile.TemporaryDirectory() as folder, ClipStore(Path(folder), 10**12) as store:
-        async with Renderer(store, "fake", str(PAUSE), workers, on_worker=on_worker) as renderer:
+    with tempfile.TemporaryDirectory() as folder, ClipCache(Path(folder), 10**12) as cache:
+        async with WorkerPool(cache, "fake", str(PAUSE), workers, on_worker=on_worker) as pool:
             await all_ready.wait()
             begun = time.perf_counter()
             jobs = (Job("fake", "", "bench", (), (), n, 64, 48, 8.0, FRAMES / 8) for n in range(clips))
-            await asyncio.gather(*map(renderer.render, jobs))
+            await asyncio.gather(*map(pool.render, jobs))
             return clips / (time.perf_counter() - begun)
 
 

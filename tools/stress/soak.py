@@ -4,7 +4,7 @@
 
 The sound is the example song, over and over, louder and softer, with silences and noise, from a device whose crystal
 runs 80 ppm fast and whose blocks come late by chance. Real parts: the capture clock, attacks, envelopes and tempo, the
-windows and the classifier, shots and sentences, the score, the director, a render process with its clip store (which
+windows and the classifier, shots and sentences, the score, the director, a render process with its clip cache (which
 is kept small, so that clips must go), the compositor with its flash guard, and an output that is too slow now and then.
 Not real: the device, the words, the pictures of the generator. Prints a table and, last, one JSON line; exit status 1
 if memory grows by 1 MB an hour after the first, the picture drifts by a frame, or a drop was not counted.
@@ -48,15 +48,15 @@ from engine.outputs.fanout import Outputs
 from engine.pipeline import Cue, Performance, board, perform
 from engine.playback.compositor import Compositor, Stage
 from engine.playback.player import Tally
-from engine.render.cache import ClipStore
-from engine.render.pool import Renderer
+from engine.render.cache import ClipCache
+from engine.render.pool import WorkerPool
 from engine.types import Frame, Progress
 
 RATE, BLOCK_S, HOP_S = 32_000, 0.2, 1.0
 FRAME_S = 1 / 24  # in which drift is told
 PPM, JITTER_S = 80.0, 0.008
 WIDTH, HEIGHT = 64, 36
-STORE_BYTES = 2_000_000
+CLIP_CACHE_BYTES = 2_000_000
 SETTLED_S = 10.0  # the capture clock has found the device's rate
 LOOK_S, SAMPLE_S = (
     15.0,
@@ -233,12 +233,12 @@ async def run(show: Show, folder: Path) -> tuple[Performance, Tap]:
     """Perform the show to its end."""
     stage = Canvas(Compositor(WIDTH, HEIGHT, show.fps, show.reactions), show)
     tap = Tap(Slow, 2.0, show.fps)
-    with ClipStore(folder, STORE_BYTES) as store, Outputs(stage, show, [tap]) as outputs:
+    with ClipCache(folder, CLIP_CACHE_BYTES) as cache, Outputs(stage, show, [tap]) as outputs:
         show.outputs = outputs
-        async with Renderer(store, "fake", "0") as renderer:
+        async with WorkerPool(cache, "fake", "0") as pool:
             shown = await perform(
                 show.cues(),
-                renderer,
+                pool,
                 stage,
                 show,
                 outputs,

@@ -30,11 +30,11 @@ import av
 from rich.console import Console
 from rich.table import Table
 
-from engine.render.auth import Keys, make_keys, read_keys, read_public
-from engine.render.cache import ClipStore, is_sealed
+from engine.render.auth import KeyPair, create_key_pair, read_key_pair, read_public_key
+from engine.render.cache import ClipCache, has_valid_checksum
 from engine.render.job import Job
-from engine.render.pool import MAX_DEATHS, Renderer, WorkerEvent
-from engine.render.transport import Offer, Remote
+from engine.render.pool import MAX_CRASHES, WorkerEvent, WorkerPool
+from engine.render.transport import RemoteWorker, WorkerOffer
 from engine.worker.main import serve
 
 FRAMES, PAUSE, BEFORE = 8, 0.03, 0.3
@@ -43,9 +43,9 @@ DEAD_S, FROZEN_S = 1.0, 4.0
 
 
 class Soak:
-    """Jobs without end for a renderer whose workers are struck, until all blows are dealt.
+    """Jobs without end for a pool whose workers are struck, until all blows are dealt.
 
-    A job is struck `MAX_DEATHS` - 1 times at most: one more, and the renderer gives it up, as it should.
+    A job is struck `MAX_CRASHES` - 1 times at most: one more, and the pool gives it up, as it should.
     """
 
     def __init__(self, kills: int, stops: int) -> None:
@@ -75,7 +75,7 @@ class Soak:
             asyncio.get_running_loop().call_later(delay, self._strike, event.pid, self._blows.pop())
 
     def _strike(self, pid: int, blow: signal.Signals) -> None:
-        struck_enough = any(self._deaths[job_id] >= MAX_DEATHS - 1 for job_id in self._has[pid])
+        struck_enough = any(self._deaths[job_id] >= MAX_CRASHES - 1 for job_id in self._has[pid])
         if pid in self._struck or struck_enough:
             self._blows.append(blow)
             return
@@ -89,18 +89,18 @@ class Soak:
 
     async def run(self, folder: Path, workers: int) -> None:
         """Render until every blow was dealt and noticed."""
-        with ClipStore(folder, 10**12) as store:
+        with ClipCache(folder, 10**12) as cache:
             watcher = asyncio.create_task(self._watch(folder))
-            async with Renderer(store, "fake", MODEL, workers, on_worker=self.on_worker) as renderer:
+            async with WorkerPool(cache, "fake", MODEL, workers, on_worker=self.on_worker) as pool:
                 while self._blows or self._struck:
                     jobs = [self._job() for _ in range(4 * workers)]
-                    await asyncio.gather(*(self._render(renderer, job) for job in jobs))
+                    await asyncio.gather(*(self._render(pool, job) for job in jobs))
             watcher.cancel()
 
     async def run_cut_off(self, folder: Path, partitions: int) -> None:
         """The same with one process on another host, as it were, and a network that falls silent in mid-clip."""
-        with ClipStore(folder / "clips", 10**12) as store, _host(folder) as (port, keys):
-            watcher = asyncio.create_task(self._watch(store.folder))
+        with ClipCache(folder / "clips", 10**12) as cache, _host(folder) as (port, keys):
+            watcher = asyncio.create_task(self._watch(cache.folder))
             async with Forwarder(port) as network:
                 lost = asyncio.Event()
                 begun = asyncio.Event()
@@ -108,11 +108,11 @@ class Soak:
                 def on_worker(event: WorkerEvent) -> None:
                     {"lost": lost, "rendering": begun}.get(event.state, asyncio.Event()).set()
 
-                remote = Remote(f"tcp://127.0.0.1:{network.port}", read_public(keys / "host.key"), _own(keys))
-                async with Renderer(store, "fake", MODEL, 0, [remote], on_worker=on_worker) as renderer:
+                remote = RemoteWorker(f"tcp://127.0.0.1:{network.port}", read_public_key(keys / "host.key"), _own(keys))
+                async with WorkerPool(cache, "fake", MODEL, 0, [remote], on_worker=on_worker) as pool:
                     for _ in range(partitions):
                         begun.clear()
-                        calls = [asyncio.create_task(self._render(renderer, self._job())) for _ in range(3)]
+                        calls = [asyncio.create_task(self._render(pool, self._job())) for _ in range(3)]
                         await begun.wait()
                         await asyncio.sleep(self._rng.uniform(0, FRAMES * PAUSE))
                         lost.clear()
@@ -128,9 +128,9 @@ class Soak:
         self.accepted += 1
         return Job("fake", "", "soak", (), ("#102030", "#ffeedd"), self.accepted, 64, 48, 8.0, FRAMES / 8)
 
-    async def _render(self, renderer: Renderer, job: Job) -> None:
+    async def _render(self, pool: WorkerPool, job: Job) -> None:
         try:
-            clip = await renderer.render(job)
+            clip = await pool.render(job)
             with av.open(str(clip.path)) as container:
                 whole = sum(1 for _ in container.decode(video=0)) == FRAMES
         except Exception as error:  # noqa: BLE001 - counted, and told
@@ -143,7 +143,7 @@ class Soak:
         seen: set[Path] = set()
         while True:
             found = {path for path in await asyncio.to_thread(lambda: list(folder.iterdir())) if path.suffix == ".mp4"}
-            self.half += sum(not is_sealed(path) for path in found - seen)
+            self.half += sum(not has_valid_checksum(path) for path in found - seen)
             seen |= found
             await asyncio.sleep(0.01)
 
@@ -183,14 +183,14 @@ class Forwarder:
             writer.close()
 
 
-def _own(keys: Path) -> Keys:
-    return read_keys(keys / "engine.key_secret")
+def _own(keys: Path) -> KeyPair:
+    return read_key_pair(keys / "engine.key_secret")
 
 
 def _serve(folder: Path, port: int, secret: Path) -> None:
-    with ClipStore(folder / "spool", 10**12) as store:
-        offer = Offer(f"tcp://127.0.0.1:{port}", read_keys(secret), folder / "allowed")
-        serve(offer, "fake", MODEL, store)
+    with ClipCache(folder / "spool", 10**12) as cache:
+        offer = WorkerOffer(f"tcp://127.0.0.1:{port}", read_key_pair(secret), folder / "allowed")
+        serve(offer, "fake", MODEL, cache)
 
 
 @contextlib.contextmanager
@@ -198,8 +198,8 @@ def _host(folder: Path) -> Iterator[tuple[int, Path]]:
     """A render process that listens on a port, and the folder of its keys and ours."""
     keys, allowed = folder / "keys", folder / "allowed"
     allowed.mkdir()
-    _, secret = make_keys(keys, "host")
-    public, _ = make_keys(keys, "engine")
+    _, secret = create_key_pair(keys, "host")
+    public, _ = create_key_pair(keys, "engine")
     public.rename(allowed / "engine.key")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -89,7 +89,7 @@ def test_keys_made_twice_are_the_same_keys(aimv: Aimv, tmp_path: Path) -> None:
         (("export", "x.wav", "--worker", "tcp://gpu:1"), "there is no key for gpu"),
         (("export", "x.wav", "--worker", "gpu"), "give tcp://HOST:PORT"),
         (("export", "x.wav", "--worker", "tcp://gpu:port"), "give tcp://HOST:PORT"),
-        (("export", "x.wav", "--workers", "0"), "nobody would render"),
+        (("export", "x.wav", "--workers", "0"), "no render process"),
         (("export", "x.wav", "--workers", "99"), "choose from 0 to 16"),
         (("export", "x.wav", "--preset", "fastest"), "no preset is called 'fastest'; there are"),
     ],

@@ -1,4 +1,4 @@
-"""The clip store shows whole clips only, keeps what is in use, and bears crashes."""
+"""The clip cache shows whole clips only, keeps what is in use, and bears crashes."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 from engine.errors import OutputError
 from engine.generators.fake import FakeGenerator
 from engine.outputs.encoder import encode
-from engine.render.cache import ClipStore
+from engine.render.cache import ClipCache
 from engine.render.job import Job
 
 
@@ -31,92 +31,92 @@ def job(seed=0, **changes):
     return Job(**(fields | changes))
 
 
-def put(store, a_job, data=b"x" * 1000, age=0.0):
+def put(cache, a_job, data=b"x" * 1000, age=0.0):
     """Store some bytes as the clip of `a_job`, last used `age` seconds ago."""
-    with store.writing(a_job.id) as part:
+    with cache.writing(a_job.id) as part:
         part.write_bytes(data)
-    path = store.path_for(a_job.id)
+    path = cache.path_for(a_job.id)
     now = path.stat().st_mtime
     os.utime(path, (now - age, now - age))
     return path
 
 
 @pytest.fixture
-def store(tmp_path):
-    with ClipStore(tmp_path / "clips", 10_000_000) as store:
-        yield store
+def cache(tmp_path):
+    with ClipCache(tmp_path / "clips", 10_000_000) as cache:
+        yield cache
 
 
-def test_a_clip_is_there_once_its_writing_ended(store):
-    assert store.get(job()) is None
-    with store.writing(job().id) as part:
+def test_a_clip_is_there_once_its_writing_ended(cache):
+    assert cache.get(job()) is None
+    with cache.writing(job().id) as part:
         part.write_bytes(b"frames")
-        assert store.get(job()) is None
-    clip = store.get(job())
+        assert cache.get(job()) is None
+    clip = cache.get(job())
     assert clip.job_id == job().id
-    assert clip.path == store.path_for(job().id)
+    assert clip.path == cache.path_for(job().id)
     assert clip.path.read_bytes().startswith(b"frames")
 
 
-def test_a_failed_writing_leaves_nothing(store):
-    with pytest.raises(ZeroDivisionError), store.writing(job().id) as part:
+def test_a_failed_writing_leaves_nothing(cache):
+    with pytest.raises(ZeroDivisionError), cache.writing(job().id) as part:
         part.write_bytes(b"half")
         raise ZeroDivisionError
-    assert store.get(job()) is None
-    assert list(store.folder.glob("*.part")) == []
+    assert cache.get(job()) is None
+    assert list(cache.folder.glob("*.part")) == []
 
 
 @pytest.mark.parametrize(
     "damage", [lambda b: b[:-1], lambda b: b[: len(b) // 2], lambda b: b"y" + b[1:], lambda b: b""]
 )
-def test_a_damaged_clip_is_not_there_and_is_removed(store, damage):
-    path = put(store, job())
+def test_a_damaged_clip_is_not_there_and_is_removed(cache, damage):
+    path = put(cache, job())
     path.write_bytes(damage(path.read_bytes()))
-    assert store.get(job()) is None
+    assert cache.get(job()) is None
     assert not path.exists()
 
 
-def test_a_clip_that_vanished_is_not_there_even_if_it_was_before(store):
-    path = put(store, job())
-    assert store.get(job())
+def test_a_clip_that_vanished_is_not_there_even_if_it_was_before(cache):
+    path = put(cache, job())
+    assert cache.get(job())
     path.unlink()
-    assert store.get(job()) is None
+    assert cache.get(job()) is None
 
 
 def test_least_recently_used_clips_go_first(tmp_path):
-    with ClipStore(tmp_path, 2500) as store:
-        old, middle, new = (put(store, job(seed), age=age) for seed, age in ((1, 30), (2, 20), (3, 10)))
-        assert store.trim() > 0
+    with ClipCache(tmp_path, 2500) as cache:
+        old, middle, new = (put(cache, job(seed), age=age) for seed, age in ((1, 30), (2, 20), (3, 10)))
+        assert cache.trim() > 0
         assert [path.exists() for path in (old, middle, new)] == [False, True, True]
-        assert store.trim() == 0
+        assert cache.trim() == 0
 
 
 def test_a_clip_fetched_counts_as_used(tmp_path):
-    with ClipStore(tmp_path, 2500) as store:
-        old, middle, new = (put(store, job(seed), age=age) for seed, age in ((1, 30), (2, 20), (3, 10)))
-        store.get(job(1))
-        store.release(job(1).id)
-        store.trim()
+    with ClipCache(tmp_path, 2500) as cache:
+        old, middle, new = (put(cache, job(seed), age=age) for seed, age in ((1, 30), (2, 20), (3, 10)))
+        cache.get(job(1))
+        cache.release(job(1).id)
+        cache.trim()
         assert [path.exists() for path in (old, middle, new)] == [True, False, True]
 
 
 def test_clips_in_use_stay_even_when_there_is_no_room(tmp_path):
-    with ClipStore(tmp_path, 0) as store:
-        put(store, job(1))
-        put(store, job(2))
-        assert store.get(job(1))
-        store.trim()
-        assert store.get(job(1))
-        assert store.get(job(2)) is None
-        store.release(job(1).id)
-        store.trim()
-        assert store.get(job(1)) is None
+    with ClipCache(tmp_path, 0) as cache:
+        put(cache, job(1))
+        put(cache, job(2))
+        assert cache.get(job(1))
+        cache.trim()
+        assert cache.get(job(1))
+        assert cache.get(job(2)) is None
+        cache.release(job(1).id)
+        cache.trim()
+        assert cache.get(job(1)) is None
 
 
 def test_clips_in_use_by_another_run_stay_until_that_run_ends(tmp_path):
-    with ClipStore(tmp_path, 0) as mine:
+    with ClipCache(tmp_path, 0) as mine:
         put(mine, job(1))
-        with ClipStore(tmp_path, 0) as other:
+        with ClipCache(tmp_path, 0) as other:
             assert other.get(job(1))
             assert mine.trim() == 0
         assert mine.trim() > 0
@@ -125,48 +125,48 @@ def test_clips_in_use_by_another_run_stay_until_that_run_ends(tmp_path):
 HOLD = """
 import sys
 from pathlib import Path
-from engine.render.cache import ClipStore
-store = ClipStore(Path(sys.argv[1]), 0)
-with store.writing("half") as part:
+from engine.render.cache import ClipCache
+cache = ClipCache(Path(sys.argv[1]), 0)
+with cache.writing("half") as part:
     part.write_bytes(b"half")
-    store._leases.add(sys.argv[2])
+    cache._leases.add(sys.argv[2])
     print("ready", flush=True)
     sys.stdin.read()
 """
 
 
 def test_what_a_killed_run_left_is_cleared_and_what_a_living_one_does_is_not(tmp_path):
-    with ClipStore(tmp_path, 0) as store:
-        put(store, job(1))
+    with ClipCache(tmp_path, 0) as cache:
+        put(cache, job(1))
         with subprocess.Popen(
             [sys.executable, "-c", HOLD, str(tmp_path), job(1).id], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         ) as run:
             assert run.stdout.readline() == b"ready\n"
-            ClipStore(tmp_path, 0)
+            ClipCache(tmp_path, 0)
             assert len(list(tmp_path.glob("*.part"))) == 1
-            assert store.trim() == 0
+            assert cache.trim() == 0
             run.kill()
-        ClipStore(tmp_path, 0)
+        ClipCache(tmp_path, 0)
         assert list(tmp_path.glob("*.part")) == []
-        assert store.trim() > 0
+        assert cache.trim() > 0
         assert list((tmp_path / "leases").glob("*.lease")) == []
 
 
 def test_an_impossible_folder_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="clip folder"):
-        ClipStore(tmp_path / "file" / "clips", 0)
+        ClipCache(tmp_path / "file" / "clips", 0)
 
 
 @pytest.mark.parametrize("size", [(64, 48), (65, 49)])
-def test_an_encoded_clip_reads_back_sealed_with_its_frames_rate_and_colours(store, size):
+def test_an_encoded_clip_reads_back_sealed_with_its_frames_rate_and_colours(cache, size):
     a_job = job(width=size[0], height=size[1], fps=12.5, seconds=1.04)
     rendering = FakeGenerator().render(a_job, lambda: False, lambda share: None)
     counts = []
-    with store.writing(a_job.id) as part:
+    with cache.writing(a_job.id) as part:
         assert encode(rendering, part, counts.append) == 13
     assert counts == list(range(1, 14))
-    with av.open(str(store.get(a_job).path)) as container:
+    with av.open(str(cache.get(a_job).path)) as container:
         stream = container.streams.video[0]
         assert (stream.width, stream.height, stream.average_rate) == (64, 48, 12.5)
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]

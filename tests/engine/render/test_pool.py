@@ -15,9 +15,9 @@ import zmq
 
 from engine.errors import ModelError, RenderError, UsageError
 from engine.render import pool as renderer_module
-from engine.render.cache import ClipStore, is_sealed
+from engine.render.cache import ClipCache, has_valid_checksum
 from engine.render.job import Job
-from engine.render.pool import Renderer
+from engine.render.pool import WorkerPool
 from engine.render.protocol import FOLDER_PREFIX, Stop, encode
 
 SLOW = "0.05"  # seconds a frame
@@ -37,7 +37,7 @@ def alive(pid):
 
 
 class Log:
-    """What a renderer reports, and something to do at a given state."""
+    """What a pool reports, and something to do at a given state."""
 
     def __init__(self):
         self.events = []
@@ -82,30 +82,30 @@ def sockets(tmp_path, monkeypatch):
 
 
 @contextlib.asynccontextmanager
-async def rendering(store, log, model=SLOW, workers=1):
-    """A renderer that must leave nothing behind, however its block ends."""
+async def rendering(cache, log, model=SLOW, workers=1):
+    """A pool that must leave nothing behind, however its block ends."""
     async with asyncio.timeout(PATIENCE):
         try:
-            async with Renderer(
-                store,
+            async with WorkerPool(
+                cache,
                 "fake",
                 model,
                 workers,
                 on_progress=log.on_progress,
                 on_done=log.on_done,
                 on_worker=log.on_worker,
-            ) as renderer:
-                yield renderer
+            ) as pool:
+                yield pool
         finally:
             assert [event.pid for event in log.events if alive(event.pid)] == []
-            assert list(store.folder.glob("*.part")) == [] or log.states("lost")
+            assert list(cache.folder.glob("*.part")) == [] or log.states("lost")
 
 
-async def test_a_job_becomes_a_whole_clip_and_progress_rises(store, log):
-    async with rendering(store, log) as renderer:
-        clip = await renderer.render(job())
-    assert clip == store.get(job())
-    assert is_sealed(clip.path)
+async def test_a_job_becomes_a_whole_clip_and_progress_rises(cache, log):
+    async with rendering(cache, log) as pool:
+        clip = await pool.render(job())
+    assert clip == cache.get(job())
+    assert has_valid_checksum(clip.path)
     shares = [share for _, share in log.progress]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
@@ -114,177 +114,177 @@ async def test_a_job_becomes_a_whole_clip_and_progress_rises(store, log):
     assert log.done[0][1] >= 8 * float(SLOW)
 
 
-async def test_a_stored_clip_is_not_rendered_again(store, log):
-    async with rendering(store, log) as renderer:
-        first = await renderer.render(job())
-        assert await renderer.render(job()) == first
-    async with rendering(store, log) as renderer:
-        assert await renderer.render(job()) == first
+async def test_a_stored_clip_is_not_rendered_again(cache, log):
+    async with rendering(cache, log) as pool:
+        first = await pool.render(job())
+        assert await pool.render(job()) == first
+    async with rendering(cache, log) as pool:
+        assert await pool.render(job()) == first
     assert len(log.done) == 1
 
 
-async def test_equal_jobs_at_once_are_rendered_once(store, log):
-    async with rendering(store, log) as renderer:
-        clips = await asyncio.gather(*(renderer.render(job()) for _ in range(5)))
+async def test_equal_jobs_at_once_are_rendered_once(cache, log):
+    async with rendering(cache, log) as pool:
+        clips = await asyncio.gather(*(pool.render(job()) for _ in range(5)))
     assert len(set(clips)) == 1
     assert len(log.done) == 1
 
 
-async def test_jobs_go_by_deadline_then_in_order_of_submission(store, log):
-    async with rendering(store, log, model="") as renderer:
+async def test_jobs_go_by_deadline_then_in_order_of_submission(cache, log):
+    async with rendering(cache, log, model="") as pool:
         await asyncio.gather(
             *(
-                renderer.render(job(seed, model=""), deadline)
+                pool.render(job(seed, model=""), deadline)
                 for seed, deadline in ((1, None), (2, 9.0), (3, None), (4, 3.0), (5, 3.0))
             )
         )
     assert [seed for seed, _ in log.done] == [4, 5, 2, 1, 3]
 
 
-async def test_two_workers_share_the_jobs(store, log):
-    async with rendering(store, log, workers=2) as renderer:
-        await asyncio.gather(*(renderer.render(job(seed)) for seed in range(6)))
+async def test_two_workers_share_the_jobs(cache, log):
+    async with rendering(cache, log, workers=2) as pool:
+        await asyncio.gather(*(pool.render(job(seed)) for seed in range(6)))
     assert len(log.done) == 6
     assert {event.index for event in log.states("rendering")} == {0, 1}
 
 
-async def test_a_worker_killed_in_mid_clip_is_replaced_and_its_job_rendered(store, log):
+async def test_a_worker_killed_in_mid_clip_is_replaced_and_its_job_rendered(cache, log):
     def kill(a_job, share):
         if a_job.seed == 1 and len(log.states("lost")) == 0:
             os.kill(log.pid, signal.SIGKILL)
 
     log.at_progress = kill
-    async with rendering(store, log) as renderer:
-        clips = await asyncio.gather(*(renderer.render(job(seed)) for seed in range(3)))
-    assert all(is_sealed(clip.path) for clip in clips)
+    async with rendering(cache, log) as pool:
+        clips = await asyncio.gather(*(pool.render(job(seed)) for seed in range(3)))
+    assert all(has_valid_checksum(clip.path) for clip in clips)
     (lost,) = log.states("lost")
     assert "SIGKILL" in lost.detail
     assert sorted(seed for seed, _ in log.done) == [0, 1, 2]
 
 
-async def test_a_worker_killed_again_and_again_costs_no_job(store, log):
+async def test_a_worker_killed_again_and_again_costs_no_job(cache, log):
     def kill(event):
         if len(log.states("rendering")) % 2:
             os.kill(event.pid, signal.SIGKILL)
 
     log.at["rendering"] = kill
-    async with rendering(store, log, model="", workers=2) as renderer:
-        clips = await asyncio.gather(*(renderer.render(job(seed, model="")) for seed in range(8)))
-    assert all(is_sealed(clip.path) for clip in clips)
+    async with rendering(cache, log, model="", workers=2) as pool:
+        clips = await asyncio.gather(*(pool.render(job(seed, model="")) for seed in range(8)))
+    assert all(has_valid_checksum(clip.path) for clip in clips)
     assert len(log.states("lost")) >= 4
 
 
-async def test_a_frozen_worker_is_replaced(store, log):
+async def test_a_frozen_worker_is_replaced(cache, log):
     def stop(event):
         if not log.states("lost"):
             os.kill(event.pid, signal.SIGSTOP)
 
     log.at["rendering"] = stop
-    async with rendering(store, log) as renderer:
-        assert is_sealed((await renderer.render(job())).path)
+    async with rendering(cache, log) as pool:
+        assert has_valid_checksum((await pool.render(job())).path)
     assert len(log.states("lost")) == 1
 
 
-async def test_a_job_that_kills_every_worker_is_given_up_in_one_line(store, log):
+async def test_a_job_that_kills_every_worker_is_given_up_in_one_line(cache, log):
     log.at["rendering"] = lambda event: os.kill(event.pid, signal.SIGKILL)
-    async with rendering(store, log) as renderer:
+    async with rendering(cache, log) as pool:
         with pytest.raises(RenderError, match=r"gave up a clip after 3 tries.*SIGKILL") as failure:
-            await renderer.render(job())
+            await pool.render(job())
         assert "\n" not in str(failure.value)
         log.at.clear()
-        assert await renderer.render(job(1))
+        assert await pool.render(job(1))
 
 
-async def test_a_reported_failure_is_raised_and_the_worker_goes_on(store, log):
-    async with rendering(store, log) as renderer:
+async def test_a_reported_failure_is_raised_and_the_worker_goes_on(cache, log):
+    async with rendering(cache, log) as pool:
         with pytest.raises(RenderError, match=r"^no such colour$"):
-            await renderer.render(job(prompt="fail: no such colour"))
-        assert await renderer.render(job())
-    assert store.get(job(prompt="fail: no such colour")) is None
+            await pool.render(job(prompt="fail: no such colour"))
+        assert await pool.render(job())
+    assert cache.get(job(prompt="fail: no such colour")) is None
 
 
-async def test_a_generator_that_does_not_exist_fails_every_job(store, log):
+async def test_a_generator_that_does_not_exist_fails_every_job(cache, log):
     async with asyncio.timeout(PATIENCE):
-        async with Renderer(store, "oil paint", on_worker=log.on_worker) as renderer:
+        async with WorkerPool(cache, "oil paint", on_worker=log.on_worker) as pool:
             for seed in range(2):
                 with pytest.raises(UsageError, match="oil paint"):
-                    await renderer.render(job(seed))
+                    await pool.render(job(seed))
 
 
-async def test_a_generator_that_cannot_load_fails_every_job(store, log):
+async def test_a_generator_that_cannot_load_fails_every_job(cache, log):
     async with asyncio.timeout(PATIENCE):
-        async with Renderer(store, "fake", "not a number", workers=2, on_worker=log.on_worker) as renderer:
+        async with WorkerPool(cache, "fake", "not a number", workers=2, on_worker=log.on_worker) as pool:
             with pytest.raises(ModelError, match="not a number"):
-                await renderer.render(job())
+                await pool.render(job())
 
 
-async def test_a_process_that_does_not_start_fails_every_job_with_its_last_words(store, log, monkeypatch, tmp_path):
+async def test_a_process_that_does_not_start_fails_every_job_with_its_last_words(cache, log, monkeypatch, tmp_path):
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\necho no libc today >&2\nexit 7\n")
     broken.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(broken))
-    async with rendering(store, log) as renderer:
+    async with rendering(cache, log) as pool:
         with pytest.raises(RenderError, match="does not start: it ended with status 7: no libc today"):
-            await renderer.render(job())
+            await pool.render(job())
 
 
-async def test_a_cancelled_call_withdraws_its_job_and_frees_the_worker(store, log):
-    async with rendering(store, log) as renderer:
+async def test_a_cancelled_call_withdraws_its_job_and_frees_the_worker(cache, log):
+    async with rendering(cache, log) as pool:
         begun = asyncio.Event()
         log.at["rendering"] = lambda event: begun.set()
-        call = asyncio.create_task(renderer.render(job(seconds=1000)))  # an int: ids do not mind
+        call = asyncio.create_task(pool.render(job(seconds=1000)))  # an int: ids do not mind
         await begun.wait()
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        assert await renderer.render(job(1))
-        assert store.get(job(seconds=1000)) is None
+        assert await pool.render(job(1))
+        assert cache.get(job(seconds=1000)) is None
         assert not log.states("lost")
 
 
-async def test_a_job_wanted_by_two_survives_one_of_them(store, log):
-    async with rendering(store, log) as renderer:
+async def test_a_job_wanted_by_two_survives_one_of_them(cache, log):
+    async with rendering(cache, log) as pool:
         begun = asyncio.Event()
         log.at["rendering"] = lambda event: begun.set()
-        calls = [asyncio.create_task(renderer.render(job())) for _ in range(2)]
+        calls = [asyncio.create_task(pool.render(job())) for _ in range(2)]
         await begun.wait()
         calls[0].cancel()
         assert await calls[1]
 
 
-async def test_a_job_withdrawn_and_wanted_again_is_rendered(store, log):
-    async with rendering(store, log) as renderer:
+async def test_a_job_withdrawn_and_wanted_again_is_rendered(cache, log):
+    async with rendering(cache, log) as pool:
         begun = asyncio.Event()
         log.at["rendering"] = lambda event: begun.set()
-        call = asyncio.create_task(renderer.render(job()))
+        call = asyncio.create_task(pool.render(job()))
         await begun.wait()
         call.cancel()
-        assert await renderer.render(job())
+        assert await pool.render(job())
 
 
-async def test_an_exception_in_the_block_ends_everything_and_comes_through(store, log):
+async def test_an_exception_in_the_block_ends_everything_and_comes_through(cache, log):
     with pytest.raises(ZeroDivisionError):
-        async with rendering(store, log) as renderer:
+        async with rendering(cache, log) as pool:
             begun = asyncio.Event()
             log.at["rendering"] = lambda event: begun.set()
-            call = asyncio.create_task(renderer.render(job(seconds=1000)))
+            call = asyncio.create_task(pool.render(job(seconds=1000)))
             await begun.wait()
             raise ZeroDivisionError
     with pytest.raises(RenderError, match="closed"):
         await call
 
 
-async def test_a_frozen_worker_does_not_outlive_the_renderer(store, log):
-    async with rendering(store, log):
+async def test_a_frozen_worker_does_not_outlive_the_renderer(cache, log):
+    async with rendering(cache, log):
         started = asyncio.Event()
         log.at["ready"] = lambda event: started.set()
         await started.wait()
         os.kill(log.pid, signal.SIGSTOP)
 
 
-async def test_garbage_on_the_socket_harms_nobody(store, log, sockets):
-    async with rendering(store, log) as renderer:
-        call = asyncio.create_task(renderer.render(job()))
+async def test_garbage_on_the_socket_harms_nobody(cache, log, sockets):
+    async with rendering(cache, log) as pool:
+        call = asyncio.create_task(pool.render(job()))
         (folder,) = sockets.glob(f"{FOLDER_PREFIX}*")
         assert folder.stat().st_mode & 0o777 == 0o700
         with zmq.Context() as context, context.socket(zmq.DEALER) as stranger:
@@ -296,11 +296,11 @@ async def test_garbage_on_the_socket_harms_nobody(store, log, sockets):
             assert await call
 
 
-async def test_lost_words_are_noticed(store, log, monkeypatch):
-    """The engine does not hear the first Ack and Done, nor does the worker get the first Work of the second job."""
+async def test_lost_words_are_noticed(cache, log, monkeypatch):
+    """The engine does not hear the first Ack and Done, nor does the worker get the first Assign of the second job."""
     lost = []
-    hear = Renderer._hear
-    send = Renderer._send
+    hear = WorkerPool._hear
+    send = WorkerPool._send
 
     def hear_badly(self, worker, message):
         if type(message).__name__ in ("Ack", "Done") and len(lost) < 2:
@@ -314,12 +314,12 @@ async def test_lost_words_are_noticed(store, log, monkeypatch):
         else:
             send(self, worker, message)
 
-    monkeypatch.setattr(Renderer, "_hear", hear_badly)
-    monkeypatch.setattr(Renderer, "_send", send_badly)
-    async with rendering(store, log) as renderer:
-        assert await renderer.render(job(1))
-        assert await renderer.render(job(2))
-    assert [type(message).__name__ for message in lost] == ["Ack", "Done", "Work"]
+    monkeypatch.setattr(WorkerPool, "_hear", hear_badly)
+    monkeypatch.setattr(WorkerPool, "_send", send_badly)
+    async with rendering(cache, log) as pool:
+        assert await pool.render(job(1))
+        assert await pool.render(job(2))
+    assert [type(message).__name__ for message in lost] == ["Ack", "Done", "Assign"]
     assert len(log.states("lost")) == 0 or log.states("lost")[0] is log.events[-1]
 
 
@@ -327,16 +327,16 @@ ORPHAN = """
 import asyncio, sys, tempfile
 from pathlib import Path
 from engine.render.job import Job
-from engine.render.pool import Renderer
-from engine.render.cache import ClipStore
+from engine.render.pool import WorkerPool
+from engine.render.cache import ClipCache
 tempfile.tempdir = sys.argv[2]
 async def main():
-    store = ClipStore(Path(sys.argv[1]), 10**9)
+    cache = ClipCache(Path(sys.argv[1]), 10**9)
     def show(event):
         if event.state == "rendering":
             print(event.pid, flush=True)
-    async with Renderer(store, "fake", "0.05", on_worker=show) as renderer:
-        await renderer.render(Job("fake", "", "", (), (), 0, 32, 32, 8.0, 1000.0))
+    async with WorkerPool(cache, "fake", "0.05", on_worker=show) as pool:
+        await pool.render(Job("fake", "", "", (), (), 0, 32, 32, 8.0, 1000.0))
 asyncio.run(main())
 """
 
@@ -354,7 +354,7 @@ def test_no_worker_outlives_its_engine(tmp_path, sockets, how):
         descriptor = os.pidfd_open(worker)
         assert select.select([descriptor], [], [], PATIENCE)[0]
         os.close(descriptor)
-    ClipStore(tmp_path, 0)
+    ClipCache(tmp_path, 0)
     assert list(tmp_path.glob("*.part")) == []
     assert list(tmp_path.glob("*.mp4")) == []
 

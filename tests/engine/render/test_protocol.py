@@ -11,22 +11,22 @@ from engine.render.job import Job
 from engine.render.protocol import (
     MAX_MESSAGE_BYTES,
     Ack,
-    Beat,
+    Assign,
     Cancel,
+    CancelAck,
+    Chunk,
     Done,
     Failed,
     Finishing,
+    Heartbeat,
     Hello,
-    Piece,
     Progress,
     Ready,
+    ServiceRequest,
     Stop,
-    Who,
-    Withdrawn,
-    Work,
     decode,
     encode,
-    kind_of,
+    error_kind,
 )
 
 names = st.text(max_size=40)
@@ -54,17 +54,17 @@ messages = st.one_of(
         taken=st.booleans(),
     ),
     st.just(Ready()),
-    st.builds(Work, job=jobs),
+    st.builds(Assign, job=jobs),
     st.builds(Ack, job_id=names),
     st.builds(Progress, job_id=names, share=shares),
-    st.builds(Piece, job_id=names, offset=st.integers(0, 2**40), data=st.binary(max_size=200)),
+    st.builds(Chunk, job_id=names, offset=st.integers(0, 2**40), data=st.binary(max_size=200)),
     st.builds(Done, job_id=names, elapsed=st.floats(0, 1e6), sent=st.integers(0, 2**40)),
     st.builds(Failed, job_id=names, kind=st.sampled_from(["render", "model", "output", "usage"]), reason=names),
-    st.builds(Withdrawn, job_id=names),
+    st.builds(CancelAck, job_id=names),
     st.builds(Cancel, job_id=names),
-    st.builds(Beat, job_ids=st.lists(names, max_size=3).map(tuple)),
+    st.builds(Heartbeat, job_ids=st.lists(names, max_size=3).map(tuple)),
     st.builds(Finishing, job_id=names),
-    st.builds(Who, version=st.integers(0, 2**31), generator=names, model=names),
+    st.builds(ServiceRequest, version=st.integers(0, 2**31), generator=names, model=names),
     st.just(Stop()),
 )
 
@@ -121,6 +121,6 @@ def test_too_long_a_message_is_refused_on_both_sides():
 
 @pytest.mark.parametrize("error", [RenderError("a"), ModelError("b"), OutputError("c"), UsageError("d")])
 def test_a_failure_arrives_as_the_exception_that_it_was(error):
-    arrived = Failed("id", kind_of(error), str(error)).error()
+    arrived = Failed("id", error_kind(error), str(error)).error()
     assert type(arrived) is type(error)
     assert str(arrived) == str(error)

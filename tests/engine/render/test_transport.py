@@ -10,12 +10,12 @@ import pytest
 
 from engine.errors import OutputError, ProtocolError, RenderError, UsageError
 from engine.render import pool as renderer_module
-from engine.render.auth import make_keys, read_keys, read_public
-from engine.render.cache import ClipStore, Incoming, is_sealed
+from engine.render.auth import create_key_pair, read_key_pair, read_public_key
+from engine.render.cache import ClipCache, Upload, has_valid_checksum
 from engine.render.job import Job
-from engine.render.pool import Renderer
-from engine.render.protocol import Piece
-from engine.render.transport import Remote
+from engine.render.pool import WorkerPool
+from engine.render.protocol import Chunk
+from engine.render.transport import RemoteWorker
 from tools.stress.soak_render import Forwarder
 
 PATIENCE = 60.0
@@ -23,13 +23,13 @@ PATIENCE = 60.0
 SERVE = """
 import sys
 from pathlib import Path
-from engine.render.auth import read_keys
-from engine.render.transport import Offer
-from engine.render.cache import ClipStore
+from engine.render.auth import read_key_pair
+from engine.render.transport import WorkerOffer
+from engine.render.cache import ClipCache
 from engine.worker.main import serve
 address, keys, allowed, folder, model = sys.argv[1:]
-with ClipStore(Path(folder), 10**9) as store:
-    serve(Offer(address, read_keys(Path(keys)), Path(allowed)), "fake", model, store)
+with ClipCache(Path(folder), 10**9) as cache:
+    serve(WorkerOffer(address, read_key_pair(Path(keys)), Path(allowed)), "fake", model, cache)
 """
 
 
@@ -37,17 +37,17 @@ ENGINE = """
 import asyncio, sys
 from pathlib import Path
 from engine.render.job import Job
-from engine.render.auth import read_keys, read_public
-from engine.render.transport import Remote
-from engine.render.pool import Renderer
-from engine.render.cache import ClipStore
+from engine.render.auth import read_key_pair, read_public_key
+from engine.render.transport import RemoteWorker
+from engine.render.pool import WorkerPool
+from engine.render.cache import ClipCache
 async def main():
     def show(event):
         if event.state == "rendering":
             print("rendering", flush=True)
     remote = {remote}
-    async with Renderer(ClipStore(Path(sys.argv[1]), 10**9), "fake", "0.05", 0, [remote], on_worker=show) as renderer:
-        await renderer.render(Job("fake", "", "a wall of colour", (), ("#ff0000", "#0000ff"), 0, 32, 32, 8.0, 1000.0))
+    async with WorkerPool(ClipCache(Path(sys.argv[1]), 10**9), "fake", "0.05", 0, [remote], on_worker=show) as pool:
+        await pool.render(Job("fake", "", "a wall of colour", (), ("#ff0000", "#0000ff"), 0, 32, 32, 8.0, 1000.0))
 asyncio.run(main())
 """
 
@@ -69,8 +69,8 @@ class Host:
         self.port = free_port()
         self.address = f"tcp://127.0.0.1:{self.port}"
         (tmp_path / "allowed").mkdir()
-        make_keys(tmp_path / "keys", "host")
-        engine, _ = make_keys(tmp_path / "keys", "engine")
+        create_key_pair(tmp_path / "keys", "host")
+        engine, _ = create_key_pair(tmp_path / "keys", "engine")
         engine.rename(tmp_path / "allowed" / "engine.key")
         self._arguments = [tmp_path / "keys" / "host.key_secret", tmp_path / "allowed", tmp_path / "spool", model]
         self._keys = tmp_path / "keys"
@@ -82,11 +82,15 @@ class Host:
 
     def remote(self, port=None, own="engine"):
         address = f"tcp://127.0.0.1:{port or self.port}"
-        return Remote(address, read_public(self._keys / "host.key"), read_keys(self._keys / f"{own}.key_secret"))
+        return RemoteWorker(
+            address, read_public_key(self._keys / "host.key"), read_key_pair(self._keys / f"{own}.key_secret")
+        )
 
     def engine_code(self):
         public, own = self._keys / "host.key", self._keys / "engine.key_secret"
-        return f"Remote({self.address!r}, read_public(Path({str(public)!r})), read_keys(Path({str(own)!r})))"
+        return (
+            f"RemoteWorker({self.address!r}, read_public_key(Path({str(public)!r})), read_key_pair(Path({str(own)!r})))"
+        )
 
     def end(self):
         if self.process:
@@ -103,14 +107,14 @@ def host(tmp_path):
 
 
 @contextlib.asynccontextmanager
-async def rendering(store, remote, events, workers=0):
+async def rendering(cache, remote, events, workers=0):
     async with asyncio.timeout(PATIENCE):
-        async with Renderer(store, "fake", "0.05", workers, [remote], on_worker=events.append) as renderer:
-            yield renderer
+        async with WorkerPool(cache, "fake", "0.05", workers, [remote], on_worker=events.append) as pool:
+            yield pool
 
 
 class Events(list):
-    """What a renderer reports of its workers."""
+    """What a pool reports of its workers."""
 
     def __init__(self):
         super().__init__()
@@ -131,97 +135,97 @@ class Events(list):
             await self._more.wait()
 
 
-async def test_a_clip_comes_from_another_host_whole(host, store):
+async def test_a_clip_comes_from_another_host_whole(host, cache):
     events = Events()
-    async with rendering(store, host.remote(), events) as renderer:
-        clips = await asyncio.gather(*(renderer.render(job(seed)) for seed in range(3)))
-        large = await renderer.render(job(seconds=2.0, size=512))
-    assert all(is_sealed(clip.path) for clip in [*clips, large])
+    async with rendering(cache, host.remote(), events) as pool:
+        clips = await asyncio.gather(*(pool.render(job(seed)) for seed in range(3)))
+        large = await pool.render(job(seconds=2.0, size=512))
+    assert all(has_valid_checksum(clip.path) for clip in [*clips, large])
     assert {event.pid for event in events} == {host.process.pid}
     assert "lost" not in events.states
 
 
-async def test_the_process_serves_one_engine_after_another_and_ends_on_a_signal(host, store):
+async def test_the_process_serves_one_engine_after_another_and_ends_on_a_signal(host, cache):
     for seed in range(2):
-        async with rendering(store, host.remote(), Events()) as renderer:
-            assert await renderer.render(job(seed))
+        async with rendering(cache, host.remote(), Events()) as pool:
+            assert await pool.render(job(seed))
     host.process.terminate()
     assert host.process.wait(PATIENCE) == 0
 
 
-async def test_a_local_worker_and_a_remote_one_share_the_jobs(host, store):
+async def test_a_local_worker_and_a_remote_one_share_the_jobs(host, cache):
     events = Events()
-    async with rendering(store, host.remote(), events, workers=1) as renderer:
+    async with rendering(cache, host.remote(), events, workers=1) as pool:
         await events.until("ready", 2)
-        await asyncio.gather(*(renderer.render(job(seed)) for seed in range(6)))
+        await asyncio.gather(*(pool.render(job(seed)) for seed in range(6)))
     assert {event.index for event in events if event.state == "rendering"} == {0, 1}
 
 
-async def test_a_process_that_dies_in_mid_clip_and_comes_back_costs_nothing(host, store):
+async def test_a_process_that_dies_in_mid_clip_and_comes_back_costs_nothing(host, cache):
     events = Events()
-    async with rendering(store, host.remote(), events) as renderer:
-        call = asyncio.create_task(renderer.render(job(seconds=2.0)))
+    async with rendering(cache, host.remote(), events) as pool:
+        call = asyncio.create_task(pool.render(job(seconds=2.0)))
         await events.until("rendering")
         host.end()
         await events.until("lost")
         host.start()
-        assert is_sealed((await call).path)
+        assert has_valid_checksum((await call).path)
     assert events[-1].pid == host.process.pid
 
 
-async def test_a_partition_in_mid_clip_is_noticed_and_costs_nothing(host, store):
+async def test_a_partition_in_mid_clip_is_noticed_and_costs_nothing(host, cache):
     events = Events()
-    async with Forwarder(host.port) as network, rendering(store, host.remote(network.port), events) as renderer:
-        calls = [asyncio.create_task(renderer.render(job(seed, seconds=2.0))) for seed in range(3)]
+    async with Forwarder(host.port) as network, rendering(cache, host.remote(network.port), events) as pool:
+        calls = [asyncio.create_task(pool.render(job(seed, seconds=2.0))) for seed in range(3)]
         await events.until("rendering")
         network.whole.clear()
         await events.until("lost")
         network.whole.set()
         clips = await asyncio.gather(*calls)
-    assert all(is_sealed(clip.path) for clip in clips)
+    assert all(has_valid_checksum(clip.path) for clip in clips)
     assert next(event for event in events if event.state == "lost").detail == "fell silent"
 
 
-async def test_a_stranger_and_an_engine_for_another_model_are_not_served(host, store, tmp_path):
-    make_keys(tmp_path / "keys", "stranger")
+async def test_a_stranger_and_an_engine_for_another_model_are_not_served(host, cache, tmp_path):
+    create_key_pair(tmp_path / "keys", "stranger")
     events = Events()
     async with (
-        rendering(store, host.remote(own="stranger"), events),
-        Renderer(store, "fake", "0.5", 0, [host.remote()], on_worker=events.append),
+        rendering(cache, host.remote(own="stranger"), events),
+        WorkerPool(cache, "fake", "0.5", 0, [host.remote()], on_worker=events.append),
     ):
         await asyncio.sleep(1.0)
     assert {event.state for event in events} <= {"refused"}, (
         "nobody is served; the other model's engine may be told why"
     )
-    async with rendering(store, host.remote(), events) as renderer:
-        assert await renderer.render(job())
+    async with rendering(cache, host.remote(), events) as pool:
+        assert await pool.render(job())
 
 
-async def test_a_second_engine_is_told_that_the_process_is_taken_and_is_served_once_it_is_free(host, store, tmp_path):
+async def test_a_second_engine_is_told_that_the_process_is_taken_and_is_served_once_it_is_free(host, cache, tmp_path):
     first, second = Events(), Events()
-    with ClipStore(tmp_path / "others", 10**9) as others:
+    with ClipCache(tmp_path / "others", 10**9) as others:
         async with contextlib.AsyncExitStack() as stack:
-            serving = await stack.enter_async_context(rendering(store, host.remote(), first))
+            serving = await stack.enter_async_context(rendering(cache, host.remote(), first))
             call = asyncio.create_task(serving.render(job(seconds=2.0)))
             await first.until("rendering")
             async with rendering(others, host.remote(), second) as waiting:
                 other_call = asyncio.create_task(waiting.render(job(1)))
                 await second.until("refused")
-                assert is_sealed((await call).path)
+                assert has_valid_checksum((await call).path)
                 assert second.states == ["refused"], "said once, and nothing of the first engine's went astray"
                 await stack.aclose()
-                assert is_sealed((await other_call).path)
+                assert has_valid_checksum((await other_call).path)
     assert second[0].detail == "it is serving another engine"
     assert second[0].pid == host.process.pid
     assert first.states == ["starting", "ready", "rendering", "ready"]
 
 
-async def test_only_taken_processes_are_what_the_last_line_speaks_of(host, store, tmp_path, monkeypatch):
+async def test_only_taken_processes_are_what_the_last_line_speaks_of(host, cache, tmp_path, monkeypatch):
     first = Events()
-    async with rendering(store, host.remote(), first) as serving:
+    async with rendering(cache, host.remote(), first) as serving:
         await serving.render(job())
         monkeypatch.setattr(renderer_module, "_REACH_SECONDS", 2.0)
-        with ClipStore(tmp_path / "others", 10**9) as others, pytest.raises(RenderError) as failure:
+        with ClipCache(tmp_path / "others", 10**9) as others, pytest.raises(RenderError) as failure:
             async with rendering(others, host.remote(), Events()) as waiting:
                 await waiting.render(job(1))
     assert str(failure.value).endswith(f"{host.address}: it is serving another engine")
@@ -236,33 +240,33 @@ def kill_engine(host, folder):
     engine.wait()
 
 
-async def test_an_engine_that_is_killed_leaves_its_process_to_the_next(host, store, tmp_path):
+async def test_an_engine_that_is_killed_leaves_its_process_to_the_next(host, cache, tmp_path):
     """Its job is given up for that of the next engine, and the orders of both do not mix."""
     kill_engine(host, tmp_path / "killed")
-    async with rendering(store, host.remote(), Events()) as renderer:
-        assert is_sealed((await renderer.render(job())).path)
+    async with rendering(cache, host.remote(), Events()) as pool:
+        assert has_valid_checksum((await pool.render(job())).path)
     assert not (tmp_path / "spool" / f"{job(seconds=1000.0).id}.mp4").exists()
 
 
-async def test_two_jobs_are_in_the_hands_of_a_process_on_another_host(tmp_path, store):
+async def test_two_jobs_are_in_the_hands_of_a_process_on_another_host(tmp_path, cache):
     host, events = Host(tmp_path, "0.05+0.2"), Events()
     host.start()
     try:
         async with asyncio.timeout(PATIENCE):
-            async with Renderer(store, "fake", "0.05+0.2", 0, [host.remote()], on_worker=events.append) as renderer:
-                clips = await asyncio.gather(*(renderer.render(job(seed)) for seed in range(4)))
+            async with WorkerPool(cache, "fake", "0.05+0.2", 0, [host.remote()], on_worker=events.append) as pool:
+                clips = await asyncio.gather(*(pool.render(job(seed)) for seed in range(4)))
     finally:
         host.end()
-    assert all(is_sealed(clip.path) for clip in clips)
+    assert all(has_valid_checksum(clip.path) for clip in clips)
     assert 2 in {len(event.job_ids) for event in events}
 
 
 def test_keys_are_private_and_never_overwritten(tmp_path):
-    public, secret = make_keys(tmp_path / "keys", "me")
+    public, secret = create_key_pair(tmp_path / "keys", "me")
     assert secret.stat().st_mode & 0o777 == 0o600
-    assert read_keys(secret).public == read_public(public)
+    assert read_key_pair(secret).public == read_public_key(public)
     with pytest.raises(OutputError, match="already"):
-        make_keys(tmp_path / "keys", "me")
+        create_key_pair(tmp_path / "keys", "me")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe", b"metadata\ncurve\n"])
@@ -271,30 +275,32 @@ def test_a_file_that_is_no_key_is_one_line(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(UsageError, match=r"some\.key"):
-        read_public(path)
-    public, _ = make_keys(tmp_path, "me")
+        read_public_key(path)
+    public, _ = create_key_pair(tmp_path, "me")
     with pytest.raises(UsageError, match="secret"):
-        read_keys(public)
+        read_key_pair(public)
 
 
 @pytest.mark.parametrize("address", ["localhost:5555", "tcp://", "tcp://127.0.0.1:port", ""])
-async def test_an_address_that_is_none_is_one_line(store, tmp_path, address):
-    public, secret = make_keys(tmp_path, "me")
+async def test_an_address_that_is_none_is_one_line(cache, tmp_path, address):
+    public, secret = create_key_pair(tmp_path, "me")
     with pytest.raises(UsageError, match="give tcp://"):
-        async with Renderer(store, "fake", "", 0, [Remote(address, read_public(public), read_keys(secret))]):
+        async with WorkerPool(
+            cache, "fake", "", 0, [RemoteWorker(address, read_public_key(public), read_key_pair(secret))]
+        ):
             pass
 
 
-def test_pieces_that_do_not_fit_leave_nothing(store):
-    incoming = Incoming(store, "clip")
-    incoming.take(Piece("clip", 0, b"abc"))
+def test_pieces_that_do_not_fit_leave_nothing(cache):
+    incoming = Upload(cache, "clip")
+    incoming.take(Chunk("clip", 0, b"abc"))
     with pytest.raises(ProtocolError):
-        incoming.take(Piece("clip", 4, b"e"))
+        incoming.take(Chunk("clip", 4, b"e"))
     with pytest.raises(ProtocolError):
         incoming.finish(4)
-    assert [path.name for path in store.folder.iterdir()] == []
-    incoming = Incoming(store, "clip")
-    incoming.take(Piece("clip", 0, b"abc"))
-    incoming.take(Piece("clip", 3, b"d"))
+    assert [path.name for path in cache.folder.iterdir()] == []
+    incoming = Upload(cache, "clip")
+    incoming.take(Chunk("clip", 0, b"abc"))
+    incoming.take(Chunk("clip", 3, b"d"))
     incoming.finish(4)
-    assert is_sealed(store.path_for("clip"))
+    assert has_valid_checksum(cache.path_for("clip"))

@@ -8,9 +8,9 @@ import pytest
 
 from engine.errors import ModelError
 from engine.generators.base import Level
-from engine.render.cache import ClipStore
+from engine.render.cache import ClipCache
 from engine.render.job import Job
-from engine.render.pool import Renderer
+from engine.render.pool import WorkerPool
 from engine.schedule.scheduler import Scheduler
 from engine.schedule.state import PlannedShot, RenderTime, ScheduleState
 
@@ -52,12 +52,10 @@ async def watch(scheduler, screen):
 async def show(folder, prompts, screen, generator="fake", live=False, pause="0.001", **settings):
     rendered = []
     async with asyncio.timeout(PATIENCE):
-        with ClipStore(folder, 10**9) as store:
-            async with Renderer(
-                store, generator, pause, on_done=lambda job, _: rendered.append(job.prompt)
-            ) as renderer:
+        with ClipCache(folder, 10**9) as cache:
+            async with WorkerPool(cache, generator, pause, on_done=lambda job, _: rendered.append(job.prompt)) as pool:
                 scheduler = Scheduler(
-                    renderer,
+                    pool,
                     ScheduleState(LEVELS),
                     live=live,
                     workers=1,
@@ -93,11 +91,11 @@ PROMPTS = {key: f"the colour {key}" for key in "abcd"}
 
 
 async def test_a_show_whose_clips_are_stored_renders_nothing_and_places_each_where_its_shot_begins(tmp_path):
-    with ClipStore(tmp_path, 10**9) as store:
-        async with Renderer(store, "fake", "0.001") as renderer:
+    with ClipCache(tmp_path, 10**9) as cache:
+        async with WorkerPool(cache, "fake", "0.001") as pool:
             make = job_for(PROMPTS)
             jobs = [make(index, LEVELS[0].name, shot.seconds) for index, shot in enumerate(SHOTS)]
-            await asyncio.gather(*map(renderer.render, jobs))
+            await asyncio.gather(*map(pool.render, jobs))
     screen = Screen()
     scheduler, rendered = await show(tmp_path, PROMPTS, screen)
     assert (scheduler.failures, rendered) == ([], [])
@@ -129,7 +127,7 @@ async def test_live_the_newest_shot_is_shown(tmp_path):
 
 async def test_live_clips_long_past_are_let_go(tmp_path, monkeypatch):
     released = []
-    monkeypatch.setattr(ClipStore, "release", lambda self, job_id: released.append(job_id))
+    monkeypatch.setattr(ClipCache, "release", lambda self, job_id: released.append(job_id))
     scheduler, rendered = await show(tmp_path, PROMPTS, Screen(), live=True, live_clips=2)
     assert len(released) >= len(rendered) - 2
     assert sum(scheduler.clip_of(shot) is not None for shot in range(len(SHOTS))) == 2
@@ -149,12 +147,12 @@ async def test_live_a_stale_clip_is_withdrawn_from_its_worker_and_the_newest_is_
         made.set()
 
     async with asyncio.timeout(PATIENCE):
-        with ClipStore(tmp_path, 10**9) as store:
-            async with Renderer(store, "fake", "0.05", on_done=on_done, on_worker=on_worker) as renderer:
+        with ClipCache(tmp_path, 10**9) as cache:
+            async with WorkerPool(cache, "fake", "0.05", on_done=on_done, on_worker=on_worker) as pool:
                 state = ScheduleState((Level("only", 1.0),))
                 state.speed.measure(1.0, RenderTime(1000.0))
                 scheduler = Scheduler(
-                    renderer,
+                    pool,
                     state,
                     live=True,
                     workers=1,

@@ -4,8 +4,8 @@ import asyncio
 import queue
 
 from engine.render.job import Job
-from engine.render.pool import Renderer
-from engine.worker.main import Worker
+from engine.render.pool import WorkerPool
+from engine.worker.main import JobRunner
 
 PATIENCE = 60.0
 TWO_STAGES = "0.05+0.2"  # seconds a frame, after so many of a first stage
@@ -16,7 +16,7 @@ def job(seed=0, prompt="a wall of colour", seconds=1.0):
 
 
 class Hand:
-    """What a renderer's one worker has in hand, and something to do when it has two jobs."""
+    """What a pool's one worker has in hand, and something to do when it has two jobs."""
 
     def __init__(self):
         self.events = []
@@ -34,9 +34,9 @@ class Hand:
             if self.at_two:
                 self.at_two(event)
 
-    def renderer(self, store, model=TWO_STAGES, workers=1):
+    def pool(self, cache, model=TWO_STAGES, workers=1):
         on_done = lambda job, seconds: self.done.append(job.seed)  # noqa: E731
-        return Renderer(store, "fake", model, workers, on_worker=self.on_worker, on_done=on_done)
+        return WorkerPool(cache, "fake", model, workers, on_worker=self.on_worker, on_done=on_done)
 
     def count(self, state):
         return [event.state for event in self.events].count(state)
@@ -63,8 +63,8 @@ class ByHand:
         return [message for message in self.said if isinstance(message, kinds)]
 
 
-def worked(generator, store, *jobs):
+def worked(generator, cache, *jobs):
     """Let a worker render them all; what it said."""
     wire = ByHand(*jobs)
-    Worker(wire, generator, store, send=False).run()
+    JobRunner(wire, generator, cache, send=False).run()
     return wire

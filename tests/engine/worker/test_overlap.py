@@ -10,21 +10,21 @@ import pytest
 from engine.errors import RenderError
 from engine.generators.base import Level
 from engine.generators.fake import FakeGenerator
-from engine.render.cache import is_sealed
-from engine.render.pool import Renderer
-from engine.render.protocol import Done, Failed, Finishing, Ready, Withdrawn
+from engine.render.cache import has_valid_checksum
+from engine.render.pool import WorkerPool
+from engine.render.protocol import CancelAck, Done, Failed, Finishing, Ready
 from engine.schedule.scheduler import Scheduler
 from engine.schedule.state import PlannedShot, RenderTime, ScheduleState
-from engine.worker.main import LastStage
+from engine.worker.main import FinalStageExecutor
 from tests.engine.worker.overlap import PATIENCE, TWO_STAGES, job, worked
 
 SLOW_END = "0.2+0.05"
 
 
-async def test_the_next_job_is_begun_while_the_first_is_being_finished(store, hand):
+async def test_the_next_job_is_begun_while_the_first_is_being_finished(cache, hand):
     stages = []
-    async with asyncio.timeout(PATIENCE), hand.renderer(store) as renderer:
-        calls = (renderer.render(job(seed), on_last=lambda last, n=seed: stages.append((n, last))) for seed in range(4))
+    async with asyncio.timeout(PATIENCE), hand.pool(cache) as pool:
+        calls = (pool.render(job(seed), on_final_stage=lambda f, n=seed: stages.append((n, f))) for seed in range(4))
         await asyncio.gather(*calls)
     assert hand.done == [0, 1, 2, 3]
     assert stages == [(seed, True) for seed in range(4)]
@@ -33,43 +33,43 @@ async def test_the_next_job_is_begun_while_the_first_is_being_finished(store, ha
     assert in_hand == [(ids[0],), *((ids[n], ids[n + 1]) for n in range(3))]
 
 
-async def test_a_generator_of_one_stage_has_one_job_in_hand(store, hand):
-    async with asyncio.timeout(PATIENCE), hand.renderer(store, "0.01") as renderer:
-        await asyncio.gather(*(renderer.render(job(seed)) for seed in range(3)))
+async def test_a_generator_of_one_stage_has_one_job_in_hand(cache, hand):
+    async with asyncio.timeout(PATIENCE), hand.pool(cache, "0.01") as pool:
+        await asyncio.gather(*(pool.render(job(seed)) for seed in range(3)))
     assert {len(event.job_ids) for event in hand.events if event.state == "rendering"} == {1}
 
 
-async def test_an_idle_worker_is_preferred_to_one_that_is_finishing(store, hand):
-    async with asyncio.timeout(PATIENCE), hand.renderer(store, SLOW_END, workers=2) as renderer:
+async def test_an_idle_worker_is_preferred_to_one_that_is_finishing(cache, hand):
+    async with asyncio.timeout(PATIENCE), hand.pool(cache, SLOW_END, workers=2) as pool:
         await hand.both_ready.wait()
         finishing = asyncio.Event()
-        first = asyncio.create_task(renderer.render(job(0), on_last=lambda last: finishing.set()))
+        first = asyncio.create_task(pool.render(job(0), on_final_stage=lambda last: finishing.set()))
         await finishing.wait()
-        await renderer.render(job(1))
+        await pool.render(job(1))
         await first
     assert {event.index for event in hand.events if event.state == "rendering"} == {0, 1}
 
 
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP])
 @pytest.mark.parametrize("model", [TWO_STAGES, SLOW_END])
-async def test_a_worker_that_is_struck_gives_both_jobs_back(store, hand, blow, model):
+async def test_a_worker_that_is_struck_gives_both_jobs_back(cache, hand, blow, model):
     def strike(event):
         if not hand.count("lost"):
             os.kill(event.pid, blow)
 
     hand.at_two = strike
     told = []
-    async with asyncio.timeout(PATIENCE), hand.renderer(store, model) as renderer:
-        first = renderer.render(job(0), on_last=told.append)
-        clips = await asyncio.gather(first, *(renderer.render(job(seed)) for seed in range(1, 4)))
+    async with asyncio.timeout(PATIENCE), hand.pool(cache, model) as pool:
+        first = pool.render(job(0), on_final_stage=told.append)
+        clips = await asyncio.gather(first, *(pool.render(job(seed)) for seed in range(1, 4)))
     (lost,) = [event for event in hand.events if event.state == "lost"]
     assert lost.job_ids == (job(0).id, job(1).id)
-    assert all(is_sealed(clip.path) for clip in clips)
+    assert all(has_valid_checksum(clip.path) for clip in clips)
     assert sorted(hand.done) == [0, 1, 2, 3]
     assert told == [True, False, True]
 
 
-async def test_what_a_worker_died_over_is_rendered_alone_so_that_it_costs_no_other_job_its_tries(store, hand):
+async def test_what_a_worker_died_over_is_rendered_alone_so_that_it_costs_no_other_job_its_tries(cache, hand):
     killer = job(1)
 
     def kill(event):
@@ -84,37 +84,37 @@ async def test_what_a_worker_died_over_is_rendered_alone_so_that_it_costs_no_oth
             kill(event)
 
     hand.on_worker = on_worker
-    async with asyncio.timeout(PATIENCE), hand.renderer(store, SLOW_END) as renderer:
-        others = [asyncio.create_task(renderer.render(job(0), deadline=0.5))]
+    async with asyncio.timeout(PATIENCE), hand.pool(cache, SLOW_END) as pool:
+        others = [asyncio.create_task(pool.render(job(0), deadline=0.5))]
         await asyncio.sleep(0)
         with pytest.raises(RenderError, match=r"gave up a clip after 3 tries.*SIGKILL"):
-            await renderer.render(killer, deadline=1.0)
-        others.append(asyncio.create_task(renderer.render(job(2))))
-        assert all(is_sealed(clip.path) for clip in await asyncio.gather(*others))
+            await pool.render(killer, deadline=1.0)
+        others.append(asyncio.create_task(pool.render(job(2))))
+        assert all(has_valid_checksum(clip.path) for clip in await asyncio.gather(*others))
     lost = [event.job_ids for event in hand.events if event.state == "lost"]
     assert lost[:3] == [(job(0).id, killer.id), (killer.id,), (killer.id,)]
 
 
 @pytest.mark.parametrize("cancelled", [0, 1])
-async def test_a_job_is_withdrawn_in_either_stage_and_the_other_goes_on(store, hand, cancelled):
-    async with asyncio.timeout(PATIENCE), hand.renderer(store, SLOW_END) as renderer:
-        calls = [asyncio.create_task(renderer.render(job(seed))) for seed in range(2)]
+async def test_a_job_is_withdrawn_in_either_stage_and_the_other_goes_on(cache, hand, cancelled):
+    async with asyncio.timeout(PATIENCE), hand.pool(cache, SLOW_END) as pool:
+        calls = [asyncio.create_task(pool.render(job(seed))) for seed in range(2)]
         await hand.two.wait()
         calls[cancelled].cancel()
         with pytest.raises(asyncio.CancelledError):
             await calls[cancelled]
-        assert is_sealed((await calls[1 - cancelled]).path)
-        assert is_sealed((await renderer.render(job(2))).path)
-        assert store.get(job(cancelled)) is None
+        assert has_valid_checksum((await calls[1 - cancelled]).path)
+        assert has_valid_checksum((await pool.render(job(2))).path)
+        assert cache.get(job(cancelled)) is None
     assert hand.done == [1 - cancelled, 2]
     assert not hand.count("lost")
 
 
-@pytest.mark.parametrize("kind", ["Ack", "Finishing", "Progress", "Done", "Work"])
-async def test_any_lost_message_costs_time_and_nothing_else(store, hand, monkeypatch, kind):
+@pytest.mark.parametrize("kind", ["Ack", "Finishing", "Progress", "Done", "Assign"])
+async def test_any_lost_message_costs_time_and_nothing_else(cache, hand, monkeypatch, kind):
     """The first message of each kind does not arrive."""
     lost = []
-    hear, send = Renderer._hear_worker, Renderer._send
+    hear, send = WorkerPool._hear_worker, WorkerPool._send
 
     def loses(message):
         if type(message).__name__ != kind or lost:
@@ -122,16 +122,16 @@ async def test_any_lost_message_costs_time_and_nothing_else(store, hand, monkeyp
         lost.append(message)
         return True
 
-    monkeypatch.setattr(Renderer, "_hear_worker", lambda self, w, m: None if loses(m) else hear(self, w, m))
-    monkeypatch.setattr(Renderer, "_send", lambda self, w, m: None if loses(m) else send(self, w, m))
-    async with asyncio.timeout(PATIENCE), hand.renderer(store) as renderer:
-        clips = await asyncio.gather(*(renderer.render(job(seed)) for seed in range(4)))
+    monkeypatch.setattr(WorkerPool, "_hear_worker", lambda self, w, m: None if loses(m) else hear(self, w, m))
+    monkeypatch.setattr(WorkerPool, "_send", lambda self, w, m: None if loses(m) else send(self, w, m))
+    async with asyncio.timeout(PATIENCE), hand.pool(cache) as pool:
+        clips = await asyncio.gather(*(pool.render(job(seed)) for seed in range(4)))
     assert lost
-    assert all(is_sealed(clip.path) for clip in clips)
+    assert all(has_valid_checksum(clip.path) for clip in clips)
     assert not hand.count("lost") or hand.events[-1].state == "lost"
 
 
-def test_clips_end_in_order_each_in_one_way_and_only_one_is_finished_at_a_time(store):
+def test_clips_end_in_order_each_in_one_way_and_only_one_is_finished_at_a_time(cache):
     class Watched(FakeGenerator):
         finishing = 0
         most = 0
@@ -153,9 +153,9 @@ def test_clips_end_in_order_each_in_one_way_and_only_one_is_finished_at_a_time(s
 
     generator = Watched(0.01, 0.001)
     jobs = [job(0), job(1), job(2, "fail: no such colour"), job(3)]
-    wire = worked(generator, store, *jobs)
+    wire = worked(generator, cache, *jobs)
     assert generator.most == 1
-    ended = [message.job_id for message in wire.of(Done, Failed, Withdrawn)]
+    ended = [message.job_id for message in wire.of(Done, Failed, CancelAck)]
     assert sorted(ended) == sorted(each.id for each in jobs)
     assert [message.job_id for message in wire.of(Finishing)] == [jobs[n].id for n in (0, 1, 3)]
     assert [message.job_id for message in wire.of(Done)] == [jobs[n].id for n in (0, 1, 3)]
@@ -165,7 +165,7 @@ def test_clips_end_in_order_each_in_one_way_and_only_one_is_finished_at_a_time(s
 @pytest.mark.parametrize("apart", [True, False])
 def test_a_last_stage_begins_and_frees_its_caller_only_once_the_one_before_is_done(apart):
     order, gate = [], threading.Event()
-    with LastStage() as last:
+    with FinalStageExecutor() as last:
         last.run(lambda: (gate.wait(PATIENCE), order.append("first"))[0], apart=True)
         arguments = (lambda: order.append("second"), apart, lambda: order.append("free"))
         caller = threading.Thread(target=last.run, args=arguments)
@@ -186,7 +186,7 @@ def test_the_plan_goes_by_a_workers_pace_and_expects_a_clip_when_it_is_there():
     assert (state.worker_seconds(4.0, 0), state.seconds_until_ready(4.0, 0)) == (6.0, 8.0)
 
 
-async def test_a_show_has_the_next_clip_begun_while_the_last_one_is_being_finished(store, hand):
+async def test_a_show_has_the_next_clip_begun_while_the_last_one_is_being_finished(cache, hand):
     shots = [PlannedShot(4.0 * n, 4.0 * n + 4.0, "A", str(n)) for n in range(3)]
     state = ScheduleState((Level("", 1.0),))
     all_there = asyncio.Event()
@@ -195,9 +195,9 @@ async def test_a_show_has_the_next_clip_begun_while_the_last_one_is_being_finish
         if len(state.clips) == len(shots):
             all_there.set()
 
-    async with asyncio.timeout(PATIENCE), hand.renderer(store) as renderer:
+    async with asyncio.timeout(PATIENCE), hand.pool(cache) as pool:
         scheduler = Scheduler(
-            renderer,
+            pool,
             state,
             live=False,
             workers=1,

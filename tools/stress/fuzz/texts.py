@@ -20,7 +20,7 @@ from engine.control.osc import Osc
 from engine.control.state import Desk, Receiver
 from engine.errors import AimvError
 from engine.render import protocol
-from engine.render.auth import make_keys, read_keys, read_public
+from engine.render.auth import create_key_pair, read_key_pair, read_public_key
 from engine.render.job import Job
 from engine.scenes import isf
 from tools.stress.fuzz.mutate import mutate
@@ -121,12 +121,12 @@ def _message(rng: random.Random) -> bytes:
         rng.choice(
             (
                 protocol.Hello(1, 2, "shader", ""),
-                protocol.Work(job),
-                protocol.Piece(job.id, 0, rng.randbytes(50)),
+                protocol.Assign(job),
+                protocol.Chunk(job.id, 0, rng.randbytes(50)),
                 protocol.Done(job.id, 1.5, 50),
                 protocol.Failed(job.id, "render", "no"),
                 protocol.Progress(job.id, 0.5),
-                protocol.Beat((job.id,)),
+                protocol.Heartbeat((job.id,)),
                 protocol.Finishing(job.id),
             )
         )
@@ -135,7 +135,7 @@ def _message(rng: random.Random) -> bytes:
 
 def _read_message(data: bytes, folder: Path) -> None:
     message = protocol.decode(data)
-    if isinstance(message, protocol.Work):
+    if isinstance(message, protocol.Assign):
         name = message.job.id
         if not (name.isalnum() and len(name) == 32):
             raise ValueError(f"a job's address that is none: {name!r}")
@@ -148,15 +148,15 @@ def _key(rng: random.Random) -> bytes:
 @functools.cache
 def _key_bytes() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        _, secret = make_keys(Path(folder), "me")
+        _, secret = create_key_pair(Path(folder), "me")
         return secret.read_bytes()
 
 
 def _read_key(data: bytes, folder: Path) -> None:
     path = folder / "me.key_secret"
     path.write_bytes(data)
-    read_keys(path)
-    read_public(path)
+    read_key_pair(path)
+    read_public_key(path)
 
 
 _CONFIG = """style = "ink: on paper"

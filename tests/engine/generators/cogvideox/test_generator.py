@@ -8,9 +8,9 @@ import pytest
 
 from engine.errors import Cancelled, ModelError
 from engine.generators.registry import DEFAULT_COGVIDEOX, choose, is_at_hand, make
-from engine.render.cache import ClipStore, is_sealed
+from engine.render.cache import ClipCache, has_valid_checksum
 from engine.render.job import Job
-from engine.render.pool import Renderer
+from engine.render.pool import WorkerPool
 from engine.scenes.draw import scenes_digest
 
 torch = pytest.importorskip("torch")
@@ -132,16 +132,16 @@ def test_a_prompt_longer_than_the_model_reads_is_cut_not_refused(generator, tiny
 
 
 async def test_a_clip_comes_out_of_the_render_process(tiny_cogvideox, tmp_path):
-    with ClipStore(tmp_path, 10**9) as store:
-        async with Renderer(store, "cogvideox", str(tiny_cogvideox)) as renderer:
-            assert is_sealed((await renderer.render(job(tiny_cogvideox))).path)
+    with ClipCache(tmp_path, 10**9) as cache:
+        async with WorkerPool(cache, "cogvideox", str(tiny_cogvideox)) as pool:
+            assert has_valid_checksum((await pool.render(job(tiny_cogvideox))).path)
 
 
 async def test_a_missing_model_fails_the_job_in_one_line(tmp_path):
-    with ClipStore(tmp_path, 10**9) as store:
-        async with Renderer(store, "cogvideox", str(tmp_path)) as renderer:
+    with ClipCache(tmp_path, 10**9) as cache:
+        async with WorkerPool(cache, "cogvideox", str(tmp_path)) as pool:
             with pytest.raises(ModelError, match="not a diffusers pipeline"):
-                await renderer.render(job(tmp_path))
+                await pool.render(job(tmp_path))
 
 
 def test_auto_takes_the_shader_where_there_is_no_cuda_and_says_why(tiny_cogvideox):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from engine.generators.cogvideox import presets
-from engine.render.cache import ClipStore, is_sealed
+from engine.render.cache import ClipCache, has_valid_checksum
 from engine.render.job import Job
-from engine.render.pool import Renderer
-from engine.render.protocol import Done, Finishing, Withdrawn
-from engine.worker.main import Worker
+from engine.render.pool import WorkerPool
+from engine.render.protocol import CancelAck, Done, Finishing
+from engine.worker.main import JobRunner
 from tests.engine.worker.overlap import PATIENCE, ByHand, worked
 
 
@@ -75,11 +75,11 @@ def watch(generator, meeting, monkeypatch):
     monkeypatch.setattr(denoiser, "decode", watched_decode)
 
 
-def test_cogvideox_denoises_the_second_clip_while_it_decodes_the_first(tiny, store, monkeypatch):
+def test_cogvideox_denoises_the_second_clip_while_it_decodes_the_first(tiny, cache, monkeypatch):
     meeting = Meeting()
     watch(tiny, meeting, monkeypatch)
     jobs = [tiny_job(seed) for seed in range(2)]
-    wire = worked(tiny, store, *jobs)
+    wire = worked(tiny, cache, *jobs)
     assert [message.job_id for message in wire.of(Done)] == [each.id for each in jobs]
     assert meeting.order.index(("step", 1)) < meeting.order.index(("frame", 0))
 
@@ -92,10 +92,10 @@ def test_with_and_without_overlap_the_clips_are_the_same_bit_for_bit(tiny, tmp_p
             changed = msgspec.structs.replace(row, overlapped=overlapped)
             monkeypatch.setitem(presets.PRESETS, name, changed)
             jobs = [tiny_job(seed, name) for seed in range(3)]
-            with ClipStore(tmp_path / f"{name}-{overlapped}", 10**9) as store:
-                wire = worked(tiny, store, *jobs)
+            with ClipCache(tmp_path / f"{name}-{overlapped}", 10**9) as cache:
+                wire = worked(tiny, cache, *jobs)
                 assert len(wire.of(Finishing)) == (3 if overlapped else 0)
-                clips.append([store.get(each).path.read_bytes() for each in jobs])
+                clips.append([cache.get(each).path.read_bytes() for each in jobs])
         assert clips[-1] == clips[-2]
     assert len({clip for made in clips for clip in made}) == 6
 
@@ -115,7 +115,7 @@ def test_frames_decoded_beside_another_clips_steps_are_those_decoded_alone(tiny)
 
 
 @pytest.mark.parametrize("stage", ["step", "frame"])
-def test_a_clip_of_cogvideox_is_cancelled_in_either_stage_and_the_other_is_whole(tiny, store, monkeypatch, stage):
+def test_a_clip_of_cogvideox_is_cancelled_in_either_stage_and_the_other_is_whole(tiny, cache, monkeypatch, stage):
     jobs = [tiny_job(seed) for seed in range(2)]
     wire = ByHand(*jobs)
     gone = 1 if stage == "step" else 0
@@ -132,22 +132,22 @@ def test_a_clip_of_cogvideox_is_cancelled_in_either_stage_and_the_other_is_whole
                 wire.withdrawn.add(jobs[0].id)
 
     watch(tiny, Cancelling(), monkeypatch)
-    Worker(wire, tiny, store, send=False).run()
-    assert [message.job_id for message in wire.of(Withdrawn)] == [jobs[gone].id]
+    JobRunner(wire, tiny, cache, send=False).run()
+    assert [message.job_id for message in wire.of(CancelAck)] == [jobs[gone].id]
     assert [message.job_id for message in wire.of(Done)] == [jobs[1 - gone].id]
-    assert store.get(jobs[gone]) is None
-    assert is_sealed(store.get(jobs[1 - gone]).path)
-    assert list(store.folder.glob("*.part")) == []
+    assert cache.get(jobs[gone]) is None
+    assert has_valid_checksum(cache.get(jobs[1 - gone]).path)
+    assert list(cache.folder.glob("*.part")) == []
 
 
 def test_only_the_preset_for_little_memory_does_not_overlap():
     assert [name for name, row in presets.PRESETS.items() if not row.overlapped] == ["24gb"]
 
 
-async def test_clips_of_a_real_render_process_overlap(tiny_cogvideox, store, hand):
+async def test_clips_of_a_real_render_process_overlap(tiny_cogvideox, cache, hand):
     pytest.importorskip("diffusers")
     async with asyncio.timeout(PATIENCE):
-        async with Renderer(store, "cogvideox", str(tiny_cogvideox), on_worker=hand.on_worker) as renderer:
-            clips = await asyncio.gather(*(renderer.render(tiny_job(seed)) for seed in range(3)))
-    assert all(is_sealed(clip.path) for clip in clips)
+        async with WorkerPool(cache, "cogvideox", str(tiny_cogvideox), on_worker=hand.on_worker) as pool:
+            clips = await asyncio.gather(*(pool.render(tiny_job(seed)) for seed in range(3)))
+    assert all(has_valid_checksum(clip.path) for clip in clips)
     assert hand.two.is_set()
