@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from engine.generators.cogvideox.presets import PRESETS
-from tools.bench import workers as bench_workers
+from tools.bench import workers
 from tools.stress import simulate_show, soak_render
 
 KEYS = {"fresh", "stretched", "reused", "frozen", "late", "blank", "own_section", "prompt_age_median_shots"}
@@ -45,12 +45,10 @@ def test_the_bench_counts_the_published_model_and_times_a_tiny_one(monkeypatch):
     torch.set_num_threads(1)
     assert bench_render.pass_flops("2b") / bench_render.TERA == pytest.approx(120.0, abs=0.01)
     monkeypatch.setattr(bench_render, "STOCK_STEPS", 2)
-    live, stock = bench_render.measure("tiny", [PRESETS["live"]], True, "cpu")
+    live, _ = bench_render.measure("tiny", [PRESETS["live"]], True, "cpu")
     times = [live[stage] for stage in ("encode_s", "denoise_s", "decode_s", "copy_s", "pace_s", "peak_gb")]
     assert all(time > 0 for time in times)
-    assert live["rtf"] == pytest.approx(live["pace_s"] / 6.125)
     assert 0 < live["matrix_share"] < 1
-    assert live["times_stock"] == pytest.approx(stock["pace_s"] / live["pace_s"])
 
 
 def test_the_operations_of_denoising_are_those_that_run():
@@ -77,4 +75,4 @@ def test_the_operations_of_denoising_are_those_that_run():
 
 
 async def test_several_processes_share_the_clips_of_a_song():
-    assert await bench_workers.throughput(4, 2) > 0
+    assert await workers.throughput(4, 2) > 0
