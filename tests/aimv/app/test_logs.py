@@ -93,7 +93,7 @@ def test_a_bug_is_one_line_and_a_report_without_the_users_own(
     text = written.read_text("utf-8")
     assert "KeyError" in text and "in listen" not in text
     assert text.index("KeyError") < text.index("which came of") < text.index("IndexError: pop from empty list")
-    assert "listening.py" in text and "numpy 2" in text and "command: listen ... --language ..." in text
+    assert "listen.py" in text and "numpy 2" in text and "command: listen ... --language ..." in text
     for own in ("hunter2", "love song", str(tmp_path), os.environ.get("HOME", "/root") + "/"):
         assert own not in text
 
@@ -123,5 +123,5 @@ def test_where_no_report_can_be_written_the_line_still_comes(tmp_path: Path, mon
 
 
 def test_what_libraries_log_is_not_said_to_the_person_who_plays() -> None:
-    code = "import logging, aimv.cli; logging.warning('a'); logging.getLogger('some.library').error('b')"
+    code = "import logging, aimv.cli.main; logging.warning('a'); logging.getLogger('some.library').error('b')"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stderr == b""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.errors import Cancelled, ModelError, RenderError
 from engine.render.job import Job
 from engine.scenes import isf
-from engine.scenes.draw import SCENES, ShaderGenerator, scenes_digest
+from engine.scenes.draw import SCENES, ShaderGenerator, scenes_digest, soft_size
 
 NAMES = sorted(path.stem for path in SCENES.glob("*.fs"))
 TEAL = ("#008b8b", "#1d6fb0", "#2e9e5a", "#d8663c")
@@ -213,7 +213,7 @@ def test_without_opengl_the_packages_are_named(monkeypatch: pytest.MonkeyPatch) 
     def missing(**_: object) -> None:
         raise Exception("(standalone) cannot load libEGL")  # what moderngl raises
 
-    monkeypatch.setattr(draw.moderngl, "create_context", missing)
+    monkeypatch.setattr("moderngl.create_context", missing)
     with pytest.raises(ModelError, match="libegl1 and libgl1-mesa-dri") as refused:
         ShaderGenerator()
     assert "\n" not in str(refused.value)
@@ -275,4 +275,4 @@ def similarity(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     ("shown", "drawn"), [((640, 360), (480, 270)), ((320, 180), (320, 180)), ((3840, 2160), (1920, 1080))]
 )
 def test_the_size_of_a_soft_scene(shown: tuple[int, int], drawn: tuple[int, int]) -> None:
-    assert draw.soft_size(*shown) == drawn
+    assert soft_size(*shown) == drawn
