@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from aimv.app.listen import Ears, row_of, shot_of
+from aimv.app.listen import Ears, make_row, make_shot
 from aimv.app.play import Dressing, PlayedSong
 from aimv.language.lyrics import caption_words, sung_object
 from aimv.language.score import SUFFIX, Score, ScoreHeader, Shot, is_score
@@ -80,11 +80,11 @@ class Source:
         spans = cut_shots(heard, self.envelopes.beats, self.envelopes.onsets, self.song.duration)
         run, before = 0, None
         for span in spans:
-            row = row_of(span, ears.classifier.confusion, self.header.seed)
+            row = make_row(span, ears.classifier.confusion, self.header.seed)
             # A picture that goes on with the same words varies; a chorus that returns looks as it did.
             run = run + 1 if row.content.abstractions == before else 0
             before = row.content.abstractions
-            yield shot_of(row, self.header.seed + run)
+            yield make_shot(row, self.header.seed + run)
 
     def _watched(self, hearing: Iterable[Heard]) -> Iterator[Heard]:
         for heard in hearing:
@@ -92,7 +92,7 @@ class Source:
             yield heard
 
 
-def cue_of(shot: Shot, style: str, choice: Choice, settings: Settings) -> Cue:
+def make_cue(shot: Shot, style: str, choice: Choice, settings: Settings) -> Cue:
     """The shot as the engine sees it: a job to render and where its clip is shown."""
     thing = sung_object(shot.words, shot.english)
     # As the sentence has it: the thing, the abstractions and the least likely instrument in front, the others behind.
@@ -140,7 +140,7 @@ def export(
     if out.exists() and path.exists() and out.samefile(path):
         raise UsageError(f"{out} is the song itself: choose another name with -o")
     choice = choose(settings.generator, settings.model, bool(pool_config.remotes), settings.scenes)
-    pool_config = able(pool_config, choice)
+    pool_config = usable_pool(pool_config, choice)
     on_choice(choice)
     progress = progress or Progress()
     source = Source(path, settings, progress)
@@ -160,7 +160,7 @@ def export(
         compositor = _compositor(settings, source)
         shots = kept.keeping(source.shots())
         cues = (
-            cue_of(shot, source.header.style, choice, settings)
+            make_cue(shot, source.header.style, choice, settings)
             for shot in _lettering(compositor, settings, itertools.takewhile(lambda shot: shot.start < end, shots))
             if shot.end > start
         )
@@ -172,7 +172,7 @@ def export(
                 await write(in_thread(cues), rendering, compositor, sink, start, end, progress)
 
     with clip_cache() as cache:
-        run_to_end(run(cache))
+        run_async(run(cache))
     kept.forget()
     return out
 
@@ -197,7 +197,7 @@ def play(
     settings = settings or Settings()
     sound_library("playing sound")
     choice = choose(settings.generator, settings.model, bool(pool_config.remotes), settings.scenes)
-    pool_config = able(pool_config, choice)
+    pool_config = usable_pool(pool_config, choice)
     on_choice(choice)
     progress = progress or Progress()
     source = Source(Path(path), settings, progress)
@@ -236,7 +236,7 @@ def play(
                 )
 
     with clip_cache() as cache:
-        return run_to_end(run(cache))
+        return run_async(run(cache))
 
 
 def _compositor(settings: Settings, source: Source) -> Compositor:
@@ -261,7 +261,7 @@ def _cues_in_sections(
     for shot in _lettering(compositor, settings, source.shots()):
         know(shot)
         section = found[bisect.bisect_right(starts, (shot.start + shot.end) / 2) - 1]
-        yield msgspec.structs.replace(cue_of(shot, source.header.style, choice, settings), section=section.label)
+        yield msgspec.structs.replace(make_cue(shot, source.header.style, choice, settings), section=section.label)
 
 
 def score(path: str | Path, settings: Settings | None = None, *, progress: Progress | None = None) -> Score:
@@ -306,7 +306,7 @@ class _KeptScore:
         self._path.unlink(missing_ok=True)
 
 
-def able(pool_config: PoolConfig, choice: Choice) -> PoolConfig:
+def usable_pool(pool_config: PoolConfig, choice: Choice) -> PoolConfig:
     """The pool without processes here, where other hosts have the model and this one has not."""
     if pool_config.remotes and choice.generator == "cogvideox" and not is_at_hand(choice.model):
         return msgspec.structs.replace(pool_config, local=0)
@@ -341,7 +341,7 @@ async def _rendering(
         yield made[0]
 
 
-def run_to_end(work: Coroutine[Any, Any, _T]) -> _T:
+def run_async(work: Coroutine[Any, Any, _T]) -> _T:
     """Run to the end; of several failures at once the first that is ours is raised, alone."""
     try:
         return asyncio.run(work)

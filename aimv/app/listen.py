@@ -60,13 +60,13 @@ def _cut_off(probability: float) -> float:
     return math.floor(probability * 1e4 + 1e-6) / 1e4  # .57 is stored as a little less
 
 
-def row_of(heard: Heard, confusion: Confusion, seed: int = 0) -> Row:
+def make_row(heard: Heard, confusion: Confusion, seed: int = 0) -> Row:
     """What is said of what is heard."""
     content, chosen, hex_colour = content_of(heard, confusion)
     return Row(heard, chosen, content, hex_colour, sentence(content, seed))
 
 
-def shot_of(row: Row, seed: int) -> Shot:
+def make_shot(row: Row, seed: int) -> Shot:
     """The row of a span as a line of the score, its times in whole milliseconds."""
     return Shot(
         start=round(row.heard.start, 3),
@@ -131,8 +131,8 @@ def listen(
     if live:
         for until, heard in ears.causally(song, hop):
             on_progress(until, song.duration)
-            yield from (row_of(one, ears.classifier.confusion, seed) for one in heard)
+            yield from (make_row(one, ears.classifier.confusion, seed) for one in heard)
         return
     for one in ears.hearing(song, song_envelopes(song), hop):
         on_progress(one.end, song.duration)
-        yield row_of(one, ears.classifier.confusion, seed)
+        yield make_row(one, ears.classifier.confusion, seed)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from aimv.app.export import HERE, clip_cache, cue_of
-from aimv.app.listen import Row, row_of, shot_of
+from aimv.app.export import HERE, clip_cache, make_cue
+from aimv.app.listen import Row, make_row, make_shot
 from aimv.language.lyrics import caption_words
 from aimv.language.score import ScoreRecorder, Shot
 from aimv.language.shots import LiveCutter
@@ -242,14 +242,14 @@ class LiveShow:
 
     def _on_heard(self, lagged: Lagged) -> None:
         """In the hearing's thread: a sentence for each window, and a shot where one begins."""
-        row = row_of(lagged.heard, self._confusion, self.desk.seed)
+        row = make_row(lagged.heard, self._confusion, self.desk.seed)
         self.lags.append(time.perf_counter() - lagged.came)
         self.row = row
         self.words.extend(word.text for word in lagged.heard.words)
         self._shots.hold = self.desk.hold
         heard = self._shots.push(lagged.heard)
         if heard and self._loop:
-            begun = row_of(heard, self._confusion, self.desk.seed)
+            begun = make_row(heard, self._confusion, self.desk.seed)
             with contextlib.suppress(RuntimeError):  # the show has ended
                 self._loop.call_soon_threadsafe(self._begin, begun)
 
@@ -257,7 +257,7 @@ class LiveShow:
         """A shot begins; it takes the desk's style and seed as they are now."""
         self._run = self._run + 1 if row.content.abstractions == self._before else 0
         self._before = row.content.abstractions
-        shot = shot_of(row, (self.desk.seed + self._run) % 2**31)
+        shot = make_shot(row, (self.desk.seed + self._run) % 2**31)
         if self.desk.style:
             shot = msgspec.structs.replace(shot, sentence=f"{shot.sentence} {self.desk.style}")
         self.shot = shot
@@ -270,7 +270,7 @@ class LiveShow:
 
     def _cue(self, shot: Shot) -> Cue:
         return msgspec.structs.replace(
-            cue_of(shot, "", self.choice, self.settings), section="|".join(shot.abstractions)
+            make_cue(shot, "", self.choice, self.settings), section="|".join(shot.abstractions)
         )
 
     async def _coming(self) -> AsyncIterator[Cue]:

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from aimv.app.export import able, run_to_end
+from aimv.app.export import run_async, usable_pool
 from aimv.app.live import LiveShow
 from aimv.app.telemetry import Metrics, readout_of, telemetry_of, watched
 from aimv.cli.config import loaded
@@ -149,7 +149,7 @@ def live(
     choice = choose(generator, model, bool(hands.remotes), scenes)
     console.print(f"generator: {choice.reason}")
     transcriber = _words(whisper, settings.language) if words else None
-    show = LiveShow(settings, card, OnnxClassifier(), transcriber, choice, able(hands, choice))
+    show = LiveShow(settings, card, OnnxClassifier(), transcriber, choice, usable_pool(hands, choice))
     room = ControlRoom(wires, show.desk, show.tempo, show.input.time, lambda: telemetry_of(show))
     served = Metrics(*address_of(metrics)) if metrics else None
 
@@ -172,7 +172,7 @@ def live(
                 )
 
         try:
-            shown = run_to_end(run())
+            shown = run_async(run())
         except KeyboardInterrupt:
             with contextlib.suppress(OutputError):
                 _write_score(show, taps)

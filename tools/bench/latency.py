@@ -152,7 +152,7 @@ def recorded_offsets(path: Path) -> list[float]:
 
 def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song: Path, out: Path) -> dict[str, Any]:
     """Run the show in this process and measure it."""
-    from aimv.app.export import run_to_end  # noqa: PLC0415
+    from aimv.app.export import run_async  # noqa: PLC0415
     from aimv.app.live import LiveShow  # noqa: PLC0415
     from aimv.cli.live import _words  # noqa: PLC0415 - sound and screen must be there first
     from aimv.options import Settings  # noqa: PLC0415
@@ -195,7 +195,7 @@ def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song
             watched.picture(frame, drawn)
 
         window.write = shown  # type: ignore[method-assign]
-        run_to_end(show.perform(window, taps.all, lambda: time.monotonic() > ends))
+        run_async(show.perform(window, taps.all, lambda: time.monotonic() > ends))
     player.wait()
     answers = np.array(watched.answers()) * 1000
     if len(answers) < 0.5 * len(watched.clicks) or not len(watched.clicks):

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import aimv
-from aimv.app.export import cue_of
+from aimv.app.export import make_cue
 from aimv.language.score import is_score
 from engine.analysis.windows import song_envelopes
 from engine.audio.features import Envelopes
@@ -93,7 +93,7 @@ def composed(score: aimv.Score, folder: Path) -> tuple[Compositor, Envelopes]:
     compositor = Compositor(WIDTH, HEIGHT, FPS, envelopes)
     generator, settings = ShaderGenerator(), aimv.Settings(size=(WIDTH, HEIGHT), fps=FPS)
     for number, shot in enumerate(score.shots):
-        cue = cue_of(shot, score.header.style, Choice("shader", "", ""), settings)
+        cue = make_cue(shot, score.header.style, Choice("shader", "", ""), settings)
         clip = folder / f"{number}.mp4"
         encode(rendering(generator, cue.job), clip, lambda done: None)
         compositor.place(cue.start, cue.end, clip)

@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from aimv.app.export import cue_of
-from aimv.app.listen import row_of, shot_of
+from aimv.app.export import make_cue
+from aimv.app.listen import make_row, make_shot
 from aimv.language.score import ScoreRecorder
 from aimv.language.shots import LiveCutter
 from aimv.options import Settings
@@ -135,9 +135,9 @@ class Show:
             self.windows += 1
             if heard := self._shots.push(self._listener.hear(window)):
                 self.shots += 1
-                shot = shot_of(row_of(heard, self._classifier.confusion, 0), self.shots)
+                shot = make_shot(make_row(heard, self._classifier.confusion, 0), self.shots)
                 self._score.add(shot)
-                cue = cue_of(shot, "", self._choice, self._settings)
+                cue = make_cue(shot, "", self._choice, self._settings)
                 self._cues.append(msgspec.structs.replace(cue, section="|".join(shot.abstractions)))
                 self.deepest = max(self.deepest, len(self._cues))
                 self._come.set()

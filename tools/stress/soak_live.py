@@ -160,7 +160,7 @@ def virtual(seconds: float, ppm: float, sound: NDArray[np.float32]) -> dict[str,
 
 def real(seconds: float, ppm: float, sound: NDArray[np.float32], out: Path) -> dict[str, Any]:
     """The show in real time."""
-    from aimv.app.export import run_to_end  # noqa: PLC0415
+    from aimv.app.export import run_async  # noqa: PLC0415
     from aimv.app.live import LiveShow  # noqa: PLC0415 - loads the models
     from aimv.options import Settings  # noqa: PLC0415
     from engine.analysis.instruments import OnnxClassifier  # noqa: PLC0415
@@ -186,7 +186,7 @@ def real(seconds: float, ppm: float, sound: NDArray[np.float32], out: Path) -> d
 
     taps = Taps(Wanted(record=out), 160, 90, FPS, RATE)
     ends = time.monotonic() + seconds
-    shown = run_to_end(show.perform(Screen(), taps.all, lambda: time.monotonic() > ends))
+    shown = run_async(show.perform(Screen(), taps.all, lambda: time.monotonic() > ends))
     return {
         **summary(offsets, shown.played),
         "dropped": sum(tap.dropped for tap in taps.all),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aimv.app.listen import row_of
+from aimv.app.listen import make_row
 from engine.analysis.windows import Heard
 
 
@@ -10,7 +10,7 @@ from engine.analysis.windows import Heard
 def test_what_is_not_sure_does_not_read_as_if_it_were(probability: float, confident: int) -> None:
     certain = {"kick": probability, "snare": 0.1, "bass": 0.2}
     heard = Heard(0.0, 1.0, True, -20.0, 440.0, certain, (), "", ())
-    row = row_of(heard, {}).as_json(with_probabilities=True)
+    row = make_row(heard, {}).as_json(with_probabilities=True)
     assert row["confident"] == confident
     assert sum(each["confidence"] >= 0.7 for each in row["instruments"]) == confident
     assert (row["probabilities"]["kick"] >= 0.7) == bool(confident)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aimv.app.listen import row_of, shot_of
+from aimv.app.listen import make_row, make_shot
 from aimv.language.shots import LONGEST_S, SHORTEST_S, cut_shots, merge_windows
 from engine.analysis.transcription.types import Word
 from engine.analysis.windows import Heard
@@ -99,5 +99,5 @@ def test_a_shot_of_the_score_has_when_each_of_its_words_is_sung() -> None:
     words = (Word("my", 4.5, 4.6, 0.9), Word("heart", 5.25, 5.9, 0.9))
     probabilities = {"cello": 0.9, "crash": 0.8, "kick": 0.7, "bass": 0.1}
     heard = Heard(4.0, 8.0, True, -12.0, 300.0, probabilities, words, "my heart", ())
-    shot = shot_of(row_of(heard, {}, 0), 7)
+    shot = make_shot(make_row(heard, {}, 0), 7)
     assert (shot.words, shot.times) == ("my heart", (4.5, 5.25))
