@@ -39,7 +39,7 @@ class MissingExtra(UsageError):
     """A command needs an optional part that is not installed."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs the '{extra}' extra: pip install 'aimv[{extra}]'")
+        super().__init__(f"{what} needs the '{extra}' extra: in a clone of AIMV, pip install '.[{extra}]'")
         self.extra = extra
 
 

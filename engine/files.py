@@ -37,26 +37,26 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def output_error(path: Path, error: OSError) -> OutputError:
-    """An OSError met while writing `path`, as one line that says what to do."""
+def output_error(path: Path, error: OSError, option: str = "") -> OutputError:
+    """An OSError met while writing `path`, as one line that says what to do; `option` is the one that named `path`."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputError(f"no room left on the disk while writing {path}: free some space, then run it again")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return OutputError(f"no permission to write {path}: choose another place with -o")
-    return OutputError(f"{path} cannot be written ({error.strerror or error}): choose another place with -o")
+        return OutputError(f"no permission to write {path}: choose another place", option=option)
+    return OutputError(f"{path} cannot be written ({error.strerror or error}): choose another place", option=option)
 
 
-def check_writable(path: Path) -> None:
-    """Raise UsageError or OutputError now if `path` could not be written at the end of long work."""
+def check_writable(path: Path, option: str = "out") -> None:
+    """Raise UsageError or OutputError, of that option, if `path` could not be written at the end of long work."""
     if path.is_dir():
-        raise UsageError(f"{path} is a folder: name a file in it, for example {path / 'out.mp4'}")
+        raise UsageError(f"{path} is a folder: name a file in it, for example {path / 'out.mp4'}", option=option)
     if not path.parent.is_dir():
-        raise UsageError(f"the folder {path.parent} does not exist: make it first, or choose another with -o")
+        raise UsageError(f"the folder {path.parent} does not exist: make it first, or choose another", option=option)
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".aimv-"):
             pass
     except OSError as error:
-        raise output_error(path, error) from error
+        raise output_error(path, error, option) from error
 
 
 @contextlib.contextmanager

@@ -52,4 +52,4 @@ def test_without_sounddevice_the_extra_is_named(
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     ran = aimv("play", wav(tone(1)), "--size", "64x64")
     assert ran.status == 2
-    assert "'live' extra: pip install 'aimv[live]'" in ran.err
+    assert "'live' extra: in a clone of AIMV, pip install '.[live]'" in ran.err
