@@ -1,16 +1,14 @@
-"""Abstractions: for each instrument one picturable word near it in meaning."""
+"""Abstractions: for each instrument one picturable word that is near it in meaning.
+
+`data/associations.json` has the nearest words of each instrument, found by word vectors when it was built
+(tools/release/build_associations.py).
+"""
 
 import functools
 import hashlib
 import json
 from importlib import resources
-from typing import TYPE_CHECKING
-
-from engine.errors import ModelError
-
-if TYPE_CHECKING:
-    from gensim.models import KeyedVectors
-
+from typing import Any
 
 # Set by the content language; every other pair is found by similarity.
 FIXED_PAIRS = {
@@ -21,50 +19,34 @@ FIXED_PAIRS = {
 
 
 @functools.cache
-def _vectors() -> "KeyedVectors":
-    try:
-        from gensim.models import KeyedVectors  # noqa: PLC0415 - takes a second to load
-    except (ImportError, RuntimeError) as error:  # gensim raises the second where the first is the cause
-        why = str(error).partition("\n")[0][:120]
-        raise ModelError(f"gensim cannot be loaded ({why}): free some memory, or reinstall aimv") from error
-
-    with resources.as_file(resources.files("aimv.language.data").joinpath("words.bin")) as path:
-        return KeyedVectors.load_word2vec_format(str(path), binary=True)
+def read_data(name: str) -> dict[str, Any]:
+    """A JSON file of the content language's data, parsed once a process."""
+    data: dict[str, Any] = json.loads(resources.files("aimv.language.data").joinpath(name).read_text("utf-8"))
+    return data
 
 
-@functools.cache
-def _vocabulary() -> dict[str, list[str]]:
-    read: dict[str, list[str]] = json.loads(
-        resources.files("aimv.language.data").joinpath("vocabulary.json").read_text("utf-8")
-    )
-    return read
-
-
-@functools.cache
 def picturable_words() -> tuple[str, ...]:
     """Every word an abstraction may be, nouns first."""
-    return (*_vocabulary()["nouns"], *_vocabulary()["adjectives"])
+    vocabulary = read_data("vocabulary.json")
+    return (*vocabulary["nouns"], *vocabulary["adjectives"])
 
 
 def is_adjective(word: str) -> bool:
     """Whether `word` already says how something is, so that it needs no -y."""
-    return word in _vocabulary()["adjectives"] or word.endswith(("y", "ing", "ed", "ful", "ous", "less", "ish", "ic"))
+    adjectives = read_data("vocabulary.json")["adjectives"]
+    return word in adjectives or word.endswith(("y", "ing", "ed", "ful", "ous", "less", "ish", "ic"))
 
 
-@functools.cache
-def _nearest(instrument: str) -> tuple[str, ...]:
-    """Picturable words by similarity to the instrument, nearest first; an unknown one gets a fixed order of its own."""
-    words = picturable_words()
-    vectors, key = _vectors(), f"instrument:{instrument}"
-    if key in vectors:
-        return tuple(sorted(words, key=lambda word: -float(vectors.similarity(key, word))))
-    return tuple(sorted(words, key=lambda word: hashlib.sha256(f"{instrument} {word}".encode()).digest()))
+def associations(instrument: str) -> tuple[str, ...]:
+    """Picturable words for the instrument, best first; one without word vectors has all words in a fixed order."""
+    if near := read_data("associations.json").get(instrument):
+        return (FIXED_PAIRS[instrument], *near) if instrument in FIXED_PAIRS else tuple(near)
+    return tuple(sorted(picturable_words(), key=lambda word: hashlib.sha256(f"{instrument} {word}".encode()).digest()))
 
 
 def abstractions(instruments: tuple[str, ...]) -> tuple[str, ...]:
-    """One picturable word per instrument, no word twice in a row of up to three."""
+    """One picturable word for each of up to three instruments, no word twice."""
     chosen: list[str] = []
     for instrument in instruments:
-        own = (FIXED_PAIRS[instrument],) if instrument in FIXED_PAIRS else ()
-        chosen.append(next(word for word in (*own, *_nearest(instrument)) if word not in chosen))
+        chosen.append(next(word for word in associations(instrument) if word not in chosen))
     return tuple(chosen)

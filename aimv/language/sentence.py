@@ -1,19 +1,18 @@
-"""The grammar: one content tuple as one sentence."""
+"""The grammar of the content language: one content tuple as one sentence."""
 
 import hashlib
 import random
+from collections.abc import Sequence
 
 import msgspec
 
-from aimv.language.abstraction import is_adjective
+from aimv.language.abstraction import is_adjective, read_data
 from aimv.language.lyrics import article, sung_object, with_article
 
 NONE = "N/A"
 ACTIONS = ("holding", "looking at", "running at", "reaching for", "dancing around", "chasing", "dreaming of")
 
-DRUMS = frozenset({"kick", "snare", "rimshot", "tom", "hi-hat", "crash", "splash", "ride", "clap", "drum", "cymbal"})
-_WITHOUT_STICK = frozenset({"kick", "clap"})  # a foot and two hands
-# (one does, several do), by category of instrument; everything else plays.
+# (one does, several do), by family of instruments; the others play. Names and families: data/vocabulary.json.
 _VERBS = {
     "drum": ("hits", "hit"),
     "guitar": ("picks", "pick"),
@@ -21,10 +20,11 @@ _VERBS = {
     "speech": ("speaks", "speak"),
 }
 _PLAYS = ("plays", "play")
+_WITHOUT_STICK = ("kick", "clap")  # the drums that a foot or two hands play
 
 
 class Content(msgspec.Struct, frozen=True):
-    """What a stretch of sound says: the content tuple, in its order.
+    """The content tuple of a span of sound, in its order.
 
     `instruments` has three names, or none when nothing could be named with confidence; `abstractions` has three
     words, or none in silence.
@@ -47,15 +47,14 @@ def sentence(content: Content, seed: int = 0) -> str:
     """
     palette = f"the scene has {article(content.colour)} {content.colour} color palette."
     foreground = _foreground(content)
-    thing = sung_object(content.words, content.english)
-    if thing is None:
+    sung = sung_object(content.words, content.english)
+    if sung is None:
         if not foreground:
             return f"Silence, {palette}"
         background = _background(content.instruments[:2])
         opening = f"{background} in the background. In" if background else "In"
         return f"{opening} the foreground {article(foreground)} {foreground}, {palette}"
-    voice = _voice(content)
-    person = f"Person {voice}, {_action(thing, seed)} {with_article(thing)}"
+    person = f"Person {_voice(content)}, {_action(sung, seed)} {with_article(sung)}"
     beside = [name for name in content.instruments[:2] if name not in ("vocal", "speech")]
     alongside = f"alongside {_alongside(beside)} " if beside else ""
     return f"{person}, {alongside}with a foreground {foreground}, {palette}" if foreground else f"{person}, {palette}"
@@ -82,36 +81,52 @@ def _voice(content: Content) -> str:
     return "loudly sings" if loud else "softly sings"
 
 
-def _action(thing: str, seed: int) -> str:
-    digest = hashlib.sha256(f"{seed} {thing}".encode()).digest()
+def _action(sung: str, seed: int) -> str:
+    digest = hashlib.sha256(f"{seed} {sung}".encode()).digest()
     return random.Random(digest).choice(ACTIONS)
 
 
+def family(instrument: str) -> str | None:
+    """The family of an instrument whose verb or place differs: drum, guitar, vocal or speech; None for the others."""
+    families = read_data("vocabulary.json")["families"]
+    return next((name for name, members in families.items() if instrument in members), None)
+
+
 def _verbs(instrument: str) -> tuple[str, str]:
-    return _VERBS["drum"] if instrument in DRUMS else _VERBS.get(instrument, _PLAYS)
+    return _VERBS.get(family(instrument) or "", _PLAYS)
+
+
+def _has_stick(instrument: str) -> bool:
+    return family(instrument) == "drum" and instrument not in _WITHOUT_STICK
 
 
 def _title(instrument: str) -> str:
     return instrument[:1].upper() + instrument[1:]
 
 
-def _background(names: tuple[str, ...]) -> str:
-    """ "Kick hits and Bass plays"; two of one kind share the plural; a drum struck alone shows its stick."""
-    if len(names) == 2 and _verbs(names[0]) == _verbs(names[1]):
-        return f"{_title(names[0])} and {_title(names[1])} {_verbs(names[0])[1]}"
-    return " and ".join(
-        f"Drum stick strikes {_title(name)}" if name in DRUMS - _WITHOUT_STICK else f"{_title(name)} {_verbs(name)[0]}"
+def _together(names: Sequence[str]) -> str | None:
+    """ "Crash and Splash hit": two with one verb share its plural."""
+    verbs = {_verbs(name) for name in names}
+    return (
+        f"{_title(names[0])} and {_title(names[1])} {verbs.pop()[1]}" if len(names) == 2 and len(verbs) == 1 else None
+    )
+
+
+def _background(names: Sequence[str]) -> str:
+    """ "Kick hits and Bass plays"; a drum that does not share its verb is struck by its stick."""
+    return _together(names) or " and ".join(
+        f"Drum stick strikes {_title(name)}" if _has_stick(name) else f"{_title(name)} {_verbs(name)[0]}"
         for name in names
     )
 
 
-def _alongside(names: list[str]) -> str:
-    """ "a Crash and Splash hit"; of two kinds: "a Kick that hits and a Bass that plays"."""
-    if len(names) == 2 and _verbs(names[0]) == _verbs(names[1]):
-        return f"{article(names[0])} {_title(names[0])} and {_title(names[1])} {_verbs(names[0])[1]}"
+def _alongside(names: Sequence[str]) -> str:
+    """ "a Crash and Splash hit"; with two verbs "a Kick that hits and a Bass that plays"."""
+    if together := _together(names):
+        return f"{article(names[0])} {together}"
     return " and ".join(
         f"a Drum stick that strikes {article(name)} {_title(name)}"
-        if name in DRUMS - _WITHOUT_STICK
+        if _has_stick(name)
         else f"{article(name)} {_title(name)} that {_verbs(name)[0]}"
         for name in names
     )

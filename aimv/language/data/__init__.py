@@ -1,1 +1,1 @@
-"""Data of the content language: named colours, the vocabulary and its word vectors, words that are not shown."""
+"""Data of the content language: the vocabulary, each instrument's nearest words, words that are never shown."""
