@@ -18,6 +18,7 @@ from typing import Any
 import platformdirs
 
 from engine.errors import UsageError
+from engine.generators.registry import check_name, check_preset, names, presets
 
 LARGEST_SIDE = 7680  # pixels
 MAX_SEED = 2**31 - 1
@@ -201,20 +202,6 @@ def _language(value: str) -> str | None:
     return None if value == "auto" else parse_language(value)
 
 
-def _generator(value: str) -> str:
-    if value not in ("auto", "shader", "cogvideox"):
-        raise UsageError(f"no generator is called {value!r}; there are auto, shader, cogvideox")
-    return value
-
-
-def _preset(value: str) -> str:
-    if value:
-        from engine.generators.cogvideox.presets import preset  # noqa: PLC0415 - only for a value that needs it
-
-        preset(value)
-    return value
-
-
 def _suffix(suffix: str, what: str) -> Callable[[Path], Path]:
     """A check for a file name."""
 
@@ -254,12 +241,10 @@ class ScoreSettings(Analysis):
 class Settings(ScoreSettings):
     """How a video looks. `size` is "WIDTHxHEIGHT" or (width, height), and (width, height) once constructed."""
 
-    generator: str = option("auto", "What makes the pictures: auto, shader or cogvideox.", check=_generator)
-    model: str = option("", "For cogvideox: a hub id or a folder of a CogVideoX pipeline.", metavar="ID_OR_FOLDER")
-    preset: str = option("", "For cogvideox: quality, balanced, live, draft, 24gb.", metavar="NAME", check=_preset)
-    scenes: str = option(
-        "", "For shader: a folder of ISF files to draw in place of AIMV's own scenes.", metavar="FOLDER"
-    )
+    generator: str = option("auto", f"What makes the pictures: {', '.join(names())}.", check=check_name)
+    model: str = option("", "Hub id or folder, for a generator that loads a model.", metavar="ID_OR_FOLDER")
+    preset: str = option("", f"How much work a clip is given: {', '.join(presets())}.", metavar="NAME")
+    scenes: str = option("", "A folder of ISF files to draw in place of AIMV's own scenes.", metavar="FOLDER")
     lettering: bool = option(False, "Set the sung words in type on the picture.")
     reaction: float = option(
         1.0,
@@ -274,6 +259,10 @@ class Settings(ScoreSettings):
         metavar="N",
         check=_between(1, 120, "{:g} frames a second", "from 1 to 120"),
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_preset(self.generator, self.preset)
 
     @property
     def width(self) -> int:

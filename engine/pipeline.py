@@ -19,8 +19,7 @@ import msgspec
 import numpy as np
 
 from engine.errors import RenderError
-from engine.generators.base import Level
-from engine.generators.cogvideox.presets import LADDER
+from engine.generators.base import GeneratorSpec
 from engine.playback.clock import Clock
 from engine.playback.compositor import Compositor
 from engine.playback.player import Drawing, Played, Tally, play
@@ -77,19 +76,15 @@ _T = TypeVar("_T")
 _CUES_KEPT = 512  # of a live show: a cue is asked for only while its clip is made
 
 
-_SHADER_FACTOR = 0.5  # seconds of drawing per second of clip, until it is measured
+def board(spec: GeneratorSpec, preset: str = "") -> ScheduleState:
+    """The state of a schedule without shots, with the generator's levels and the first guess of its speed.
 
-
-def board(generator: str, fixed: str = "") -> ScheduleState:
-    """An empty state with the levels at which that generator can render, the best first, and its speed as guessed.
-
-    `fixed` is the one preset to be used, if not all are to be.
+    `preset` is the one that the user chose, "" for all levels.
     """
-    if generator == "cogvideox":
-        return ScheduleState((Level(fixed, 1.0),) if fixed else LADDER)
-    known = ScheduleState((Level("", 1.0), Level("half", 0.3)) if generator == "shader" else (Level("", 1.0),))
-    known.speed.measure(1.0, RenderTime(_SHADER_FACTOR))
-    return known
+    state = ScheduleState(spec.levels_for(preset))
+    if spec.seconds_per_second is not None:
+        state.speed.measure(1.0, RenderTime(spec.seconds_per_second))
+    return state
 
 
 class Cue(msgspec.Struct, frozen=True):

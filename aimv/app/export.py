@@ -25,7 +25,7 @@ from engine.audio.structure import sections
 from engine.colour import harmony, hex_of_name
 from engine.errors import AimvError, UsageError
 from engine.files import cache_folder, check_writable
-from engine.generators.registry import Choice, choose, is_at_hand
+from engine.generators.registry import Selection, select_generator
 from engine.outputs.encoder import FileSink
 from engine.pipeline import Cue, Performance, Rendering, board, in_thread, perform, write
 from engine.playback.compositor import Compositor
@@ -92,14 +92,14 @@ class Source:
             yield heard
 
 
-def make_cue(shot: Shot, style: str, choice: Choice, settings: Settings) -> Cue:
+def make_cue(shot: Shot, style: str, selection: Selection, settings: Settings) -> Cue:
     """The shot as the engine sees it: a job to render and where its clip is shown."""
     thing = sung_object(shot.words, shot.english)
     # As the sentence has it: the thing, the abstractions and the least likely instrument in front, the others behind.
     words = (*([thing] if thing else []), *shot.abstractions, *shot.instruments[2:])
     job = Job(
-        generator=choice.generator,
-        model=choice.model,
+        generator=selection.generator,
+        model=selection.model.id,
         prompt=f"{shot.sentence} {style}".strip(),
         keywords=words,
         background=shot.instruments[:2],
@@ -109,9 +109,9 @@ def make_cue(shot: Shot, style: str, choice: Choice, settings: Settings) -> Cue:
         height=settings.height,
         fps=settings.fps,
         seconds=round(shot.end - shot.start, 3),
-        preset=settings.preset if choice.generator == "cogvideox" else "",
+        preset=settings.preset if settings.preset in selection.spec.presets else "",
     )
-    return Cue(shot.start, shot.end, job, continues=choice.continues)
+    return Cue(shot.start, shot.end, job, continues=selection.model.image_start)
 
 
 def export(
@@ -124,7 +124,7 @@ def export(
     resume: bool = False,
     pool_config: PoolConfig = HERE,
     progress: Progress | None = None,
-    on_choice: Callable[[Choice], None] = lambda choice: None,
+    on_selection: Callable[[Selection], None] = lambda selection: None,
     on_worker: Callable[[WorkerEvent], None] = lambda event: None,
 ) -> Path:
     """Make the video of a song or a score and write it to `out` (H.264 and AAC in MP4), whole or not at all.
@@ -139,9 +139,9 @@ def export(
     check_writable(out)
     if out.exists() and path.exists() and out.samefile(path):
         raise UsageError(f"{out} is the song itself: choose another name with -o")
-    choice = choose(settings.generator, settings.model, bool(pool_config.remotes), settings.scenes)
-    pool_config = usable_pool(pool_config, choice)
-    on_choice(choice)
+    selection = select_generator(settings.generator, settings.model, settings.scenes, remote=bool(pool_config.remotes))
+    pool_config = usable_pool(pool_config, selection)
+    on_selection(selection)
     progress = progress or Progress()
     source = Source(path, settings, progress)
     end = source.song.duration if duration is None else min(source.song.duration, start + duration)
@@ -160,7 +160,7 @@ def export(
         compositor = _compositor(settings, source)
         shots = kept.keeping(source.shots())
         cues = (
-            make_cue(shot, source.header.style, choice, settings)
+            make_cue(shot, source.header.style, selection, settings)
             for shot in _lettering(compositor, settings, itertools.takewhile(lambda shot: shot.start < end, shots))
             if shot.end > start
         )
@@ -168,7 +168,7 @@ def export(
             FileSink(out, settings.width, settings.height, settings.fps, sound=sound, rate=source.song.rate) as sink,
             contextlib.closing(compositor),
         ):
-            async with _rendering(cache, choice, pool_config, progress, on_worker) as rendering:
+            async with _rendering(cache, selection, pool_config, progress, on_worker) as rendering:
                 await write(in_thread(cues), rendering, compositor, sink, start, end, progress)
 
     with clip_cache() as cache:
@@ -184,7 +184,7 @@ def play(
     pool_config: PoolConfig = HERE,
     dressing: Dressing = PLAIN,
     progress: Progress | None = None,
-    on_choice: Callable[[Choice], None] = lambda choice: None,
+    on_selection: Callable[[Selection], None] = lambda selection: None,
     on_worker: Callable[[WorkerEvent], None] = lambda event: None,
 ) -> Performance:
     """Play a song with its video in a window: sound by PortAudio, the picture on the sound's clock.
@@ -196,9 +196,9 @@ def play(
     """
     settings = settings or Settings()
     sound_library("playing sound")
-    choice = choose(settings.generator, settings.model, bool(pool_config.remotes), settings.scenes)
-    pool_config = usable_pool(pool_config, choice)
-    on_choice(choice)
+    selection = select_generator(settings.generator, settings.model, settings.scenes, remote=bool(pool_config.remotes))
+    pool_config = usable_pool(pool_config, selection)
+    on_selection(selection)
     progress = progress or Progress()
     source = Source(Path(path), settings, progress)
     progress.lasts(source.song.duration, source.song.duration)
@@ -216,9 +216,9 @@ def play(
                 stage.worker = event
                 on_worker(event)
 
-            cues = _cues_in_sections(source, compositor, choice, settings, stage.know)
+            cues = _cues_in_sections(source, compositor, selection, settings, stage.know)
             pool = WorkerPool(
-                cache, choice.generator, choice.model, pool_config.local, pool_config.remotes, on_worker=worked
+                cache, selection.generator, selection.model.id, pool_config.local, pool_config.remotes, on_worker=worked
             )
             async with stage.connected(), pool:
                 return await perform(
@@ -228,7 +228,7 @@ def play(
                     stage.clock,
                     stage,
                     stage.stopped,
-                    board(choice.generator, settings.preset),
+                    board(selection.spec, settings.preset),
                     progress,
                     workers=pool_config.size,
                     tally=stage.tally,
@@ -253,7 +253,7 @@ def _lettering(compositor: Compositor, settings: Settings, shots: Iterable[Shot]
 
 
 def _cues_in_sections(
-    source: Source, compositor: Compositor, choice: Choice, settings: Settings, know: Callable[[Shot], None]
+    source: Source, compositor: Compositor, selection: Selection, settings: Settings, know: Callable[[Shot], None]
 ) -> Iterator[Cue]:
     """The cues of a song that is played, each with the section of the song that its middle lies in."""
     found = sections(source.song.mono(ANALYSIS_RATE), ANALYSIS_RATE)
@@ -261,7 +261,7 @@ def _cues_in_sections(
     for shot in _lettering(compositor, settings, source.shots()):
         know(shot)
         section = found[bisect.bisect_right(starts, (shot.start + shot.end) / 2) - 1]
-        yield msgspec.structs.replace(make_cue(shot, source.header.style, choice, settings), section=section.label)
+        yield msgspec.structs.replace(make_cue(shot, source.header.style, selection, settings), section=section.label)
 
 
 def score(path: str | Path, settings: Settings | None = None, *, progress: Progress | None = None) -> Score:
@@ -306,11 +306,9 @@ class _KeptScore:
         self._path.unlink(missing_ok=True)
 
 
-def usable_pool(pool_config: PoolConfig, choice: Choice) -> PoolConfig:
+def usable_pool(pool_config: PoolConfig, selection: Selection) -> PoolConfig:
     """The pool without processes here, where other hosts have the model and this one has not."""
-    if pool_config.remotes and choice.generator == "cogvideox" and not is_at_hand(choice.model):
-        return msgspec.structs.replace(pool_config, local=0)
-    return pool_config
+    return pool_config if selection.runs_here else msgspec.structs.replace(pool_config, local=0)
 
 
 def clip_cache() -> ClipCache:
@@ -321,7 +319,7 @@ def clip_cache() -> ClipCache:
 @contextlib.asynccontextmanager
 async def _rendering(
     cache: ClipCache,
-    choice: Choice,
+    selection: Selection,
     pool_config: PoolConfig,
     progress: Progress,
     on_worker: Callable[[WorkerEvent], None],
@@ -329,8 +327,8 @@ async def _rendering(
     made: list[Rendering] = []
     pool = WorkerPool(
         cache,
-        choice.generator,
-        choice.model,
+        selection.generator,
+        selection.model.id,
         pool_config.local,
         pool_config.remotes,
         on_progress=lambda job, share: made[0].share(share),

@@ -25,8 +25,8 @@ from engine.audio.capture import Block, Device, LiveInput
 from engine.audio.features import LiveReactions
 from engine.audio.tempo import Tempo
 from engine.control.state import Desk
-from engine.errors import AimvError
-from engine.generators.registry import Choice, choose
+from engine.errors import AimvError, UsageError
+from engine.generators.registry import AUTO, Selection, find_spec, select_generator
 from engine.outputs.base import Tap
 from engine.outputs.fanout import Outputs
 from engine.pipeline import Cue, Performance, board, perform
@@ -106,11 +106,11 @@ class LiveShow:
         device: Device,
         classifier: Classifier,
         transcriber: Transcriber | None,
-        choice: Choice,
+        selection: Selection,
         pool_config: PoolConfig = HERE,
         on_worker: Callable[[WorkerEvent], None] = lambda event: None,
     ) -> None:
-        self.settings, self.choice, self.pool_config = settings, choice, pool_config
+        self.settings, self.selection, self.pool_config = settings, selection, pool_config
         self.fps = settings.fps
         self.tempo = Tempo()
         self._shots = LiveCutter(self.tempo)
@@ -123,7 +123,7 @@ class LiveShow:
             self.input.time,
             style=settings.style,
             seed=settings.seed,
-            generator=choice.generator,
+            generator=selection.generator,
             on_next=self._shots.request_cut,
             on_generator=self._change_generator,
         )
@@ -147,7 +147,7 @@ class LiveShow:
         self._sentences: dict[str, tuple[float, str]] = {}  # of clips, by their ids: since when, and what they say
         self._loop: asyncio.AbstractEventLoop | None = None
         self._hurry = asyncio.Event()
-        self._wanted: Choice | None = None
+        self._wanted: Selection | None = None
         self._changes: set[asyncio.Task[None]] = set()
         self._run = 0  # shots in a row with the same words
         self._before: tuple[str, ...] = ()
@@ -183,8 +183,8 @@ class LiveShow:
         while True:
             pool = WorkerPool(
                 cache,
-                self.choice.generator,
-                self.choice.model,
+                self.selection.generator,
+                self.selection.model.id,
                 self.pool_config.local,
                 self.pool_config.remotes,
                 nice=_NICE,
@@ -199,7 +199,7 @@ class LiveShow:
                     clock,
                     outputs,
                     lambda: ended() or self._wanted is not None,
-                    board(self.choice.generator, self.settings.preset),
+                    board(self.selection.spec, self.settings.preset),
                     Progress(),
                     live=True,
                     workers=self.pool_config.size,
@@ -212,8 +212,8 @@ class LiveShow:
                 seconds[kind] = seconds.get(kind, 0.0) + value
             if ended() or self._wanted is None:
                 return Performance(shown.played, seconds, tuple(failures))
-            self.choice, self._wanted = self._wanted, None
-            self.desk.generator = self.choice.generator
+            self.selection, self._wanted = self._wanted, None
+            self.desk.generator = self.selection.generator
 
     # What `perform` takes for its canvas: the stage, steered by the desk before each picture.
 
@@ -270,7 +270,7 @@ class LiveShow:
 
     def _cue(self, shot: Shot) -> Cue:
         return msgspec.structs.replace(
-            make_cue(shot, "", self.choice, self.settings), section="|".join(shot.abstractions)
+            make_cue(shot, "", self.selection, self.settings), section="|".join(shot.abstractions)
         )
 
     async def _coming(self) -> AsyncIterator[Cue]:
@@ -283,22 +283,26 @@ class LiveShow:
             yield await self._cues.get()
 
     def _change_generator(self, name: str) -> None:
-        if name not in ("auto", "shader", "cogvideox"):
-            raise self.desk.refuse(f"no generator is called {name!r}; there are auto, shader, cogvideox")
-        change = asyncio.get_running_loop().create_task(self._choose(name), name="change generator")
+        try:
+            takes_scenes = name == AUTO or find_spec(name).takes_scenes
+        except UsageError as error:
+            raise self.desk.refuse(str(error)) from None
+        change = asyncio.get_running_loop().create_task(
+            self._select(name, self.settings.scenes if takes_scenes else ""), name="change generator"
+        )
         self._changes.add(change)
         change.add_done_callback(self._changes.discard)
 
-    async def _choose(self, name: str) -> None:
+    async def _select(self, name: str, scenes: str) -> None:
         """In the background, since looking for a CUDA device takes seconds."""
-        scenes = "" if name == "cogvideox" else self.settings.scenes
+        remote = bool(self.pool_config.remotes)
         try:
-            choice = await to_thread(choose, name, self.settings.model, bool(self.pool_config.remotes), scenes)
+            selection = await to_thread(select_generator, name, self.settings.model, scenes, remote=remote)
         except AimvError as error:
             self.desk.refuse(str(error))
         else:
-            if choice.generator != self.choice.generator:
-                self._wanted = choice
+            if selection.generator != self.selection.generator:
+                self._wanted = selection
 
     def _remember(self, cue: Cue, job: Job) -> None:
         """Which sentence a clip shows."""

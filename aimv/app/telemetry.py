@@ -92,7 +92,7 @@ def telemetry_of(show: LiveShow) -> dict[str, Any]:
         "passed_over": show.passed_over,
         "latency_p95_ms": round(1000 * latency, 1) if latency is not None else None,
         "worker": show.worker.state if show.worker else "starting",
-        "generator": show.choice.generator,
+        "generator": show.selection.generator,
         "style": show.desk.style,
         "seed": show.desk.seed,
         "react": show.desk.react,
@@ -117,7 +117,7 @@ def _latency(show: LiveShow) -> str:
 
 def _worker(show: LiveShow) -> str:
     state = show.worker.state if show.worker else "starting"
-    return f"{show.choice.generator}, {state}" + (f" {show.share:.0%}" if state == "rendering" else "")
+    return f"{show.selection.generator}, {state}" + (f" {show.share:.0%}" if state == "rendering" else "")
 
 
 _EVERY_S = 1.0

@@ -64,7 +64,7 @@ from engine.control.midi import control_of, find_port, open_input, ports
 from engine.control.osc import address_of
 from engine.control.service import ControlRoom, Wires
 from engine.errors import DeviceError, OutputError, UsageError
-from engine.generators.registry import choose
+from engine.generators.registry import select_generator
 from engine.outputs.fanout import Taps, Wanted
 from engine.outputs.window import WindowSink
 from engine.pipeline import Performance
@@ -146,10 +146,10 @@ def live(
         link=link,
     )
     hands = PoolConfig.from_addresses(workers, tuple(worker or ()), keys)
-    choice = choose(generator, model, bool(hands.remotes), scenes)
-    console.print(f"generator: {choice.reason}")
+    selection = select_generator(generator, model, scenes, remote=bool(hands.remotes))
+    console.print(f"generator: {selection.reason}")
     transcriber = _words(whisper, settings.language) if words else None
-    show = LiveShow(settings, card, OnnxClassifier(), transcriber, choice, usable_pool(hands, choice))
+    show = LiveShow(settings, card, OnnxClassifier(), transcriber, selection, usable_pool(hands, selection))
     room = ControlRoom(wires, show.desk, show.tempo, show.input.time, lambda: telemetry_of(show))
     served = Metrics(*address_of(metrics)) if metrics else None
 

@@ -7,7 +7,7 @@ from engine.analysis.instruments import read_pinned, shipped_model
 from engine.analysis.transcription.models import available, computing
 from engine.errors import AimvError, ModelError
 from engine.files import sha256_of
-from engine.generators.registry import DEFAULT_COGVIDEOX, choose
+from engine.generators.registry import listed, select_generator
 
 
 def models() -> None:
@@ -23,13 +23,13 @@ def models() -> None:
         if info.sha256_ok is not None:
             found += ", SHA-256 as published" if info.sha256_ok else ", SHA-256 differs: install it again"
         _print(info.name, f"words ({computing()[1]})", found, info.licence, info.how)
-    try:
-        choose("cogvideox")
-        found, how = "on this machine", "use it with --generator cogvideox"
-    except AimvError as error:
-        found, how = "", str(error)
-    _print(DEFAULT_COGVIDEOX, "pictures (cogvideox)", found, "Apache-2.0", how)
-    _print("scenes", "pictures (shader)", "ship with AIMV", "Apache-2.0", "")
+    for spec in listed():
+        try:
+            select_generator(spec.name)
+            found, how = "on this machine", f"use it with --generator {spec.name}"
+        except AimvError:
+            found, how = "", spec.how_to_get
+        _print(spec.default_model or spec.name, f"pictures ({spec.name})", found, spec.licence, how)
 
 
 def _print(name: str, use: str, found: str, licence: str, how: str) -> None:

@@ -7,7 +7,7 @@ import typer
 from aimv.app.export import clip_cache
 from aimv.cli.options import KEYS, KeysFolder
 from aimv.cli.progress import console
-from engine.generators.registry import choose
+from engine.generators.registry import names, select_generator
 from engine.render.auth import OTHERS, OWN, allowed, create_key_pair, own_key_pair
 from engine.render.transport import WorkerOffer
 from engine.worker.main import serve
@@ -17,8 +17,10 @@ def render(
     bind: Annotated[
         str, typer.Option(help="Where to wait for work: an address of this host.", metavar="tcp://HOST:PORT")
     ],
-    generator: Annotated[str, typer.Option(help="What makes the pictures: auto, shader or cogvideox.")] = "auto",
-    model: Annotated[str, typer.Option(help="For cogvideox: a hub id or a folder.", metavar="ID_OR_FOLDER")] = "",
+    generator: Annotated[str, typer.Option(help=f"What makes the pictures: {', '.join(names())}.")] = "auto",
+    model: Annotated[
+        str, typer.Option(help="Hub id or folder, for a generator that loads a model.", metavar="ID_OR_FOLDER")
+    ] = "",
     keys: KeysFolder = KEYS,
 ) -> None:
     """Render for `aimv export` and `aimv play` on other hosts, one at a time, until Ctrl-C.
@@ -28,14 +30,16 @@ def render(
 
     [dim]Examples:[/dim]
 
-        aimv render --bind tcp://0.0.0.0:5599 --generator cogvideox
+        aimv render --bind tcp://0.0.0.0:5599
         aimv export song.wav --worker tcp://gpu-host:5599
     """
     offer = WorkerOffer(bind, own_key_pair(keys), allowed(keys))
-    choice = choose(generator, model)
-    console.print(f"generator: {choice.reason}")
+    selection = select_generator(generator, model)
+    console.print(f"generator: {selection.reason}")
     with clip_cache() as store:
-        serve(offer, choice.generator, choice.model, store, lambda: console.print(f"waiting for work at {bind}"))
+        serve(
+            offer, selection.generator, selection.model.id, store, lambda: console.print(f"waiting for work at {bind}")
+        )
 
 
 def keys(keys: KeysFolder = KEYS) -> None:

@@ -35,8 +35,7 @@ from aimv.options import WHISPER, Settings
 from engine.control.service import Wires
 from engine.errors import UsageError
 from engine.files import check_writable
-from engine.generators.cogvideox.presets import PRESETS
-from engine.generators.registry import Choice
+from engine.generators.registry import Selection, names, presets
 from engine.outputs.fanout import Wanted
 from engine.pipeline import Performance
 from engine.render.pool import PoolConfig, WorkerEvent
@@ -45,11 +44,11 @@ SongOrScore = Annotated[
     Path, typer.Argument(help="A sound file, or a score made by `aimv score` (.score.jsonl).", metavar="FILE")
 ]
 Style = Annotated[str, typer.Option(help='Words added to every sentence, such as "oil painting".', metavar="TEXT")]
-Generator = Annotated[str, typer.Option(help="What makes the pictures: auto, shader or cogvideox.")]
+Generator = Annotated[str, typer.Option(help=f"What makes the pictures: {', '.join(names())}.")]
 Model = Annotated[
-    str, typer.Option(help="For cogvideox: a hub id or a folder of a CogVideoX pipeline.", metavar="ID_OR_FOLDER")
+    str, typer.Option(help="Hub id or folder, for a generator that loads a model.", metavar="ID_OR_FOLDER")
 ]
-Preset = Annotated[str, typer.Option(help=f"For cogvideox: {', '.join(PRESETS)}.", metavar="NAME")]
+Preset = Annotated[str, typer.Option(help=f"How much work a clip is given: {', '.join(presets())}.", metavar="NAME")]
 Workers = Annotated[int, typer.Option(help="Render processes on this host.", metavar="N")]
 Elsewhere = Annotated[
     list[str] | None,
@@ -60,7 +59,7 @@ Elsewhere = Annotated[
 Size = Annotated[str, typer.Option(help="Width and height in pixels.", metavar="WxH")]
 Fps = Annotated[float, typer.Option(help="Frames a second, 1 to 120.", metavar="N")]
 Scenes = Annotated[
-    str, typer.Option(help="For shader: a folder of ISF files to draw in place of AIMV's own scenes.", metavar="FOLDER")
+    str, typer.Option(help="A folder of ISF files to draw in place of AIMV's own scenes.", metavar="FOLDER")
 ]
 Lettering = Annotated[bool, typer.Option("--lettering", help="Set the sung words in type on the picture.")]
 Reaction = Annotated[float, typer.Option(help="How far the music moves the picture, 0 to 2.", metavar="X")]
@@ -125,7 +124,7 @@ def export(
         aimv export song.wav -o song.mp4
         aimv export song.wav --style "ink on paper" --size 640x360 --start 30 --duration 15
         aimv export song.wav --scenes my-isf-files --lettering
-        aimv export song.score.jsonl --generator cogvideox --model zai-org/CogVideoX-2b
+        aimv export song.score.jsonl --generator auto --preset live
     """
     settings = _settings(
         generator, model, preset, style, size, fps, language, whisper, seed, scenes, lettering, reaction
@@ -145,7 +144,7 @@ def export(
             resume=resume,
             pool_config=PoolConfig.from_addresses(workers, tuple(worker or ()), keys),
             progress=bars,
-            on_choice=_say_choice,
+            on_selection=_say_selection,
             on_worker=_say_worker,
         )
     console.print(f"{written}")
@@ -202,7 +201,7 @@ def play(
             dressing=Dressing(wanted=wanted, wires=wires, fullscreen=fullscreen, hud=hud),
             pool_config=PoolConfig.from_addresses(workers, tuple(worker or ()), keys),
             progress=bars,
-            on_choice=_say_choice,
+            on_selection=_say_selection,
             on_worker=_say_worker,
         )
     say_performance(shown)
@@ -247,11 +246,11 @@ def _settings(
     )
 
 
-def _say_choice(choice: Choice) -> None:
-    console.print(f"generator: {choice.reason}")
-    for reason in choice.refused:
+def _say_selection(selection: Selection) -> None:
+    console.print(f"generator: {selection.reason}")
+    for reason in selection.model.skipped:
         console.print(f"left out: {reason}")
-    tell("generator", name=choice.generator, reason=choice.reason)
+    tell("generator", name=selection.generator, reason=selection.reason)
 
 
 def _say_worker(event: WorkerEvent) -> None:

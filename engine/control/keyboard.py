@@ -19,6 +19,7 @@ from engine.control.commands import (
     command_of,
 )
 from engine.control.state import Desk
+from engine.generators.registry import listed
 
 _NUDGE_MS = 10.0
 _REACT_STEP = 0.25
@@ -38,10 +39,16 @@ def command_of_key(key: str, react: float, seed: int, generator: str) -> Command
         "+": React(min(2.0, react + _REACT_STEP)),
         "=": React(min(2.0, react + _REACT_STEP)),  # + without shift
         "s": Seed((seed + 1) % 2**31),
-        "g": Generator("cogvideox" if generator == "shader" else "shader"),
+        "g": Generator(_after(generator)),
         **{str(most): Flashes(most) for most in range(4)},
     }
     return keys.get(key)
+
+
+def _after(generator: str) -> str:
+    """The generator listed after that one, the first after the last."""
+    names = [spec.name for spec in listed()]
+    return names[(names.index(generator) + 1) % len(names)] if generator in names else names[0]
 
 
 class Keyboard:

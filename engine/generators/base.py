@@ -1,32 +1,33 @@
-"""The seam between the render process and whatever makes pictures."""
+"""What a video generator is: the spec by which the registry knows it, and the protocol that it follows at work."""
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from engine.render.job import Job
-from engine.types import Frame
+if TYPE_CHECKING:  # importing this module loads neither NumPy nor OpenCV
+    from engine.render.job import Job
+    from engine.types import Frame
 
 
-class Rendering(Protocol):
-    """The last stage of one job: its frames as they come, and the rate they are meant for."""
+class FrameStream(Protocol):
+    """The frames of one job, made one by one while they are iterated."""
 
-    fps: float  # the clip's own frame rate
-    count: int  # how many frames there will be
-    apart: bool  # whether they may be made in another thread while the generator begins another job
+    fps: float  # frames per second of the clip
+    count: int  # number of frames
+    overlappable: bool  # whether they may be made in another thread while the generator starts the next job
 
-    def __iter__(self) -> Iterator[Frame]: ...
+    def __iter__(self) -> Iterator["Frame"]: ...
 
 
 class Generator(Protocol):
-    """Turns one job at a time into frames; lives in the render process and owns its device."""
+    """Renders one job at a time; lives in the render process and owns its device."""
 
-    def render(self, job: Job, cancelled: Callable[[], bool], progress: Callable[[float], None]) -> Rendering:
-        """Do all of `job` that precedes its frames; iterate the result for those.
+    def render(self, job: "Job", cancelled: Callable[[], bool], progress: Callable[[float], None]) -> FrameStream:
+        """Do the part of `job` that precedes its frames (denoising, say); iterating the result makes the frames.
 
-        `cancelled` is asked between steps: once true, this or the iteration ends early with `Cancelled`.
-        `progress` takes the finished share, 0 to 1, of what precedes the frames, where that is work.
+        `cancelled` is polled between steps: once true, this or the iteration raises `Cancelled`.
+        `progress` is called with the finished share, 0 to 1, of the part that precedes the frames.
         """
         ...
 
@@ -36,7 +37,46 @@ class Generator(Protocol):
 
 
 class Level(msgspec.Struct, frozen=True):
-    """A way to render: its name for the generator, and its work beside the best level's, 0 to 1."""
+    """A quality level: the preset that selects it and its work relative to the best level's, 0 to 1."""
 
     name: str
     work: float
+
+
+class ModelInfo(msgspec.Struct, frozen=True):
+    """A model that a generator can use on this machine or, unchecked, on another."""
+
+    id: str  # the `model` of its jobs
+    image_start: bool = False  # whether it is image-to-video: a clip can start from the last frame of another
+    summary: str = ""
+    skipped: tuple[str, ...] = ()  # parts of it that cannot be used, and why, a line each
+
+
+class GeneratorSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A generator as the registry lists it: its options and capabilities, known without importing its libraries.
+
+    `find_model` takes the model's id or folder ("" for the default) and a folder of scenes ("" for the default), and
+    checks, loading nothing large, that the packages and the model are on this machine; it raises MissingExtra,
+    ModelError or UsageError. `remote_model` describes a model that only another host has. `create` loads a model in
+    the render process; it takes the model's id and the number of that process on its host.
+    """
+
+    name: str
+    summary: str  # of what it makes, one line
+    licence: str  # of the default model, SPDX
+    find_model: Callable[[str, str], ModelInfo]
+    create: Callable[[str, int], Generator]
+    remote_model: Callable[[str], ModelInfo] = ModelInfo
+    default_model: str = ""
+    how_to_get: str = ""  # commands that install it, one line
+    presets: tuple[str, ...] = ()  # that a user may choose, best quality first
+    levels: tuple[Level, ...] = (Level("", 1.0),)  # among which playing chooses by measured speed, best quality first
+    seconds_per_second: float | None = None  # rendering time of a second of clip at first guess; None if unknown
+    needs_gpu: bool = False  # too slow without CUDA
+    image_start: bool = False  # has image-to-video models
+    takes_scenes: bool = False  # draws a folder of ISF files
+    listed: bool = True  # offered to users
+
+    def levels_for(self, preset: str) -> tuple[Level, ...]:
+        """The levels to render at where the user chose `preset`, "" for no choice."""
+        return (Level(preset, 1.0),) if preset in self.presets else self.levels

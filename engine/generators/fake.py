@@ -1,34 +1,36 @@
-"""A generator without a device: plain colours from the palette, the same for the same job, as slow as wanted."""
+"""A generator for tests, without a device: plain colours from the palette, at any speed."""
 
 import time
 from collections.abc import Callable, Iterator
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from engine.errors import Cancelled, RenderError
-from engine.render.job import Job
-from engine.types import Frame
+from engine.generators.base import GeneratorSpec, ModelInfo
+
+if TYPE_CHECKING:
+    from engine.render.job import Job
+    from engine.types import Frame
 
 _STEP_S = 0.02
 FAIL = "fail:"  # a prompt that begins so fails, with the rest of it as the reason
 
 
 class FakeGenerator:
-    """Fades from the palette's first colour to its last; `pause` seconds of sleep before each frame.
+    """Fades from the palette's first colour to its last, with `pause` seconds of sleep before each frame.
 
-    With `before` seconds of sleep before the first frame it has two stages, and makes its frames apart.
+    With `before` seconds of sleep before the first frame, making the frames can overlap with the next job.
     """
 
     def __init__(self, pause: float = 0.0, before: float = 0.0) -> None:
         self.pause = pause
         self.before = before
 
-    def render(self, job: Job, cancelled: Callable[[], bool], progress: Callable[[float], None]) -> "FakeRendering":
-        """Begin `job`; the size and rate are the wanted ones.
+    def render(self, job: "Job", cancelled: Callable[[], bool], progress: Callable[[float], None]) -> "FakeFrames":
+        """Start `job`; its frames have the size and rate it asks for.
 
         Raises:
             RenderError: the prompt begins with `FAIL`.
-            Cancelled: it was withdrawn in the first stage.
+            Cancelled: it was cancelled before the first frame.
         """
         if job.prompt.startswith(FAIL):
             raise RenderError(job.prompt.removeprefix(FAIL).strip())
@@ -38,25 +40,30 @@ class FakeGenerator:
                 raise Cancelled
             progress(1 - left / self.before)
             time.sleep(min(left, _STEP_S))
-        return FakeRendering(job, self.pause, cancelled, apart=self.before > 0)
+        return FakeFrames(job, self.pause, cancelled, overlappable=self.before > 0)
 
     def close(self) -> None:
         """Nothing to release."""
 
 
-class FakeRendering:
+class FakeFrames:
     """The frames of one job."""
 
-    def __init__(self, job: Job, pause: float, cancelled: Callable[[], bool], apart: bool = False) -> None:
-        self.apart = apart
+    def __init__(self, job: "Job", pause: float, cancelled: Callable[[], bool], overlappable: bool) -> None:
+        self.overlappable = overlappable
         self.fps = job.fps
         self.count = max(1, round(job.seconds * job.fps))
         self._job = job
         self._pause = pause
         self._cancelled = cancelled
 
-    def __iter__(self) -> Iterator[Frame]:
-        colours = [self._rgb(colour) for colour in (self._job.palette or ("#808080",))]
+    def __iter__(self) -> Iterator["Frame"]:
+        import numpy as np  # noqa: PLC0415 - keeps the registry light
+
+        colours = [
+            np.array(list(bytes.fromhex(colour.removeprefix("#"))), np.float64)
+            for colour in (self._job.palette or ("#808080",))
+        ]
         for share in np.linspace(0.0, 1.0, self.count):
             time.sleep(self._pause)
             if self._cancelled():
@@ -66,6 +73,13 @@ class FakeRendering:
             frame[:] = np.round(colour)
             yield frame
 
-    @staticmethod
-    def _rgb(colour: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        return np.array(list(bytes.fromhex(colour.removeprefix("#"))), np.float64)
+
+SPEC = GeneratorSpec(
+    name="fake",
+    summary="plain colours, for tests",
+    licence="Apache-2.0",
+    find_model=lambda model, scenes: ModelInfo(model),
+    create=lambda model, index: FakeGenerator(*(float(part) for part in (model or "0").split("+"))),
+    seconds_per_second=0.5,
+    listed=False,
+)

@@ -1,143 +1,140 @@
-"""Which generator to use, and making it by its name."""
+"""The registry of video generators, and the selection of one by name, capability and what this machine has.
 
-import importlib.util
-from pathlib import Path
+Importing it loads no model library. A generator is a module or folder beside this file with a `SPEC`, and one line in
+`GENERATORS`.
+"""
+
+from importlib import import_module
 
 import msgspec
 
-from engine.errors import MissingExtra, ModelError, RenderError, UsageError
-from engine.generators.base import Generator
+from engine.errors import AimvError, MissingExtra, ModelError, UsageError
+from engine.generators.base import Generator, GeneratorSpec, ModelInfo
 
-_IMAGE_TO_VIDEO = "i2v"  # in the names of such models, where the model itself cannot be looked at
-DEFAULT_COGVIDEOX = "zai-org/CogVideoX-2b"
+AUTO = "auto"
+GENERATORS: tuple[GeneratorSpec, ...] = tuple(  # in the order in which `auto` prefers them
+    import_module(f"engine.generators.{name}").SPEC
+    for name in (
+        "cogvideox",
+        "scenes",
+        "fake",
+    )
+)
 
 
-class Choice(msgspec.Struct, frozen=True):
-    """A generator, its model (a hub id or folder; for shader, which scenes there are), and why, in one sentence.
+class Selection(msgspec.Struct, frozen=True):
+    """A generator and its model, and the reason for them in one sentence."""
 
-    `refused` names the files of the folder of scenes that cannot be drawn, and why, a line each.
-    """
-
-    generator: str
-    model: str
+    spec: GeneratorSpec
+    model: ModelInfo
     reason: str
-    refused: tuple[str, ...] = ()
-    continues: bool = False  # whether it can begin a clip with the last picture of another
+    runs_here: bool = True  # False where only other hosts have the model
+
+    @property
+    def generator(self) -> str:
+        """The generator's name."""
+        return self.spec.name
 
 
-def choose(wanted: str, model: str = "", elsewhere: bool = False, scenes: str = "") -> Choice:
-    """Settle `wanted` ("auto", "shader" or "cogvideox") and `model` (hub id or folder, "" for the default).
-
-    `scenes` is a folder of ISF files (*.fs) that the shader generator draws in place of AIMV's own; it asks for that
-    generator.
-
-    `auto` takes cogvideox where it runs in reasonable time (torch with CUDA, diffusers, the model here), or where
-    rendering is done `elsewhere`, on other hosts; else shader.
-
-    Raises:
-        MissingExtra: cogvideox was asked for and its packages are not installed.
-        ModelError: cogvideox was asked for and the model is not on this machine.
-        UsageError: there is no such generator, or nothing in `scenes` that can be drawn.
-    """
-    if scenes:
-        if wanted == "cogvideox":
-            raise UsageError("a folder of scenes is for the shader generator: leave out --scenes, or cogvideox")
-        return _with_scenes(Path(scenes))
-    if wanted == "shader":
-        return Choice("shader", _scenes(), "shader was asked for")
-    if elsewhere and wanted in ("auto", "cogvideox"):
-        model = model or DEFAULT_COGVIDEOX
-        return Choice("cogvideox", model, "cogvideox, on another host", continues=_IMAGE_TO_VIDEO in model.lower())
-    if wanted == "cogvideox":
-        continues = _check_cogvideox(model or DEFAULT_COGVIDEOX)
-        return Choice("cogvideox", model or DEFAULT_COGVIDEOX, "cogvideox was asked for", continues=continues)
-    if wanted != "auto":
-        raise UsageError(f"no generator is called {wanted!r}; there are auto, shader, cogvideox")
-    model = model or DEFAULT_COGVIDEOX
-    if obstacle := _obstacle(model):
-        return Choice("shader", _scenes(), f"shader, because {obstacle}")
-    reason = f"cogvideox, because a CUDA device and the model {model} are there"
-    return Choice("cogvideox", model, reason, continues=_check_cogvideox(model))
+def listed() -> tuple[GeneratorSpec, ...]:
+    """The generators offered to users, in the order in which `auto` prefers them."""
+    return tuple(spec for spec in GENERATORS if spec.listed)
 
 
-def make(name: str, model: str = "", index: int = 0) -> Generator:
-    """The generator called `name`, with `model` loaded; run in the render process, the one of that index on its host.
+def names() -> tuple[str, ...]:
+    """What a user may give as generator: `auto` and every listed name."""
+    return (AUTO, *(spec.name for spec in listed()))
+
+
+def presets() -> tuple[str, ...]:
+    """The presets of all listed generators."""
+    return tuple(dict.fromkeys(preset for spec in listed() for preset in spec.presets))
+
+
+def find_spec(name: str) -> GeneratorSpec:
+    """The generator of that name, listed or not.
 
     Raises:
-        UsageError, MissingExtra: no such generator, or not installed.
-        ModelError: the model cannot be loaded.
+        UsageError: there is none.
     """
-    if name == "shader":
-        from engine.scenes.draw import ShaderGenerator  # noqa: PLC0415 - starts a GL context's library
-
-        _, _, folder = model.partition(" ")
-        return ShaderGenerator(*([Path(folder)] if folder else []))
-    if name == "cogvideox":
-        _check_cogvideox(model or DEFAULT_COGVIDEOX)
-        from engine.generators.cogvideox.generator import CogVideoXGenerator  # noqa: PLC0415 - imports torch
-
-        return CogVideoXGenerator.of_model(model or DEFAULT_COGVIDEOX, index)
-    if name == "fake":
-        from engine.generators.fake import FakeGenerator  # noqa: PLC0415 - for tests
-
-        return FakeGenerator(*(float(part) for part in (model or "0").split("+")))
-    raise UsageError(f"no generator is called {name!r}; there are shader, cogvideox")
+    for spec in GENERATORS:
+        if spec.name == name:
+            return spec
+    raise UsageError(f"no generator is called {name!r}; there are {', '.join(names())}", option="generator")
 
 
-def _with_scenes(folder: Path) -> Choice:
-    """The shader generator with a folder of scenes: its model is what they are and where they lie."""
-    from engine.scenes.draw import ShaderGenerator, scenes_digest  # noqa: PLC0415 - loads OpenGL
+def check_name(name: str) -> str:
+    """The name, if a user may give it. Raises UsageError."""
+    if name not in names():
+        raise UsageError(f"no generator is called {name!r}; there are {', '.join(names())}", option="generator")
+    return name
 
-    if not folder.is_dir():
-        raise UsageError(f"there is no folder {folder}: give --scenes a folder of ISF files (*.fs)")
+
+def check_preset(generator: str, preset: str) -> None:
+    """Raise UsageError where `generator` ("auto" for any) has no preset called `preset`; "" is every one's default."""
+    known = presets() if generator == AUTO else find_spec(generator).presets
+    if preset and not known:
+        raise UsageError(f"the generator {generator} has no presets", option="preset")
+    if preset and preset not in known:
+        raise UsageError(f"no preset is called {preset!r}; there are {', '.join(known)}", option="preset")
+
+
+def select_generator(wanted: str = AUTO, model: str = "", scenes: str = "", *, remote: bool = False) -> Selection:
+    """Settle which generator renders, with which model.
+
+    `auto` takes the first that this machine has the packages, the model and the device for. `model` is a hub id or
+    folder, "" for the generator's default. `scenes` is a folder of ISF files, and selects a generator that draws them.
+    With `remote`, other hosts render as well: the packages and the model need not be on this one.
+
+    Raises:
+        MissingExtra, ModelError: the generator that was asked for lacks its packages or its model on this machine.
+        UsageError: there is no such generator, or it does not take `scenes`, or they cannot be drawn.
+    """
+    if wanted != AUTO:
+        spec = find_spec(wanted)
+        if scenes and not spec.takes_scenes:
+            takers = ", ".join(each.name for each in listed() if each.takes_scenes)
+            raise UsageError(f"the generator {wanted} draws no folder of scenes; {takers} does", option="scenes")
+        return _select(spec, model, scenes, remote, f"{wanted} was asked for")
+    obstacles: list[AimvError] = []
+    for spec in listed():
+        if scenes and not spec.takes_scenes:
+            continue
+        try:
+            if obstacles:
+                return _select(spec, model, scenes, remote, f"{spec.name}, because {obstacles[0]}")
+            found = _select(spec, model, scenes, remote, f"{spec.name}, because what it needs is on this machine")
+            if spec.needs_gpu and not remote and not _has_cuda():
+                raise ModelError("there is no CUDA device")
+        except AimvError as error:
+            obstacles.append(error)
+        else:
+            return found
+    raise obstacles[-1]
+
+
+def create_generator(name: str, model: str = "", index: int = 0) -> Generator:
+    """Load the generator of that name in the render process, number `index` of those on its host.
+
+    Raises:
+        UsageError, MissingExtra, ModelError: there is none, or its packages or its model are missing or damaged.
+    """
+    spec = find_spec(name)
+    return spec.create(model or spec.default_model, index)
+
+
+def _select(spec: GeneratorSpec, model: str, scenes: str, remote: bool, reason: str) -> Selection:
     try:
-        drawing = ShaderGenerator(folder)
-    except RenderError as error:
-        raise UsageError(f"nothing in {folder} can be drawn: {error}") from error
-    drawing.close()
-    count = f"{len(drawing.scenes)} scene{'s' * (len(drawing.scenes) > 1)}"
-    model = f"{scenes_digest(folder)} {folder.absolute()}"
-    return Choice("shader", model, f"shader, with {count} from {folder}", drawing.refused)
-
-
-def _scenes() -> str:
-    """Which scenes there are, so that clips of a scene that was changed since are not reused."""
-    from engine.scenes.draw import scenes_digest  # noqa: PLC0415 - loads OpenGL's bindings
-
-    return scenes_digest()
-
-
-def _missing_packages() -> list[str]:
-    needed = ("torch", "diffusers", "transformers", "accelerate", "sentencepiece")
-    return [package for package in needed if importlib.util.find_spec(package) is None]
-
-
-def _check_cogvideox(model: str) -> bool:
-    """Make sure, without loading anything, that the packages and the model are there; whether it is image-to-video."""
-    if missing := _missing_packages():
-        raise MissingExtra(f"the cogvideox generator ({', '.join(missing)} not installed)", "cogvideo")
-    from engine.generators.cogvideox.check import IMAGE_TO_VIDEO, check  # noqa: PLC0415 - of the extra
-
-    return check(model) == IMAGE_TO_VIDEO
-
-
-def is_at_hand(model: str) -> bool:
-    """Whether the packages for cogvideox and this model are on this machine."""
-    try:
-        _check_cogvideox(model)
+        found = spec.find_model(model or spec.default_model, scenes)
     except (MissingExtra, ModelError):
-        return False
-    return True
+        if not remote:
+            raise
+        there = spec.remote_model(model or spec.default_model)
+        return Selection(spec, there, f"{spec.name}, on another host", runs_here=False)
+    return Selection(spec, found, f"{spec.name}, {found.summary}" if found.summary else reason)
 
 
-def _obstacle(model: str) -> str:
-    """What stands against cogvideox, "" if nothing does; the cheap questions first."""
-    try:
-        _check_cogvideox(model)
-    except (MissingExtra, ModelError) as error:
-        return str(error)
-    import torch  # noqa: PLC0415 - seconds; only once it is likely to matter
+def _has_cuda() -> bool:
+    import torch  # noqa: PLC0415 - takes seconds; only where the model is here
 
-    if not torch.cuda.is_available():
-        return "there is no CUDA device"
-    return ""
+    return bool(torch.cuda.is_available())

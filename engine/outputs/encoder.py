@@ -23,15 +23,15 @@ from numpy.typing import NDArray
 
 from engine.errors import OutputError, UsageError
 from engine.files import check_writable, output_error, whole_file
-from engine.generators.base import Rendering
+from engine.generators.base import FrameStream
 from engine.playback.yuv import bt709, of_rgb
 from engine.types import Frame, Planes
 
 _OPTIONS = {"crf": "12", "preset": "ultrafast"}
 
 
-def encode(rendering: Rendering, path: Path, on_frame: Callable[[int], None]) -> int:
-    """Write all frames of `rendering` to the MP4 file `path` and return how many there were.
+def encode(frames: FrameStream, path: Path, on_frame: Callable[[int], None]) -> int:
+    """Write all `frames` to the MP4 file `path` and return how many there were.
 
     An odd last row or column is left off (4:2:0 chroma has none). A key frame every second makes seeking cheap.
     `on_frame` takes the number of frames written so far.
@@ -40,15 +40,15 @@ def encode(rendering: Rendering, path: Path, on_frame: Callable[[int], None]) ->
         OSError: no room, or no permission.
     """
     count = 0
-    rate = Fraction(rendering.fps).limit_denominator(1001)
+    rate = Fraction(frames.fps).limit_denominator(1001)
     with av.open(str(path), "w", format="mp4") as container:
         stream = None
-        for frame in rendering:
+        for frame in frames:
             height, width = frame.shape[0] & ~1, frame.shape[1] & ~1
             if stream is None:
                 stream = container.add_stream("libx264", rate=rate, options=_OPTIONS)
                 stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-                stream.gop_size = max(1, round(rendering.fps))
+                stream.gop_size = max(1, round(frames.fps))
             planes = cv2.cvtColor(frame[:height, :width], cv2.COLOR_RGB2YUV_I420)  # four times faster than PyAV's own
             picture = av.VideoFrame.from_ndarray(np.asarray(planes, dtype=np.uint8), format="yuv420p")
             container.mux(stream.encode(picture))

@@ -15,8 +15,8 @@ class Job(msgspec.Struct, frozen=True, tag="job"):
     the compositor maps the clip onto its shot from first frame to last.
     """
 
-    generator: str  # "shader" | "cogvideox" | "fake"
-    model: str  # hub id or folder; empty for generators without one
+    generator: str  # its name in the registry
+    model: str  # hub id or folder, or what else the generator's `find_model` gave
     prompt: str  # the sentence, with the show's style
     keywords: tuple[str, ...]  # picturable words, most important first
     palette: tuple[str, ...]  # "#rrggbb", the named colour first, its harmony after it

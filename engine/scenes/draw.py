@@ -19,7 +19,7 @@ from engine.errors import Cancelled, ModelError, RenderError
 from engine.render.job import Job
 from engine.scenes import isf, uniforms
 from engine.scenes.gl import Canvas, Program, Stage
-from engine.scenes.selection import choose
+from engine.scenes.selection import select_scene
 from engine.types import Frame
 
 DISTANCE = 4  # the background is drawn so many times smaller: out of focus, and nearly free
@@ -108,7 +108,7 @@ class ShaderGenerator:
         """What draws, for example "llvmpipe (LLVM 15.0.6, 256 bits)"."""
         return str(self._gl.info["GL_RENDERER"])
 
-    def render(self, job: Job, cancelled: Callable[[], bool], progress: Callable[[float], None]) -> "ShaderRendering":
+    def render(self, job: Job, cancelled: Callable[[], bool], progress: Callable[[float], None]) -> "SceneFrames":
         """Begin `job`; its frames are drawn as they are taken.
 
         Raises:
@@ -123,15 +123,15 @@ class ShaderGenerator:
             raise RenderError(f"{job.width}x{job.height} is not a size that can be drawn")
         if job.preset == HALF:
             job = msgspec.structs.replace(job, width=max(2, job.width // 4 * 2), height=max(2, job.height // 4 * 2))
-        scene = choose(self.scenes, job.keywords, job.seed)
+        scene = select_scene(self.scenes, job.keywords, job.seed)
         if scene.soft:
             width, height = soft_size(job.width, job.height)
             job = msgspec.structs.replace(job, width=width, height=height)
         others = [each for each in self.scenes if each is not scene]
-        behind = choose(others, job.background, job.seed) if job.background and others else None
+        behind = select_scene(others, job.background, job.seed) if job.background and others else None
         with self._gl:
             layers = [(each, self.programs(each)) for each in (scene, behind) if each]
-        return ShaderRendering(self._canvas, layers, job, cancelled)
+        return SceneFrames(self._canvas, layers, job, cancelled)
 
     def programs(self, scene: isf.Scene) -> tuple[Program, ...]:
         """The compiled scene, a program a pass; compiled once.
@@ -155,10 +155,10 @@ class ShaderGenerator:
         self._gl.release()
 
 
-class ShaderRendering:
+class SceneFrames:
     """The frames of one job, drawn one at a time: a scene, in front of another where the job has a background."""
 
-    apart = False
+    overlappable = False
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from engine.scenes.isf import Scene
 
 
-def choose(scenes: Sequence[Scene], keywords: Sequence[str], seed: int) -> Scene:
+def select_scene(scenes: Sequence[Scene], keywords: Sequence[str], seed: int) -> Scene:
     """The scene for `keywords` (most important first) and `seed`; the same on every machine.
 
     Each keyword that a scene pictures gives that scene a chance, a quarter of the one before it; the seed draws.

@@ -19,8 +19,8 @@ from types import TracebackType
 from typing import Self
 
 from engine.errors import AimvError, Cancelled
-from engine.generators.base import Generator, Rendering
-from engine.generators.registry import make
+from engine.generators.base import FrameStream, Generator
+from engine.generators.registry import create_generator
 from engine.outputs.encoder import encode
 from engine.render.cache import CHECKSUM_BYTES, ClipCache, has_valid_checksum
 from engine.render.job import Job
@@ -114,31 +114,31 @@ class JobRunner:
         begun = time.monotonic()
         report = _Reporter(job.id, self._connection.send)
         cancelled = functools.partial(self._connection.cancelled, job.id)
-        rendering: Rendering | None = None
+        frames: FrameStream | None = None
         if not has_valid_checksum(self._cache.path_for(job.id)):
-            rendering = self._generator.render(job, cancelled, report.prelude)
+            frames = self._generator.render(job, cancelled, report.prelude)
 
         def write() -> None:
-            if rendering:
-                self._write(job.id, rendering, report, cancelled)
+            if frames:
+                self._write(job.id, frames, report, cancelled)
             elapsed = time.monotonic() - begun
             self._connection.send(Done(job.id, elapsed, self._deliver(job.id) if self._send else 0))
 
-        apart = rendering is not None and rendering.apart
+        apart = frames is not None and frames.overlappable
         work = functools.partial(self._attempt, job.id, write)
         last.run(work, apart, lambda: self._connection.send(Finishing(job.id)))
 
-    def _write(self, job_id: str, rendering: Rendering, report: "_Reporter", cancelled: Callable[[], bool]) -> None:
+    def _write(self, job_id: str, frames: FrameStream, report: "_Reporter", cancelled: Callable[[], bool]) -> None:
         """The clip to the cache, frame by frame."""
 
         def on_frame(count: int) -> None:
             if cancelled():
                 raise Cancelled
-            report.frames(count / rendering.count)
+            report.frames(count / frames.count)
 
         with self._cache.writing(job_id) as part:
             on_frame(0)
-            encode(rendering, part, on_frame)
+            encode(frames, part, on_frame)
 
     def _deliver(self, job_id: str) -> int:
         """Send the clip in pieces, without its seal, which the other cache makes anew; returns its size."""
@@ -193,7 +193,7 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, lambda *_: connection.stop())
     connection.start()
     try:
-        generator = make(options.generator, options.model, options.index)
+        generator = create_generator(options.generator, options.model, options.index)
         cache = ClipCache(options.cache, 0)
     except AimvError as error:
         connection.send(Failed("", error_kind(error), _line(error)))
@@ -219,7 +219,7 @@ def serve(
     Raises:
         UsageError, MissingExtra, ModelError: the generator cannot be loaded, or the address not be bound.
     """
-    made = make(generator, model)
+    made = create_generator(generator, model)
     connection = Connection(offer, generator, model)
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: connection.stop())

@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from engine.audio.features import Envelopes
+from engine.generators.registry import find_spec
 from engine.pipeline import Cue, board, perform
 from engine.playback.clock import VirtualClock
 from engine.playback.compositor import Compositor
@@ -63,7 +64,14 @@ async def test_the_show_goes_on(tmp_path: Path, tally: Tally) -> None:
         with tally.blow(), ClipCache(tmp_path / str(number), 10**9) as cache:
             async with WorkerPool(cache, "fake", str(SLOW_S)) as pool:
                 shown = await perform(
-                    cues(), pool, compositor, VirtualClock(10.0), sink, lambda: False, board("fake"), Progress()
+                    cues(),
+                    pool,
+                    compositor,
+                    VirtualClock(10.0),
+                    sink,
+                    lambda: False,
+                    board(find_spec("fake")),
+                    Progress(),
                 )
             assert sink.pictures == shown.played.drawn > 0
             assert shown.failures == ()

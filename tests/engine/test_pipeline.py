@@ -13,6 +13,7 @@ import pytest
 
 from engine.audio.features import Envelopes
 from engine.errors import RenderError
+from engine.generators.registry import find_spec
 from engine.pipeline import Cue, Performance, Rendering, board, in_thread, last_picture, perform, write
 from engine.playback.clock import VirtualClock
 from engine.playback.compositor import Compositor
@@ -129,7 +130,7 @@ async def show(
     with ClipCache(folder, 2**30) as cache:
         async with WorkerPool(cache, "fake", "0") as pool:
             return await perform(
-                coming(items), pool, compositor(), clock, sink, stop, board("fake"), Progress(), live=live
+                coming(items), pool, compositor(), clock, sink, stop, board(find_spec("fake")), Progress(), live=live
             )
 
 
@@ -223,7 +224,7 @@ async def test_a_show_that_is_played_continues_clips_too(tmp_path: Path) -> None
                 VirtualClock(3.0),
                 Pictures(),
                 lambda: False,
-                board("fake"),
+                board(find_spec("fake")),
                 Progress(),
                 on_job=lambda cue, job: asked.append(job),
             )

@@ -31,7 +31,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from engine.generators.cogvideox.decode import TILE, Lot, videos
 from engine.generators.cogvideox.denoise import Denoiser
-from engine.generators.cogvideox.generator import CogVideoXGenerator, CogVideoXRendering
+from engine.generators.cogvideox.generator import CogVideoXFrames, CogVideoXGenerator
 from engine.generators.cogvideox.optimizations import Speedups
 from engine.generators.cogvideox.presets import PRESETS, Preset
 from engine.render.job import Job
@@ -205,7 +205,7 @@ def _pace(generator: CogVideoXGenerator, preset: Preset) -> float:
     """Seconds from the end of one clip to the end of the next, as the render process makes them, but for writing."""
     ends: list[float] = []
 
-    def finish(rendering: CogVideoXRendering) -> None:
+    def finish(rendering: CogVideoXFrames) -> None:
         for _ in rendering:
             pass
         ends.append(time.perf_counter())
@@ -214,7 +214,7 @@ def _pace(generator: CogVideoXGenerator, preset: Preset) -> float:
         for number in range(CLIPS):
             job = Job("cogvideox", "", PROMPT, (), (), number, WIDTH, HEIGHT, FPS, FRAMES / FPS, preset.name)
             rendering = generator.render(job, lambda: False, lambda share: None)
-            last.run(partial(finish, rendering), rendering.apart)
+            last.run(partial(finish, rendering), rendering.overlappable)
         last.wait()
     return (ends[-1] - ends[0]) / (CLIPS - 1)
 

@@ -158,14 +158,14 @@ def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song
     from aimv.options import Settings  # noqa: PLC0415
     from engine.analysis.instruments import OnnxClassifier  # noqa: PLC0415
     from engine.audio.devices import SoundCard, find_input  # noqa: PLC0415
-    from engine.generators.registry import choose  # noqa: PLC0415
+    from engine.generators.registry import select_generator  # noqa: PLC0415
     from engine.outputs.fanout import Taps, Wanted  # noqa: PLC0415
     from engine.outputs.window import WindowSink  # noqa: PLC0415
 
     settings = Settings(size=size, fps=fps)
     card = SoundCard(find_input(None))
     transcriber = _words("base", "en") if words else None
-    show = LiveShow(settings, card, OnnxClassifier(), transcriber, choose("shader"))
+    show = LiveShow(settings, card, OnnxClassifier(), transcriber, select_generator("shader"))
     watched = Watched(show)
     on_block = show.input._on_block
 

@@ -25,11 +25,11 @@ from engine.analysis.windows import song_envelopes
 from engine.audio.features import Envelopes
 from engine.audio.song import load_song
 from engine.colour import harmony, hex_of_name
-from engine.generators.registry import Choice
+from engine.generators.registry import select_generator
 from engine.outputs.encoder import encode
 from engine.playback.compositor import Compositor
 from engine.render.job import Job
-from engine.scenes.draw import ShaderGenerator, ShaderRendering
+from engine.scenes.draw import SceneFrames, ShaderGenerator
 
 Frame = NDArray[np.uint8]
 
@@ -61,7 +61,7 @@ def save(path: Path, picture: Frame) -> None:
     print(f"{path}  {picture.shape[1]}x{picture.shape[0]}")
 
 
-def rendering(generator: ShaderGenerator, job: Job) -> ShaderRendering:
+def rendering(generator: ShaderGenerator, job: Job) -> SceneFrames:
     """The job's pictures as they come."""
     return generator.render(job, lambda: False, lambda share: None)
 
@@ -92,8 +92,9 @@ def composed(score: aimv.Score, folder: Path) -> tuple[Compositor, Envelopes]:
     envelopes = song_envelopes(load_song(score.song))
     compositor = Compositor(WIDTH, HEIGHT, FPS, envelopes)
     generator, settings = ShaderGenerator(), aimv.Settings(size=(WIDTH, HEIGHT), fps=FPS)
+    selection = select_generator("shader")
     for number, shot in enumerate(score.shots):
-        cue = make_cue(shot, score.header.style, Choice("shader", "", ""), settings)
+        cue = make_cue(shot, score.header.style, selection, settings)
         clip = folder / f"{number}.mp4"
         encode(rendering(generator, cue.job), clip, lambda done: None)
         compositor.place(cue.start, cue.end, clip)

@@ -42,7 +42,7 @@ from engine.audio.capture import CaptureClock
 from engine.audio.features import LiveReactions
 from engine.audio.tempo import Tempo
 from engine.audio.windows import RollingWindows
-from engine.generators.registry import Choice
+from engine.generators.registry import find_spec, select_generator
 from engine.outputs.base import Tap
 from engine.outputs.fanout import Outputs
 from engine.pipeline import Cue, Performance, board, perform
@@ -89,7 +89,7 @@ class Show:
         self._score = ScoreRecorder(recording)
         self._cues: deque[Cue] = deque()
         self._come = asyncio.Event()
-        self._choice = Choice("fake", "0", "for the soak")
+        self._choice = select_generator("fake", "0")
         self._settings = Settings(size=(WIDTH, HEIGHT), fps=fps)
         self.outputs: Outputs | None = None
         self.windows = self.shots = self.given = self.drops = 0
@@ -243,7 +243,7 @@ async def run(show: Show, folder: Path) -> tuple[Performance, Tap]:
                 show,
                 outputs,
                 lambda: False,
-                board("fake"),
+                board(find_spec("fake")),
                 Progress(),
                 live=True,
                 tally=Tally(),

@@ -99,9 +99,7 @@ class CogVideoXGenerator:
         wanted = math.ceil((seconds * self.fps - 1) / 8)
         return 8 * max(1, min(wanted, (self.max_frames - 1) // 8)) + 1
 
-    def render(
-        self, job: Job, cancelled: Callable[[], bool], progress: Callable[[float], None]
-    ) -> "CogVideoXRendering":
+    def render(self, job: Job, cancelled: Callable[[], bool], progress: Callable[[float], None]) -> "CogVideoXFrames":
         """Denoise `job` as its preset says; the frames are then decoded as they are taken.
 
         Raises:
@@ -121,7 +119,7 @@ class CogVideoXGenerator:
         first = opening(job, width, height) if self.denoiser.begins_with_picture else None
         prompt = grow(job, self.denoiser.count_tokens, self.denoiser.max_tokens)
         latents = self.denoiser.latents(prompt, count, width, height, chosen, job.seed % 2**63, on_step, first)
-        return CogVideoXRendering(self.denoiser, latents, count, self.fps, chosen, self._stream)
+        return CogVideoXFrames(self.denoiser, latents, count, self.fps, chosen, self._stream)
 
     def close(self) -> None:
         """Let go of the weights, and of the GPU's memory with them."""
@@ -130,8 +128,8 @@ class CogVideoXGenerator:
             torch.cuda.empty_cache()
 
 
-class CogVideoXRendering:
-    """The frames of denoised latents, decoded as they are taken; if apart, on a stream of the GPU of their own."""
+class CogVideoXFrames:
+    """The frames of denoised latents, decoded as they are taken; if overlappable, on a CUDA stream of their own."""
 
     def __init__(
         self,
@@ -144,11 +142,11 @@ class CogVideoXRendering:
     ) -> None:
         self.count = count
         self.fps = fps
-        self.apart = chosen.overlapped
+        self.overlappable = chosen.overlapped
         self._denoiser = denoiser
         self._latents = latents
         self._tiled = chosen.tiled
-        self._stream = stream if self.apart else None
+        self._stream = stream if self.overlappable else None
         if self._stream:
             self._denoised = torch.cuda.current_stream(latents.device).record_event()
 

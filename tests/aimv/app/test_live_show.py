@@ -10,7 +10,7 @@ from aimv.options import Settings
 from engine.analysis.instruments import FakeClassifier
 from engine.analysis.transcription.types import FakeTranscriber, Word
 from engine.audio.capture import Take
-from engine.generators.registry import choose
+from engine.generators.registry import select_generator
 from tests.conftest import tone
 
 HEARD = dict.fromkeys(("vocal", "kick", "bass", "guitar"), 0.9)
@@ -30,7 +30,7 @@ class Device:
 def test_sung_words_are_set_in_type_where_it_is_wanted(wanted: bool) -> None:
     words = FakeTranscriber([Word("heart", 0.5, 0.8, 1.0)], delay_s=0.2)
     settings = Settings(size="160x90", lettering=wanted)
-    show = LiveShow(settings, Device(), FakeClassifier(HEARD), words, choose("shader"))
+    show = LiveShow(settings, Device(), FakeClassifier(HEARD), words, select_generator("shader"))
     bare = show.compositor.frame(0.2)
     with show.hearing:
         ends = time.monotonic() + 60.0
@@ -39,7 +39,7 @@ def test_sung_words_are_set_in_type_where_it_is_wanted(wanted: bool) -> None:
             show.hearing.feed(tone(0.1, 220.0, 16_000)[:, None], time.perf_counter())
             time.sleep(0.01)
     assert list(show.words) == ["heart"]
-    plain = LiveShow(settings, Device(), FakeClassifier(HEARD), None, choose("shader"))
+    plain = LiveShow(settings, Device(), FakeClassifier(HEARD), None, select_generator("shader"))
     assert np.array_equal(bare, plain.compositor.frame(0.2))
     lettered = (show.compositor.frame(0.3) != plain.compositor.frame(0.3)).any()
     assert lettered == wanted

@@ -13,7 +13,7 @@ def test_models_are_found_and_checked(aimv: Aimv) -> None:
     ran = aimv("models")
     assert ran.status == 0
     lines = {line.split()[1]: line for line in ran.out.splitlines() if line.startswith(("✓", "·"))}
-    assert {"instruments", "base", "tiny.en", "scenes"} <= {name for name, line in lines.items() if line[0] == "✓"}
+    assert {"instruments", "base", "tiny.en", "shader"} <= {name for name, line in lines.items() if line[0] == "✓"}
     assert any(numbers in lines["base"] for numbers in ("int8", "float16"))
     assert lines["large-v3"].startswith("·")
     assert ran.out.count("as published") == 3

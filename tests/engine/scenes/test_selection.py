@@ -7,7 +7,7 @@ import pytest
 
 from engine.scenes import isf
 from engine.scenes.draw import SCENES
-from engine.scenes.selection import choose
+from engine.scenes.selection import select_scene
 
 
 def scene(name: str, *keywords: str) -> isf.Scene:
@@ -19,29 +19,29 @@ HOUSE = (scene("a", "impact", "burst"), scene("b", "wave"), scene("c", "tech"), 
 
 
 def test_the_only_match_is_taken_for_every_seed() -> None:
-    assert {choose(HOUSE, ("wave",), seed).name for seed in range(20)} == {"b"}
+    assert {select_scene(HOUSE, ("wave",), seed).name for seed in range(20)} == {"b"}
 
 
 def test_earlier_words_weigh_more() -> None:
-    counts = Counter(choose(HOUSE, ("impact", "wave", "tech"), seed).name for seed in range(700))
+    counts = Counter(select_scene(HOUSE, ("impact", "wave", "tech"), seed).name for seed in range(700))
     assert counts["a"] > 1.5 * counts["b"] > 2.2 * counts["c"] > 0
     assert counts["d"] == 0
 
 
 @pytest.mark.parametrize(("said", "name"), [("bursting", "a"), ("waves", "b"), ("Techy", "c"), ("wavey", "b")])
 def test_endings_do_not_matter(said: str, name: str) -> None:
-    assert choose(HOUSE, (said,), 1).name == name
+    assert select_scene(HOUSE, (said,), 1).name == name
 
 
 def test_an_unknown_word_keeps_its_scene() -> None:
-    assert len({choose(HOUSE, ("zyzzyva",), seed).name for seed in range(20)}) == 1
-    assert len({choose(HOUSE, (f"unknown{n}",), 1).name for n in range(40)}) == len(HOUSE)
+    assert len({select_scene(HOUSE, ("zyzzyva",), seed).name for seed in range(20)}) == 1
+    assert len({select_scene(HOUSE, (f"unknown{n}",), 1).name for n in range(40)}) == len(HOUSE)
 
 
 def test_no_words_and_no_scenes() -> None:
-    assert len({choose(HOUSE, (), seed).name for seed in range(60)}) == len(HOUSE)
+    assert len({select_scene(HOUSE, (), seed).name for seed in range(60)}) == len(HOUSE)
     with pytest.raises(ValueError, match="no scenes"):
-        choose((), ("wave",), 1)
+        select_scene((), ("wave",), 1)
 
 
 def test_every_abstraction_of_the_content_language_is_pictured() -> None:

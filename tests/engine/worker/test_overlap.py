@@ -142,7 +142,7 @@ def test_clips_end_in_order_each_in_one_way_and_only_one_is_finished_at_a_time(c
 
     class _Watched:
         def __init__(self, rendering, generator):
-            self.fps, self.count, self.apart = rendering.fps, rendering.count, rendering.apart
+            self.fps, self.count, self.overlappable = rendering.fps, rendering.count, rendering.overlappable
             self._rendering, self._generator = rendering, generator
 
         def __iter__(self):

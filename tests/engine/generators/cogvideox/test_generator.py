@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from engine.errors import Cancelled, ModelError
-from engine.generators.registry import DEFAULT_COGVIDEOX, choose, is_at_hand, make
+from engine.generators.cogvideox import SPEC
+from engine.generators.registry import create_generator, select_generator
 from engine.render.cache import ClipCache, has_valid_checksum
 from engine.render.job import Job
 from engine.render.pool import WorkerPool
@@ -26,7 +27,7 @@ def one_thread(monkeypatch):
 
 @pytest.fixture(scope="module")
 def generator(tiny_cogvideox):
-    generator = make("cogvideox", str(tiny_cogvideox))
+    generator = create_generator("cogvideox", str(tiny_cogvideox))
     yield generator
     generator.close()
 
@@ -40,23 +41,22 @@ def frames(generator, a_job, cancelled=lambda: False, progress=lambda share: Non
 
 
 def test_the_default_model_is_a_hub_id_that_is_not_here_and_says_how_to_get_it():
-    with pytest.raises(ModelError, match=f"download it first: hf download {DEFAULT_COGVIDEOX}"):
-        make("cogvideox")
+    with pytest.raises(ModelError, match=f"download it first: hf download {SPEC.default_model}"):
+        create_generator("cogvideox")
 
 
 @pytest.mark.parametrize("name", ["no/such/folder", "./nothing", "/nowhere/at/all", "word", "a b/c?d", "~/model"])
 def test_a_model_that_is_nowhere_is_one_line(name):
     with pytest.raises(ModelError) as failure:
-        make("cogvideox", name)
+        create_generator("cogvideox", name)
     assert "\n" not in str(failure.value)
-    assert not is_at_hand(name)
     with pytest.raises(ModelError):
-        choose("cogvideox", name)
+        select_generator("cogvideox", name)
 
 
 def test_a_folder_that_is_no_pipeline_is_one_line(tmp_path):
     with pytest.raises(ModelError, match="not a diffusers pipeline"):
-        make("cogvideox", str(tmp_path))
+        create_generator("cogvideox", str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_pipeline_of_another_kind_is_refused_before_it_is_loaded(tiny_cogvideo
     config = json.loads((tiny_cogvideox / "model_index.json").read_text())
     (tmp_path / "model_index.json").write_text(json.dumps(change(config)))
     with pytest.raises(ModelError, match=message):
-        make("cogvideox", str(tmp_path))
+        create_generator("cogvideox", str(tmp_path))
 
 
 def test_weights_that_are_not_safetensors_are_refused(tiny_cogvideox, tmp_path):
@@ -82,7 +82,7 @@ def test_weights_that_are_not_safetensors_are_refused(tiny_cogvideox, tmp_path):
     torch.save({}, weights.with_suffix(".bin"))
     weights.unlink()
     with pytest.raises(ModelError, match="cannot be loaded"):
-        make("cogvideox", str(folder))
+        create_generator("cogvideox", str(folder))
 
 
 def test_damaged_weights_are_one_line(tiny_cogvideox, tmp_path):
@@ -90,7 +90,7 @@ def test_damaged_weights_are_one_line(tiny_cogvideox, tmp_path):
     weights = folder / "vae" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(ModelError, match="cannot be loaded") as failure:
-        make("cogvideox", str(folder))
+        create_generator("cogvideox", str(folder))
     assert "\n" not in str(failure.value)
 
 
@@ -145,11 +145,11 @@ async def test_a_missing_model_fails_the_job_in_one_line(tmp_path):
 
 
 def test_auto_takes_the_shader_where_there_is_no_cuda_and_says_why(tiny_cogvideox):
-    choice = choose("auto", str(tiny_cogvideox))
+    choice = select_generator("auto", str(tiny_cogvideox))
     if not torch.cuda.is_available():
-        assert (choice.generator, choice.model) == ("shader", scenes_digest())
+        assert (choice.generator, choice.model.id) == ("shader", scenes_digest())
         assert "CUDA" in choice.reason
-    missing = choose("auto")
+    missing = select_generator("auto")
     assert missing.generator == "shader"
     assert "not on this machine" in missing.reason
-    assert choose("cogvideox", str(tiny_cogvideox)).model == str(tiny_cogvideox)
+    assert select_generator("cogvideox", str(tiny_cogvideox)).model.id == str(tiny_cogvideox)

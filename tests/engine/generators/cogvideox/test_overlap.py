@@ -38,9 +38,9 @@ class Meeting:
 def tiny(tiny_cogvideox):
     torch = pytest.importorskip("torch")
     pytest.importorskip("diffusers")
-    from engine.generators.registry import make  # noqa: PLC0415 - needs torch
+    from engine.generators.registry import create_generator  # noqa: PLC0415 - needs torch
 
-    generator = make("cogvideox", str(tiny_cogvideox))
+    generator = create_generator("cogvideox", str(tiny_cogvideox))
     torch.set_num_threads(1)
     yield generator
     generator.close()

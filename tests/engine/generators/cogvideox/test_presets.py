@@ -9,7 +9,7 @@ import pytest
 
 from engine.errors import RenderError, UsageError
 from engine.generators.cogvideox.presets import DEFAULT, LADDER, PRESETS, Preset, preset
-from engine.generators.registry import make
+from engine.generators.registry import create_generator
 from engine.render.job import Job
 
 torch = pytest.importorskip("torch")
@@ -40,7 +40,7 @@ def frames(generator, a_job):
 
 
 def made(folder):
-    generator = make("cogvideox", str(folder))
+    generator = create_generator("cogvideox", str(folder))
     torch.set_num_threads(1)
     return generator
 

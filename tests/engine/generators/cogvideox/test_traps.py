@@ -5,7 +5,7 @@ import pytest
 
 from engine.errors import Cancelled
 from engine.generators.cogvideox.presets import PRESETS, Preset
-from engine.generators.registry import make
+from engine.generators.registry import create_generator
 from engine.render.job import Job
 
 torch = pytest.importorskip("torch")
@@ -19,7 +19,7 @@ DISPATCH = "diffusers.models.attention_dispatch.dispatch_attention_fn"
 
 
 def made(folder):
-    generator = make("cogvideox", str(folder))
+    generator = create_generator("cogvideox", str(folder))
     torch.set_num_threads(1)
     return generator
 
