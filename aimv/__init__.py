@@ -3,7 +3,7 @@
     import aimv
 
     for row in aimv.listen("song.wav"):                 # what is heard, second by second
-        print(row.heard.start, row.sentence)
+        print(row.analysis.start, row.sentence)
     aimv.score("song.wav").save("song.score.jsonl")  # the shots, to read and edit
     aimv.export("song.wav", "song.mp4", aimv.Settings(size="640x360"))
 

@@ -17,7 +17,7 @@ from aimv.language.lyrics import caption_words, sung_object
 from aimv.language.score import SUFFIX, Score, ScoreHeader, Shot, is_score
 from aimv.language.shots import cut_shots
 from aimv.options import Settings
-from engine.analysis.windows import ANALYSIS_RATE, Heard, song_envelopes
+from engine.analysis.windows import ANALYSIS_RATE, WindowAnalysis, song_envelopes
 from engine.audio.devices import sound_library
 from engine.audio.features import Envelopes
 from engine.audio.song import Song, load_song
@@ -86,7 +86,7 @@ class Source:
             before = row.content.abstractions
             yield make_shot(row, self.header.seed + run)
 
-    def _watched(self, hearing: Iterable[Heard]) -> Iterator[Heard]:
+    def _watched(self, hearing: Iterable[WindowAnalysis]) -> Iterator[WindowAnalysis]:
         for heard in hearing:
             self._progress.heard(heard.end)
             yield heard

@@ -18,7 +18,7 @@ from engine.analysis.transcription.models import load as load_whisper
 from engine.analysis.transcription.offline import transcribe_file
 from engine.analysis.transcription.streaming import StreamingWhisper
 from engine.analysis.transcription.types import Passage
-from engine.analysis.windows import Heard, SongHearing, VocalBetween, hear_causally, song_envelopes
+from engine.analysis.windows import SongAnalyzer, VoiceProbability, WindowAnalysis, analyze_causally, song_envelopes
 from engine.audio.features import Envelopes
 from engine.audio.song import Song, load_song
 
@@ -26,7 +26,7 @@ from engine.audio.song import Song, load_song
 class Row(msgspec.Struct, frozen=True):
     """One window of a song: what is heard in it and what is said of it."""
 
-    heard: Heard
+    analysis: WindowAnalysis
     instruments: InstrumentChoice
     content: Content
     hex: str
@@ -34,7 +34,7 @@ class Row(msgspec.Struct, frozen=True):
 
     def as_json(self, with_probabilities: bool = False) -> dict[str, Any]:
         """The row as plain values: times in s, frequency in Hz, loudness in LUFS."""
-        heard, certain = self.heard, self.heard.probabilities
+        heard, certain = self.analysis, self.analysis.probabilities
         row: dict[str, Any] = {
             "start": round(heard.start, 4),
             "end": round(heard.end, 4),
@@ -60,7 +60,7 @@ def _cut_off(probability: float) -> float:
     return math.floor(probability * 1e4 + 1e-6) / 1e4  # .57 is stored as a little less
 
 
-def make_row(heard: Heard, confusion: Confusion, seed: int = 0) -> Row:
+def make_row(heard: WindowAnalysis, confusion: Confusion, seed: int = 0) -> Row:
     """What is said of what is heard."""
     content, chosen, hex_colour = content_of(heard, confusion)
     return Row(heard, chosen, content, hex_colour, sentence(content, seed))
@@ -69,8 +69,8 @@ def make_row(heard: Heard, confusion: Confusion, seed: int = 0) -> Row:
 def make_shot(row: Row, seed: int) -> Shot:
     """The row of a span as a line of the score, its times in whole milliseconds."""
     return Shot(
-        start=round(row.heard.start, 3),
-        end=round(row.heard.end, 3),
+        start=round(row.analysis.start, 3),
+        end=round(row.analysis.end, 3),
         sentence=row.sentence,
         loudness=row.content.loudness,
         words=row.content.words,
@@ -79,7 +79,7 @@ def make_shot(row: Row, seed: int) -> Shot:
         colour=row.content.colour,
         hex=row.hex,
         seed=seed,
-        times=tuple(round(word.start, 3) for word in row.heard.words),
+        times=tuple(round(word.start, 3) for word in row.analysis.words),
         english=row.content.english,
     )
 
@@ -96,16 +96,16 @@ class Ears:
         self._whisper = load_whisper(whisper)
         self._language = language
 
-    def hearing(self, song: Song, envelopes: Envelopes, hop_s: float = 0.25) -> SongHearing:
+    def hearing(self, song: Song, envelopes: Envelopes, hop_s: float = 0.25) -> SongAnalyzer:
         """The song heard with its future known; `envelopes` are those of the song, beats included."""
-        return SongHearing(song, self.classifier, self._words, envelopes.beats, hop_s)
+        return SongAnalyzer(song, self.classifier, self._words, envelopes.beats, hop_s)
 
-    def causally(self, song: Song, hop_s: float = 0.25) -> Iterator[tuple[float, list[Heard]]]:
-        """The song heard as a live input by a machine that keeps up, so always the same; see `hear_causally`."""
+    def causally(self, song: Song, hop_s: float = 0.25) -> Iterator[tuple[float, list[WindowAnalysis]]]:
+        """The song heard as a live input by a machine that keeps up, so always the same; see `analyze_causally`."""
         transcriber = StreamingWhisper(self._whisper, language=self._language, clock=lambda: 0.0)
-        return hear_causally(song, self.classifier, transcriber, hop_s)
+        return analyze_causally(song, self.classifier, transcriber, hop_s)
 
-    def _words(self, audio: NDArray[np.float32], voice: VocalBetween) -> Iterator[Passage]:
+    def _words(self, audio: NDArray[np.float32], voice: VoiceProbability) -> Iterator[Passage]:
         return transcribe_file(audio, self._whisper, self._language, voice)
 
 

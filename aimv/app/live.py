@@ -19,7 +19,7 @@ from aimv.language.score import ScoreRecorder, Shot
 from aimv.language.shots import LiveCutter
 from aimv.options import Settings
 from engine.analysis.instruments import Classifier
-from engine.analysis.live import Lagged, LiveHearing
+from engine.analysis.live import LiveAnalyzer, TimedAnalysis
 from engine.analysis.transcription.types import Transcriber, Word, text_of
 from engine.audio.capture import Block, Device, LiveInput
 from engine.audio.features import LiveReactions
@@ -129,8 +129,8 @@ class LiveShow:
         )
         self.desk.react = settings.reaction
         lettering = LiveLettering(self.compositor.say, self.input.time) if settings.lettering else None
-        self.hearing = LiveHearing(
-            device.rate, classifier, transcriber, self._on_heard, lettering.hear if lettering else lambda words: None
+        self.analyzer = LiveAnalyzer(
+            device.rate, classifier, transcriber, self._on_analysis, lettering.hear if lettering else lambda words: None
         )
         self.tally = Tally()
         self.row: Row | None = None  # what was heard last
@@ -173,7 +173,7 @@ class LiveShow:
             Outputs(self.stage, window, taps) as outputs,
         ):
             self.outputs = outputs
-            with self.hearing, self.input:
+            with self.analyzer, self.input:
                 return await self._perform(cache, outputs, lambda: self.desk.quit or stop())
 
     async def _perform(self, cache: ClipCache, outputs: Outputs, ended: Callable[[], bool]) -> Performance:
@@ -238,16 +238,16 @@ class LiveShow:
         if found and self._loop:
             with contextlib.suppress(RuntimeError):  # the show has ended
                 self._loop.call_soon_threadsafe(self._hurry.set)
-        self.hearing.feed(block.samples, block.ended)
+        self.analyzer.feed(block.samples, block.ended)
 
-    def _on_heard(self, lagged: Lagged) -> None:
+    def _on_analysis(self, timed: TimedAnalysis) -> None:
         """In the hearing's thread: a sentence for each window, and a shot where one begins."""
-        row = make_row(lagged.heard, self._confusion, self.desk.seed)
-        self.lags.append(time.perf_counter() - lagged.came)
+        row = make_row(timed.analysis, self._confusion, self.desk.seed)
+        self.lags.append(time.perf_counter() - timed.arrival)
         self.row = row
-        self.words.extend(word.text for word in lagged.heard.words)
+        self.words.extend(word.text for word in timed.analysis.words)
         self._shots.hold = self.desk.hold
-        heard = self._shots.push(lagged.heard)
+        heard = self._shots.push(timed.analysis)
         if heard and self._loop:
             begun = make_row(heard, self._confusion, self.desk.seed)
             with contextlib.suppress(RuntimeError):  # the show has ended

@@ -47,11 +47,11 @@ def _draw_wave(axes: Any, song: Song, rows: list[Row]) -> None:
     axes.fill_between(
         np.arange(count) * step / song.rate, blocks.min(axis=1), blocks.max(axis=1), color="#7fb4ff", linewidth=0
     )
-    for beat in sorted({beat for row in rows for beat in row.heard.beats}):
+    for beat in sorted({beat for row in rows for beat in row.analysis.beats}):
         axes.axvline(beat, color="#ffffff", alpha=0.18, linewidth=0.8)
     axes.set_ylabel("waveform, beats", color=_INK)
     loud = axes.twinx()
-    loud.plot([_middle(row) for row in rows], [row.heard.lufs for row in rows], color="#ffb454", linewidth=1.4)
+    loud.plot([_middle(row) for row in rows], [row.analysis.lufs for row in rows], color="#ffb454", linewidth=1.4)
     loud.set_ylim(-60, 0)
     loud.tick_params(colors="#ffb454", labelsize=9)
     loud.set_ylabel("LUFS", color="#ffb454")
@@ -59,7 +59,7 @@ def _draw_wave(axes: Any, song: Song, rows: list[Row]) -> None:
 
 def _draw_words(axes: Any, rows: list[Row]) -> None:
     """Each word from its start to its end, on three lines in turn so that they can be read."""
-    sung = {(word.start, word.text): word for row in rows for word in row.heard.words}
+    sung = {(word.start, word.text): word for row in rows for word in row.analysis.words}
     for index, key in enumerate(sorted(sung)):
         word, line = sung[key], index % 3
         axes.plot([word.start, word.end], [line, line], color="#8bd49c", linewidth=3, solid_capstyle="butt")
@@ -74,13 +74,13 @@ def _draw_instruments(figure: Any, axes: Any, rows: list[Row]) -> None:
     axes.set_ylabel("instruments (• confident)", color=_INK)
     if not rows:
         return
-    labels = list(rows[0].heard.probabilities)
-    grid = np.array([[row.heard.probabilities[label] for row in rows] for label in labels])
+    labels = list(rows[0].analysis.probabilities)
+    grid = np.array([[row.analysis.probabilities[label] for row in rows] for label in labels])
     strength = grid.max(axis=1)
     count = max(_FEWEST, min(_MOST, int((strength >= 0.5).sum())))
     shown = sorted(int(k) for k in np.argsort(-strength)[:count])
     names = [labels[k] for k in shown]
-    edges = [row.heard.start for row in rows] + [rows[-1].heard.end]
+    edges = [row.analysis.start for row in rows] + [rows[-1].analysis.end]
     mesh = axes.pcolormesh(edges, np.arange(len(shown) + 1), grid[shown], cmap="magma", vmin=0, vmax=1, shading="flat")
     for row in rows:
         for name in row.instruments.names[: row.instruments.confident]:
@@ -97,10 +97,10 @@ def _draw_colours(axes: Any, rows: list[Row]) -> None:
     """The colour of each window, named where there is room."""
     free_from = 0.0  # names that would run into each other are left out
     for row in rows:
-        axes.axvspan(row.heard.start, row.heard.end, color=row.hex, linewidth=0)
-        if row.heard.start >= free_from:
-            axes.text(row.heard.start, -0.08, row.content.colour, fontsize=7, color=_INK, va="top", clip_on=False)
-            free_from = row.heard.start + rows[-1].heard.end * (0.012 + 0.0045 * len(row.content.colour))
+        axes.axvspan(row.analysis.start, row.analysis.end, color=row.hex, linewidth=0)
+        if row.analysis.start >= free_from:
+            axes.text(row.analysis.start, -0.08, row.content.colour, fontsize=7, color=_INK, va="top", clip_on=False)
+            free_from = row.analysis.start + rows[-1].analysis.end * (0.012 + 0.0045 * len(row.content.colour))
     axes.set_yticks([])
     axes.set_ylabel("colour", color=_INK)
     axes.tick_params(axis="x", pad=14)
@@ -108,4 +108,4 @@ def _draw_colours(axes: Any, rows: list[Row]) -> None:
 
 
 def _middle(row: Row) -> float:
-    return (row.heard.start + row.heard.end) / 2
+    return (row.analysis.start + row.analysis.end) / 2

@@ -24,7 +24,7 @@ def readout_of(show: LiveShow, wires: str = "") -> Readout:
     now = show.input.time()
     phase, beat = show.tempo.at(now)
     row, outputs = show.row, show.outputs
-    heard = sorted(row.heard.probabilities.items(), key=lambda item: -item[1])[:_BARS] if row else []
+    heard = sorted(row.analysis.probabilities.items(), key=lambda item: -item[1])[:_BARS] if row else []
     on_screen = show.on_screen
     switches = [name for name in ("hold", "blackout") if getattr(show.desk, name)]
     rows = [

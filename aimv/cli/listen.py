@@ -126,8 +126,8 @@ def _print_row(out: Console, row: Row, first: bool) -> None:
     if first:
         titles = ("   time        LUFS  colour", "instruments", "words and their starts")
         out.print("{:45}{:34}{}".format(*titles), style="bold")
-    certain = row.heard.probabilities
-    line = Text(f"{row.heard.start:7.2f} {'loud' if row.heard.loud else 'quiet':5} {row.heard.lufs:6.1f}  ")
+    certain = row.analysis.probabilities
+    line = Text(f"{row.analysis.start:7.2f} {'loud' if row.analysis.loud else 'quiet':5} {row.analysis.lufs:6.1f}  ")
     line.append("██ ", style=row.hex)
     line.append(f"{row.content.colour:20}")
     instruments = Text()
@@ -136,7 +136,7 @@ def _print_row(out: Console, row: Row, first: bool) -> None:
         instruments.append(f"{name} {certain[name]:.0%}  ", style=style)
     instruments.pad_right(max(0, 34 - len(instruments)))
     line.append_text(instruments)
-    for word in row.heard.words:
+    for word in row.analysis.words:
         line.append(f"{word.start:.2f} ", style="dim").append(f"{word.text}  ", style="green")
     out.print(line, soft_wrap=True)
     out.print(Text(f"        {row.sentence}", style="dim"), soft_wrap=True)

@@ -262,7 +262,7 @@ def _say(show: LiveShow, shown: Performance, taps: Taps) -> None:
     outputs = show.outputs
     console.print(
         f"input: {show.input.xruns} xruns, {show.input.overflows} overflows, {show.input.losses} losses, "
-        f"{show.hearing.skipped_s:.1f} s not heard"
+        f"{show.analyzer.skipped_s:.1f} s not heard"
     )
     if outputs and (late := outputs.latency(0.95)) is not None:
         console.print(f"sound to picture: p95 {1000 * late:.0f} ms")

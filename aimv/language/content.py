@@ -5,7 +5,7 @@ import msgspec
 from aimv.language.abstraction import abstractions
 from aimv.language.sentence import Content
 from engine.analysis.instruments import Confusion
-from engine.analysis.windows import Heard
+from engine.analysis.windows import WindowAnalysis
 from engine.audio.loudness import SILENCE_LUFS
 from engine.colour import SILENT_HEX, colour_name, hex_of_frequency
 
@@ -42,7 +42,9 @@ def choose_instruments(
     return InstrumentChoice(tuple([*sure, *others][:NAMED]), len(sure))
 
 
-def content_of(heard: Heard, confusion: Confusion, threshold: float = 0.7) -> tuple[Content, InstrumentChoice, str]:
+def content_of(
+    heard: WindowAnalysis, confusion: Confusion, threshold: float = 0.7
+) -> tuple[Content, InstrumentChoice, str]:
     """The content tuple of a stretch of sound, the instruments chosen for it and its colour as "#rrggbb".
 
     In silence the tuple has neither instruments nor abstractions; where nothing is confident it has abstractions of
@@ -53,7 +55,7 @@ def content_of(heard: Heard, confusion: Confusion, threshold: float = 0.7) -> tu
     hex_colour = SILENT_HEX if silent else hex_of_frequency(heard.frequency_hz)
     content = Content(
         loudness="loud" if heard.loud else "quiet",
-        words=heard.said or None,
+        words=heard.text or None,
         instruments=() if silent or not chosen.confident else chosen.names,
         colour=colour_name(hex_colour),
         abstractions=() if silent else abstractions(chosen.names),

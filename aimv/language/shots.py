@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 import numpy as np
 
-from engine.analysis.transcription.types import english_of, text_of
-from engine.analysis.windows import Heard
+from engine.analysis.windows import WindowAnalysis
 from engine.audio.features import Onset
 from engine.audio.tempo import Tempo
 
@@ -20,14 +19,14 @@ _WHOLE_SHARE = 0.6  # a window belongs to a shot if this share of it lies inside
 
 
 def cut_shots(
-    heard: Iterable[Heard], beats: Sequence[float], onsets: Sequence[Onset], duration: float
-) -> Iterator[Heard]:
-    """Spans of 2 to 6 s that cover the song without a gap, each summed up as one `Heard`; given as soon as known.
+    heard: Iterable[WindowAnalysis], beats: Sequence[float], onsets: Sequence[Onset], duration: float
+) -> Iterator[WindowAnalysis]:
+    """Spans of 2 to 6 s that cover the song without a gap, each summed up as one `WindowAnalysis`, as soon as known.
 
     A cut falls on a beat (on an onset where there is no beat) at which what is heard changes most, bars and a usual
     length of 4 s preferred. Only the windows up to 7 s after a cut need be known for the next.
     """
-    windows: list[Heard] = []
+    windows: list[WindowAnalysis] = []
     coming = iter(heard)
     exhausted = False
     start = 0.0
@@ -45,7 +44,7 @@ def cut_shots(
 
 
 def _next_cut(
-    start: float, windows: Sequence[Heard], beats: Sequence[float], onsets: Sequence[Onset], duration: float
+    start: float, windows: Sequence[WindowAnalysis], beats: Sequence[float], onsets: Sequence[Onset], duration: float
 ) -> float:
     if duration - start <= LONGEST_S:
         if duration - start < 2 * SHORTEST_S:
@@ -69,7 +68,7 @@ def _next_cut(
     return max(candidates, key=worth)
 
 
-def _change(windows: Sequence[Heard], time: float) -> float:
+def _change(windows: Sequence[WindowAnalysis], time: float) -> float:
     """How much what is heard changes at `time`: the window that ends there against the one that starts there."""
     before = min(windows, key=lambda w: abs(w.end - time), default=None)
     after = min(windows, key=lambda w: abs(w.start - time), default=None)
@@ -81,7 +80,7 @@ def _change(windows: Sequence[Heard], time: float) -> float:
     return float(np.sort(differ)[-3:].sum() if differ else 0.0) / 3 + louder
 
 
-def merge_windows(windows: Sequence[Heard], start: float, end: float) -> Heard:
+def merge_windows(windows: Sequence[WindowAnalysis], start: float, end: float) -> WindowAnalysis:
     """What the span from `start` to `end` s holds, from its windows.
 
     A probability is the mean of the better half of the windows (a crash that opens a shot is in the shot), the
@@ -98,7 +97,7 @@ def merge_windows(windows: Sequence[Heard], start: float, end: float) -> Heard:
     words = {(word.start, word.text): word for w in windows for word in w.words if start <= word.start < end}
     sung = tuple(words[key] for key in sorted(words))
     sounding = [w for w in inside if w.frequency_hz > 0] or inside
-    return Heard(
+    return WindowAnalysis(
         start=start,
         end=end,
         loud=sum(w.loud for w in inside) * 2 > len(inside),
@@ -106,8 +105,6 @@ def merge_windows(windows: Sequence[Heard], start: float, end: float) -> Heard:
         frequency_hz=sorted(sounding, key=lambda w: w.frequency_hz)[len(sounding) // 2].frequency_hz,
         probabilities=probabilities,
         words=sung,
-        said=text_of(sung),
-        english=english_of(sung),
         beats=tuple(sorted({beat for w in windows for beat in w.beats if start <= beat < end})),
     )
 
@@ -122,14 +119,14 @@ class LiveCutter:
     """Takes windows as they are heard and says where a shot begins and what it holds.
 
     A shot lasts 2 to 6 s. It is cut on a beat at which what is heard has changed, in any case on a beat after 5 s,
-    without a beat after 6 s; or when somebody asks. Its `Heard` has the usual length as its end: how long it will be is
-    not known.
+    without a beat after 6 s; or when asked to. The end of its
+    `WindowAnalysis` is that of a shot of the usual length: how long it will be is not known.
     """
 
     def __init__(self, tempo: Tempo) -> None:
         self.hold = False  # no cuts for now
         self._tempo = tempo
-        self._windows: list[Heard] = []
+        self._windows: list[WindowAnalysis] = []
         self._start: float | None = None
         self._asked = False
         self._until = 0.0  # the end of the last window
@@ -139,7 +136,7 @@ class LiveCutter:
         """Cut with the next window."""
         self._asked = True
 
-    def push(self, window: Heard) -> Heard | None:
+    def push(self, window: WindowAnalysis) -> WindowAnalysis | None:
         """Take in the next window; the shot that begins with it, or just before it ended, if one does."""
         before, self._until = self._until, window.end
         self._windows = [each for each in [*self._windows, window] if each.end > window.end - _KEPT_S]
@@ -157,8 +154,6 @@ class LiveCutter:
             start=cut,
             end=cut + USUAL_S,
             words=words,
-            said=text_of(words),
-            english=english_of(words),
         )
 
     def _cut(self, before: float, now: float) -> float | None:

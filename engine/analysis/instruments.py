@@ -117,7 +117,7 @@ _LEAST = 1e-5
 Logits = NDArray[np.float64]
 
 
-def steadied(labels: Sequence[str], rows: NDArray[np.floating], at: int, hop_s: float) -> NDArray[np.float64]:
+def smooth(labels: Sequence[str], rows: NDArray[np.floating], at: int, hop_s: float) -> NDArray[np.float64]:
     """Probabilities of window `at` given the windows about it.
 
     `rows` [windows, labels] are what the classifier said of windows `hop_s` apart, at most a second; [labels] comes

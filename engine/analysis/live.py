@@ -13,8 +13,8 @@ import soxr
 from numpy.typing import NDArray
 
 from engine.analysis.instruments import Classifier
-from engine.analysis.transcription.types import Transcriber, Word, english_of, text_of
-from engine.analysis.windows import SPEECH_RATE, Heard, WindowListener
+from engine.analysis.transcription.types import Transcriber, Word
+from engine.analysis.windows import SPEECH_RATE, WindowAnalysis, WindowAnalyzer
 from engine.audio.windows import RollingWindows
 from engine.threads import lower_priority
 
@@ -24,15 +24,15 @@ _BLOCKS = 600
 _KEPT_WORDS = 64
 
 
-class Lagged(msgspec.Struct, frozen=True):
+class TimedAnalysis(msgspec.Struct, frozen=True):
     """A window that was heard, and when its last sample had come (s, time.perf_counter)."""
 
-    heard: Heard
-    came: float
+    analysis: WindowAnalysis
+    arrival: float
 
 
-class LiveHearing:
-    """Hears sound that is fed to it; gives each window to `on_heard` soon after it ended.
+class LiveAnalyzer:
+    """Hears sound that is fed to it; gives each window to `on_analysis` soon after it ended.
 
     Windows and words have a thread each, since a look at words takes longer than the time between windows: a word is
     said in the window that ends after it was committed. Both may fall behind by a bounded time; what is left out then
@@ -44,11 +44,11 @@ class LiveHearing:
         rate: int,
         classifier: Classifier,
         transcriber: Transcriber | None,
-        on_heard: Callable[[Lagged], None],
+        on_analysis: Callable[[TimedAnalysis], None],
         on_words: Callable[[list[Word]], None] = lambda words: None,
     ) -> None:
         self._rate = rate
-        self._windows = _Ears(rate, classifier, on_heard)
+        self._windows = _Ears(rate, classifier, on_analysis)
         self._words = _Words(rate, transcriber, self._windows, on_words) if transcriber else None
 
     @property
@@ -127,12 +127,12 @@ class _Worker(ABC):
 class _Ears(_Worker):
     """Windows: loudness, instruments, colour."""
 
-    def __init__(self, rate: int, classifier: Classifier, on_heard: Callable[[Lagged], None]) -> None:
+    def __init__(self, rate: int, classifier: Classifier, on_analysis: Callable[[TimedAnalysis], None]) -> None:
         super().__init__(rate, "live windows", 3)
         self.voice: float | None = None
         self._cutter = RollingWindows(rate, HOP_S)
-        self._listener = WindowListener(classifier)
-        self._on_heard = on_heard
+        self._listener = WindowAnalyzer(classifier)
+        self._on_analysis = on_analysis
         self._fresh: list[Word] = []
 
     def say(self, words: list[Word]) -> None:
@@ -146,8 +146,8 @@ class _Ears(_Worker):
             self.voice = heard.probabilities.get("vocal")
             with self._lock:
                 words, self._fresh = self._fresh, []
-            heard = msgspec.structs.replace(heard, words=tuple(words), said=text_of(words), english=english_of(words))
-            self._on_heard(Lagged(heard, came))
+            heard = msgspec.structs.replace(heard, words=tuple(words))
+            self._on_analysis(TimedAnalysis(heard, came))
 
 
 class _Words(_Worker):

@@ -10,7 +10,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from engine.analysis.instruments import REACH_S, Classifier, steadied
+from engine.analysis.instruments import REACH_S, Classifier, smooth
 from engine.analysis.transcription.types import Passage, Transcriber, Word, english_of, text_of
 from engine.audio.beats import BeatTracker, track_beats
 from engine.audio.features import RATE as ENVELOPE_RATE
@@ -24,12 +24,12 @@ ANALYSIS_RATE = 22_050  # Hz, of the envelopes and beats
 SPEECH_RATE = 16_000  # Hz, of transcription
 
 # (start s, end s) -> the highest probability of a voice in that stretch
-VocalBetween = Callable[[float, float], float]
+VoiceProbability = Callable[[float, float], float]
 # 16 kHz mono and the voice's probability -> words in order of their start
-FileWords = Callable[[NDArray[np.float32], VocalBetween], Iterator[Passage]]
+SongTranscriber = Callable[[NDArray[np.float32], VoiceProbability], Iterator[Passage]]
 
 
-class Heard(msgspec.Struct, frozen=True):
+class WindowAnalysis(msgspec.Struct, frozen=True):
     """What one window holds."""
 
     start: float  # s
@@ -38,10 +38,19 @@ class Heard(msgspec.Struct, frozen=True):
     lufs: float
     frequency_hz: float  # 0.0 in silence
     probabilities: dict[str, float]
-    words: tuple[Word, ...]  # those that start in the window
-    said: str  # the text that was known of when the window ended (causally), or that starts in it (a file)
-    beats: tuple[float, ...]  # s, those in the window
-    english: str | None = None  # `said` in English where another language is sung
+    words: tuple[Word, ...] = ()  # those that start in the window; live, those committed since the last one
+    beats: tuple[float, ...] = ()  # s, those in the window
+    committed: tuple[Word, ...] | None = None  # analysed causally: the words known only since the last window ended
+
+    @property
+    def text(self) -> str:
+        """The lyric: of the words that were new when the window ended where it was analysed causally."""
+        return text_of(self.words if self.committed is None else self.committed)
+
+    @property
+    def english(self) -> str | None:
+        """`text` in English where another language is sung, else None."""
+        return english_of(self.words if self.committed is None else self.committed)
 
 
 def song_envelopes(song: Song) -> Envelopes:
@@ -52,23 +61,23 @@ def song_envelopes(song: Song) -> Envelopes:
     return envelopes
 
 
-class SongHearing:
+class SongAnalyzer:
     """A song whose future is known, window by window with their words and beats, heard as they are asked for."""
 
     def __init__(
-        self, song: Song, classifier: Classifier, words: FileWords, beats: list[float], hop_s: float = 0.25
+        self, song: Song, classifier: Classifier, words: SongTranscriber, beats: list[float], hop_s: float = 0.25
     ) -> None:
         self._song = song
         self._words = words
         self._cutter = RollingWindows(song.rate, hop_s)
-        self._listener = WindowListener(classifier)
+        self._listener = WindowAnalyzer(classifier)
         self._labels = classifier.labels
         self._hop_s = hop_s
         self._beats = beats
 
-    def __iter__(self) -> Iterator[Heard]:
+    def __iter__(self) -> Iterator[WindowAnalysis]:
         """Hear window after window, in order; work is done as it is asked for."""
-        ready: list[Heard] = []
+        ready: list[WindowAnalysis] = []
         rest = self._windows()
 
         def voice_between(start: float, end: float) -> float:
@@ -96,12 +105,12 @@ class SongHearing:
                 complete_until = passage.until
             yield _with_words(heard, known, self._beats)
 
-    def _steadied(self, about: list[Heard], at: int) -> Heard:
+    def _steadied(self, about: list[WindowAnalysis], at: int) -> WindowAnalysis:
         rows = np.array([[heard.probabilities[label] for label in self._labels] for heard in about])
-        found = steadied(self._labels, rows, at, self._hop_s)
+        found = smooth(self._labels, rows, at, self._hop_s)
         return msgspec.structs.replace(about[at], probabilities=dict(zip(self._labels, found.tolist(), strict=True)))
 
-    def _windows(self) -> Iterator[Heard]:
+    def _windows(self) -> Iterator[WindowAnalysis]:
         block = self._song.rate * 5
         for at in range(0, len(self._song.samples), block):
             for window in self._cutter.push(self._song.samples[at : at + block]):
@@ -110,20 +119,22 @@ class SongHearing:
             yield self._listener.hear(window)
 
 
-def hear_causally(
+def analyze_causally(
     song: Song, classifier: Classifier, transcriber: Transcriber, hop_s: float = 0.25
-) -> Iterator[tuple[float, list[Heard]]]:
+) -> Iterator[tuple[float, list[WindowAnalysis]]]:
     """Hear a song as a live input would be heard: nothing is known before it sounds.
 
     Yields (seconds heard, the windows that are final by then) for each block of `hop_s`. A window is final once its
     beats are known and no word that starts in it can be committed any more: some seconds after its end.
     """
     cutter = RollingWindows(song.rate, hop_s)
-    listener = WindowListener(classifier)
+    listener = WindowAnalyzer(classifier)
     envelopes, tracker = Envelopes(ANALYSIS_RATE), BeatTracker(ENVELOPE_RATE)
     to_speech = soxr.ResampleStream(song.rate, SPEECH_RATE, 1, dtype="float32")
     to_analysis = soxr.ResampleStream(song.rate, ANALYSIS_RATE, 1, dtype="float32")
-    pending: deque[tuple[Heard, list[Word]]] = deque()  # with the words committed since the window before ended
+    pending: deque[tuple[WindowAnalysis, list[Word]]] = (
+        deque()
+    )  # with the words committed since the window before ended
     uncounted: list[Word] = []  # committed since the last window ended
     words: list[Word] = []
     beats: list[float] = []
@@ -149,45 +160,39 @@ def hear_causally(
             words += transcriber.finish()
             beats = [beat for beat in beats if beat < song.duration]
             complete_until = math.inf
-        final: list[Heard] = []
+        final: list[WindowAnalysis] = []
         while pending and pending[0][0].end <= complete_until:
             window, known_words = pending.popleft()
             complete = _with_words(window, words, beats)
-            said, english = text_of(known_words), english_of(known_words)
-            final.append(msgspec.structs.replace(complete, said=said, english=english))
+            final.append(msgspec.structs.replace(complete, committed=tuple(known_words)))
         yield min(at + block, len(song.samples)) / song.rate, final
 
 
-class WindowListener:
+class WindowAnalyzer:
     """What one window alone tells, and the running average that needs the windows before it."""
 
     def __init__(self, classifier: Classifier) -> None:
         self._classifier = classifier
         self._running = RunningLoudness()
 
-    def hear(self, window: Window) -> Heard:
+    def hear(self, window: Window) -> WindowAnalysis:
         mono = window.mono
         lufs = loudness(window.samples, window.rate)
         found = self._classifier(mono, window.rate)
-        return Heard(
+        return WindowAnalysis(
             start=window.start_s,
             end=window.end_s,
             loud=self._running.is_loud(lufs),
             lufs=lufs,
             frequency_hz=dominant_frequency(mono, window.rate) if lufs > SILENCE_LUFS else 0.0,
             probabilities={label: float(p) for label, p in zip(self._classifier.labels, found, strict=True)},
-            words=(),
-            said="",
-            beats=(),
         )
 
 
-def _with_words(heard: Heard, words: list[Word], beats: list[float]) -> Heard:
+def _with_words(heard: WindowAnalysis, words: list[Word], beats: list[float]) -> WindowAnalysis:
     started = tuple(word for word in words if heard.start <= word.start < heard.end)
     return msgspec.structs.replace(
         heard,
         words=started,
-        said=text_of(started),
-        english=english_of(started),
         beats=tuple(beats[bisect.bisect_left(beats, heard.start) : bisect.bisect_left(beats, heard.end)]),
     )

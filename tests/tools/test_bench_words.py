@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine.analysis.transcription.commit import Commitment
-from engine.analysis.transcription.filters import VocalGate, without_inventions
+from engine.analysis.transcription.commit import CommitPolicy
+from engine.analysis.transcription.filters import VoiceGate, remove_hallucinations
 from engine.analysis.transcription.types import Word
 from tools.evaluate.words.__main__ import summary
 from tools.evaluate.words.cases import RATE, Case, Sung
@@ -65,17 +65,17 @@ def test_local_agreement_commits_what_two_hypotheses_share() -> None:
 
 def looked(*looks: tuple[list[Word], float]) -> list[Word]:
     """What is committed of looks at audio that ends at the times given."""
-    commitment = Commitment()
-    return [word for look, now_s in looks for word in commitment.insert(look, now_s)]
+    policy = CommitPolicy()
+    return [word for look, now_s in looks for word in policy.insert(look, now_s)]
 
 
 GUARDED: dict[str, Callable[[], object]] = {
-    "vocal gate": lambda: VocalGate().hear(0.0, 1.0),
-    "known phrases": lambda: without_inventions(line("Thanks for watching")),
-    "notes in brackets": lambda: without_inventions(line("[guitar solo]")),
-    "loops": lambda: without_inventions(line("oh my " * 6, each_s=0.1)),
+    "vocal gate": lambda: VoiceGate().hear(0.0, 1.0),
+    "known phrases": lambda: remove_hallucinations(line("Thanks for watching")),
+    "notes in brackets": lambda: remove_hallucinations(line("[guitar solo]")),
+    "loops": lambda: remove_hallucinations(line("oh my " * 6, each_s=0.1)),
     "least confidence": lambda: looked((line("heart", confidence=0.1), 9.0)),
-    "surer when the voice stops": lambda: Commitment().flush(line("heart", confidence=0.4), 9.0),
+    "surer when the voice stops": lambda: CommitPolicy().flush(line("heart", confidence=0.4), 9.0),
     "no echo": lambda: looked(
         ([Word("heart", 1.0, 1.4, 0.9)], 4.0), ([Word("heart", 1.0, 1.4, 0.9), Word("heart", 1.6, 2.0, 0.9)], 4.5)
     ),

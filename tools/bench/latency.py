@@ -218,7 +218,7 @@ def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song
         "clicks": len(watched.clicks),
         "answered": len(answers),
         "xruns": show.input.xruns,
-        "not_heard_s": round(show.hearing.skipped_s, 1),
+        "not_heard_s": round(show.analyzer.skipped_s, 1),
     }
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from engine.analysis.instruments import steadied
+from engine.analysis.instruments import smooth
 from engine.audio.song import load_song
 from engine.errors import UsageError
 from tools.evaluate.model import DRUMS, Model
@@ -77,7 +77,7 @@ def listen(model: Model, folder: Path, alone: Tally, leaning: Tally) -> None:
     for window in windows:
         second = int(window["start_s"])
         add(alone, window, heard[second])
-        found = steadied(model.labels, rows, second, 1.0).tolist()
+        found = smooth(model.labels, rows, second, 1.0).tolist()
         add(leaning, window, dict(zip(model.labels, found, strict=True)))
 
 

@@ -37,7 +37,7 @@ from aimv.language.score import ScoreRecorder
 from aimv.language.shots import LiveCutter
 from aimv.options import Settings
 from engine.analysis.instruments import OnnxClassifier
-from engine.analysis.windows import WindowListener
+from engine.analysis.windows import WindowAnalyzer
 from engine.audio.capture import CaptureClock
 from engine.audio.features import LiveReactions
 from engine.audio.tempo import Tempo
@@ -84,7 +84,7 @@ class Show:
         self.reactions = LiveReactions(RATE, self.tempo)
         self._cutter = RollingWindows(RATE, HOP_S)
         self._classifier = OnnxClassifier()
-        self._listener = WindowListener(self._classifier)
+        self._listener = WindowAnalyzer(self._classifier)
         self._shots = LiveCutter(self.tempo)
         self._score = ScoreRecorder(recording)
         self._cues: deque[Cue] = deque()

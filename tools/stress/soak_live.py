@@ -177,7 +177,7 @@ def real(seconds: float, ppm: float, sound: NDArray[np.float32], out: Path) -> d
         def write(self, frame: Frame) -> None:
             now = time.perf_counter()
             offsets.append((now, show.stage.time - (now - device.begun) * device.true / RATE))
-            queues: tuple[Any, ...] = (show.input._queue, show.hearing._windows._queue, show._cues)
+            queues: tuple[Any, ...] = (show.input._queue, show.analyzer._windows._queue, show._cues)
             for each, size in zip(longest.values(), queues, strict=True):
                 each[0] = max(each[0], size.qsize())
             if len(offsets) % 300 == 0:
@@ -193,7 +193,7 @@ def real(seconds: float, ppm: float, sound: NDArray[np.float32], out: Path) -> d
         "recorded": sum(tap.written for tap in taps.all),
         "xruns_made": device.xruns,
         "xruns_reported": show.input.xruns,
-        "not_heard_s": round(show.hearing.skipped_s, 1),
+        "not_heard_s": round(show.analyzer.skipped_s, 1),
         "queues": {name: f"{most} of {bound}" for name, (most, bound) in longest.items()},
         "rss_growth_mb": round(memory[-1] - memory[len(memory) // 5], 1) if memory else 0.0,
         "ppm_found": round(show.input.clock.ppm, 1),

@@ -16,9 +16,9 @@ import faster_whisper
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.analysis.transcription.decoder import Decoder
+from engine.analysis.transcription.decoder import WhisperDecoder
 from engine.analysis.transcription.models import load
-from engine.analysis.transcription.streaming import StreamingWords
+from engine.analysis.transcription.streaming import StreamingTranscriber
 from engine.analysis.transcription.types import SAMPLE_RATE, Word
 from engine.audio.song import load_song
 
@@ -26,27 +26,27 @@ BLOCK_S = 0.1
 REPORT_S = 900
 
 
-class SparseLooker:
+class SparseDecoder:
     """Whisper once in `every` looks; in between, two words a second at fixed times of the stream."""
 
     def __init__(self, model: faster_whisper.WhisperModel, every: int) -> None:
         self.looks = self.whisper_looks = 0
         self.language = "en"
-        self._decoder = Decoder(model, self.language)
+        self._decoder = WhisperDecoder(model, self.language)
         self._every = every
 
-    def look(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
-        """See `Looker`."""
+    def decode(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+        """See `Decoder`."""
         self.looks += 1
         if self.looks % self._every == 0:
             self.whisper_looks += 1
-            return self._decoder.look(audio, start_s)
+            return self._decoder.decode(audio, start_s)
         end_s = start_s + len(audio) / SAMPLE_RATE
         return tuple(Word(f"word{n}", n / 2, n / 2 + 0.4, 0.9) for n in range(int(2 * start_s) + 1, int(2 * end_s)))
 
-    def look_in_english(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
-        """See `Looker`; what is sung is English already."""
-        return self.look(audio, start_s)
+    def translate(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+        """See `Decoder`; what is sung is English already."""
+        return self.decode(audio, start_s)
 
 
 def resident_mb() -> float:
@@ -65,8 +65,8 @@ def main() -> None:
     given = asked.parse_args()
 
     audio = load_song(given.song).mono(SAMPLE_RATE)
-    looker = SparseLooker(load(given.model), given.whisper_every)
-    stream = StreamingWords(looker, clock=lambda: 0.0)
+    decoder = SparseDecoder(load(given.model), given.whisper_every)
+    stream = StreamingTranscriber(decoder, clock=lambda: 0.0)
     block, words, kept_s, curve = round(BLOCK_S * SAMPLE_RATE), 0, 0.0, list[float]()
     print("  hours    MB   words")
     for number in range(round(given.hours * 3600 / BLOCK_S)):
@@ -76,7 +76,7 @@ def main() -> None:
         if (number + 1) % round(REPORT_S / BLOCK_S) == 0:
             curve.append(resident_mb())
             print(f"{(number + 1) * BLOCK_S / 3600:7.2f} {curve[-1]:5.0f} {words:7d}", flush=True)
-    totals = {"hours": given.hours, "looks": looker.looks, "whisper_looks": looker.whisper_looks, "words": words}
+    totals = {"hours": given.hours, "looks": decoder.looks, "whisper_looks": decoder.whisper_looks, "words": words}
     most = max(curve[1:], default=curve[0])
     memory = {"kept_s": kept_s, "rss_mb": [curve[0], most], "growth_mb": most - curve[0]}
     print(json.dumps({**totals, **memory}))

@@ -30,7 +30,7 @@ def plain(text: str) -> str:
     return "".join(c for c in folded if c.isalnum())
 
 
-class Commitment:
+class CommitPolicy:
     """Takes look after look at the same, growing audio and gives each word once; what it gave stays.
 
     `youngest_s` and `old_s` are how far behind the end of the audio a word must end that two looks agree on, and one

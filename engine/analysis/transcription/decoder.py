@@ -21,7 +21,7 @@ from faster_whisper.transcribe import get_suppressed_tokens, merge_punctuations
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from engine.analysis.transcription.filters import without_inventions
+from engine.analysis.transcription.filters import remove_hallucinations
 from engine.analysis.transcription.languages import ENGLISH, languages
 from engine.analysis.transcription.types import SAMPLE_RATE, Word
 
@@ -67,7 +67,7 @@ _BEFORE = "\"'“¿([{-"
 _AFTER = "\"'.。,，!！?？:：”)]}、"
 
 
-class Decoder:
+class WhisperDecoder:
     """Whisper over stretches of up to 29 s; in one language, or in the one that it hears most."""
 
     def __init__(self, model: faster_whisper.WhisperModel, language: str | None) -> None:
@@ -79,11 +79,11 @@ class Decoder:
         """The ISO 639-1 code that is sung, None before it was detected."""
         return self._vote.language
 
-    def look(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+    def decode(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
         """The words in mono float32 audio at 16 kHz that begins at `start_s` of the song; times are the song's."""
         return self._read(audio, start_s, "transcribe")
 
-    def look_in_english(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+    def translate(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
         """As `look`, but what the words say in English, by Whisper's own translation; times are less certain."""
         return self._read(audio, start_s, "translate")
 
@@ -147,10 +147,10 @@ def _of_sung_length(word: Word, before: Word | None) -> Word:
     return replace(word, end=min(word.end, round(word.start + LONGEST_S, 3)))
 
 
-def rendered(words: Sequence[Word], english: Sequence[Word]) -> list[Word]:
+def with_translation(words: Sequence[Word], english: Sequence[Word]) -> list[Word]:
     """The words of a foreign lyric, each with the words of its English rendering that begin nearest to it."""
     said: list[list[str]] = [[] for _ in words]
-    for one in without_inventions(english) if words else ():
+    for one in remove_hallucinations(english) if words else ():
         nearest = min(range(len(words)), key=lambda at: abs(words[at].start - one.start))
         said[nearest].append(one.text)
     return [msgspec.structs.replace(word, english=" ".join(texts)) for word, texts in zip(words, said, strict=True)]

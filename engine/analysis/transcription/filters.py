@@ -19,16 +19,16 @@ _LOOP_ROUNDS = 3
 _FASTEST_LOOP = 4.0  # words a second; a real refrain is sung slower, a loop squeezes its rounds into no time
 
 
-def without_inventions(words: Sequence[Word]) -> list[Word]:
+def remove_hallucinations(words: Sequence[Word]) -> list[Word]:
     """The words of one look without known phrases and without the runaway rounds of a loop."""
-    kept = without_loops(_without_annotations(words))
+    kept = remove_loops(_remove_annotations(words))
     said = " ".join(part for word in kept for part in plain_parts(word.text))
     if said in filler_phrases() or any(phrase in said for phrase in credit_phrases()):
         return []
     return kept
 
 
-def _without_annotations(words: Sequence[Word]) -> list[Word]:
+def _remove_annotations(words: Sequence[Word]) -> list[Word]:
     """Drop what stands in brackets or beside notes: "[♪ OUTRO PLAYS]" tells of sound, nobody sings it."""
     kept: list[Word] = []
     depth = 0
@@ -45,7 +45,7 @@ def plain_parts(text: str) -> list[str]:
     return [part for part in (plain(piece) for piece in text.replace("'", " ").replace("-", " ").split()) if part]
 
 
-def without_loops(words: Sequence[Word]) -> list[Word]:
+def remove_loops(words: Sequence[Word]) -> list[Word]:
     """Of a phrase that is repeated three times or more, keep the rounds up to the first one too fast to be sung."""
     texts = [plain(word.text) for word in words]
     kept: list[Word] = []
@@ -78,7 +78,7 @@ CLOSE_AT = 0.5
 HOLD_S = 2.0
 
 
-class VocalGate:
+class VoiceGate:
     """Opens when a voice is likely; closes after HOLD_S seconds in which it was unlikely. Unknown counts as a voice."""
 
     def __init__(self) -> None:

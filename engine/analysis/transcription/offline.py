@@ -11,18 +11,18 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.analysis.transcription.commit import Commitment
-from engine.analysis.transcription.decoder import Decoder, LanguageVote, rendered
-from engine.analysis.transcription.filters import VocalGate, without_inventions
+from engine.analysis.transcription.commit import CommitPolicy
+from engine.analysis.transcription.decoder import LanguageVote, WhisperDecoder, with_translation
+from engine.analysis.transcription.filters import VoiceGate, remove_hallucinations
 from engine.analysis.transcription.languages import ENGLISH, is_foreign
-from engine.analysis.transcription.repetition import Refrains
-from engine.analysis.transcription.types import SAMPLE_RATE, Looker, Passage, Word
+from engine.analysis.transcription.repetition import RepetitionRepair
+from engine.analysis.transcription.types import SAMPLE_RATE, Decoder, Passage, Word
 
 STEP_S = 6.0  # between looks
 WINDOW_S, CONTEXT_S = 28.0, 20.0  # the most that a look sees; what stays of a full window
 OLD_S = 3.0  # how far behind the end of a look a word is taken
 LEAST_CONFIDENCE = 0.2  # below it more words are wrong than right
-LONGEST_STRETCH_S = 60.0
+LONGEST_SEGMENT_S = 60.0
 _GATE_STEP_S = 0.5
 _MARGIN_S = 1.0
 _BREAK_S = 4.0  # a rest shorter than this stays inside a stretch: Whisper reads better with context
@@ -33,14 +33,14 @@ _LANGUAGE_LOOKS = 3
 _SURE_OF_LANGUAGE = 0.9  # then one look is enough
 
 # (start s, end s) -> probability of a voice in that stretch
-VocalBetween = Callable[[float, float], float]
+VoiceProbability = Callable[[float, float], float]
 
 
 def transcribe_file(
     audio: NDArray[np.float32],
     model: faster_whisper.WhisperModel,
     language: str | None = None,
-    vocal: VocalBetween | None = None,
+    vocal: VoiceProbability | None = None,
 ) -> Iterator[Passage]:
     """The words of a song whose future is known, in order, as soon as each passage of it is read.
 
@@ -49,18 +49,18 @@ def transcribe_file(
     """
     vote = LanguageVote(language if model.model.is_multilingual else ENGLISH)
     last_s = before_s = 0.0  # start of the last word, end of the last stretch
-    refrains = Refrains()
-    reading = Reading(audio, 0.0, refrains)
-    for start_s, end_s in sung_stretches(vocal, len(audio) / SAMPLE_RATE):
+    refrains = RepetitionRepair()
+    decoder = OverlappingDecoder(audio, 0.0, refrains)
+    for start_s, end_s in voiced_segments(vocal, len(audio) / SAMPLE_RATE):
         yield Passage((), start_s)
         if end_s <= start_s:
             continue
         if start_s > before_s:
-            reading = Reading(audio, start_s, refrains)
+            decoder = OverlappingDecoder(audio, start_s, refrains)
         if vote.is_due():
             _detect(model, audio[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)], vote)
         last_s, before_s = max(last_s, start_s), end_s
-        for words in reading.until(end_s, Decoder(model, vote.language)):
+        for words in decoder.decode_until(end_s, WhisperDecoder(model, vote.language)):
             placed = []
             for word in words:
                 last_s = max(last_s, word.start)
@@ -68,16 +68,16 @@ def transcribe_file(
             yield Passage(tuple(placed), last_s)
 
 
-def sung_stretches(vocal: VocalBetween | None, duration_s: float) -> Iterator[tuple[float, float]]:
+def voiced_segments(vocal: VoiceProbability | None, duration_s: float) -> Iterator[tuple[float, float]]:
     """(start, end) in seconds of each stretch in which somebody sings, short rests and a margin included.
 
-    A stretch longer than LONGEST_STRETCH_S is parted where its voice is weakest, so that words come before the whole
+    A stretch longer than LONGEST_SEGMENT_S is parted where its voice is weakest, so that words come before the whole
     song was listened to. An empty stretch tells that nobody sings up to there.
     """
     if vocal is None:
         yield 0.0, duration_s
         return
-    gate, stretch = VocalGate(), None
+    gate, stretch = VoiceGate(), None
     voice: list[tuple[float, float]] = []  # (probability, time) of the stretch
     for step in range(int(np.ceil(duration_s / _GATE_STEP_S))):
         at = step * _GATE_STEP_S
@@ -85,8 +85,8 @@ def sung_stretches(vocal: VocalBetween | None, duration_s: float) -> Iterator[tu
         if gate.hear(voice[-1][0], _GATE_STEP_S):
             begin = max(0.0, at - _MARGIN_S) if stretch is None else stretch[0]
             stretch = (begin, min(duration_s, at + _GATE_STEP_S))
-            if stretch[1] - begin > LONGEST_STRETCH_S:
-                _, parted = min(v for v in voice if v[1] > begin + LONGEST_STRETCH_S / 2)
+            if stretch[1] - begin > LONGEST_SEGMENT_S:
+                _, parted = min(v for v in voice if v[1] > begin + LONGEST_SEGMENT_S / 2)
                 yield begin, parted
                 stretch = (parted, stretch[1])
         elif stretch is not None and at - stretch[1] >= _BREAK_S:
@@ -99,32 +99,32 @@ def sung_stretches(vocal: VocalBetween | None, duration_s: float) -> Iterator[tu
         yield stretch
 
 
-class Reading:
+class OverlappingDecoder:
     """Looks at the audio of a song that overlap, from `start_s` of it on."""
 
-    def __init__(self, audio: NDArray[np.float32], start_s: float, refrains: Refrains) -> None:
+    def __init__(self, audio: NDArray[np.float32], start_s: float, refrains: RepetitionRepair) -> None:
         self._audio = audio
         self._refrains = refrains
         self._now_s = self._kept_s = start_s  # looks end at the one, begin at the other
-        self._commitment = Commitment(old_s=OLD_S, least_confidence=LEAST_CONFIDENCE)
+        self._policy = CommitPolicy(old_s=OLD_S, least_confidence=LEAST_CONFIDENCE)
 
-    def until(self, end_s: float, looker: Looker) -> Iterator[list[Word]]:
+    def decode_until(self, end_s: float, decoder: Decoder) -> Iterator[list[Word]]:
         """The words that end before `end_s` of the song, look by look, in order."""
         while self._now_s < end_s:
             self._now_s += STEP_S
             if self._now_s > end_s - _SHORTEST_STEP_S:
                 self._now_s = end_s
-            read = without_inventions(looker.look(self._between(self._kept_s, self._now_s), self._kept_s))
-            take = self._commitment.insert if self._now_s < end_s else self._commitment.flush
+            read = remove_hallucinations(decoder.decode(self._between(self._kept_s, self._now_s), self._kept_s))
+            take = self._policy.insert if self._now_s < end_s else self._policy.flush
             words = self._refrains.give(take(read, self._now_s), whole=self._now_s == end_s)
             if read and self._now_s - read[-1].end >= _LEFT_BEHIND_S:
                 self._kept_s = read[-1].end
             elif self._now_s + STEP_S - self._kept_s > WINDOW_S:
                 self._kept_s = self._now_s - CONTEXT_S
-            if words and is_foreign(looker.language):
+            if words and is_foreign(decoder.language):
                 from_s = max(0.0, words[0].start - _AROUND_S)
                 heard = self._between(from_s, words[-1].end + _AROUND_S)
-                words = rendered(words, looker.look_in_english(heard, from_s))
+                words = with_translation(words, decoder.translate(heard, from_s))
             yield words
 
     def _between(self, start_s: float, end_s: float) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ _MOST_WORDS = 4  # of what is mended
 _REMEMBERED = 400  # words: verse and refrain several times over, and bounded
 
 
-class Refrains:
+class RepetitionRepair:
     """Remembers what was sung, and mends the doubtful words of a line that comes again."""
 
     def __init__(self) -> None:

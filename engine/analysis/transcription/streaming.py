@@ -12,11 +12,11 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from engine.analysis.transcription.commit import Commitment
-from engine.analysis.transcription.decoder import Decoder
-from engine.analysis.transcription.filters import VocalGate, without_inventions
+from engine.analysis.transcription.commit import CommitPolicy
+from engine.analysis.transcription.decoder import WhisperDecoder
+from engine.analysis.transcription.filters import VoiceGate, remove_hallucinations
 from engine.analysis.transcription.languages import is_foreign
-from engine.analysis.transcription.types import SAMPLE_RATE, Looker, Word, text_of
+from engine.analysis.transcription.types import SAMPLE_RATE, Decoder, Word, text_of
 
 WINDOW_S = 20.0
 CONTEXT_S = 13.0  # of a full window that stays
@@ -28,7 +28,7 @@ _LOAD = 0.8
 _DEBT_S = 3.0
 
 
-class StreamingWords:
+class StreamingTranscriber:
     """Causal words from audio as it comes, whoever reads them; see `Transcriber`.
 
     `clock` gives seconds and measures what looks cost: when they cost more than the audio lasts, the step between
@@ -37,16 +37,16 @@ class StreamingWords:
 
     def __init__(
         self,
-        looker: Looker,
+        decoder: Decoder,
         clock: Callable[[], float] = time.perf_counter,
-        commitment: Commitment | None = None,
+        policy: CommitPolicy | None = None,
     ) -> None:
         self.skipped_s = 0.0
         self.step_s = STEP_S
-        self._looker = looker
+        self._decoder = decoder
         self._clock = clock
-        self._gate = VocalGate()
-        self._commitment = commitment or Commitment()
+        self._gate = VoiceGate()
+        self._policy = policy or CommitPolicy()
         self._kept = np.zeros(0, np.float32)
         self._fed = 0  # samples
         self._looked = 0  # samples fed at the last look
@@ -98,7 +98,7 @@ class StreamingWords:
         self._keep(piece, WINDOW_S)
         if self._fed - self._looked < round(self.step_s * SAMPLE_RATE):
             return []
-        given = self._in_english(self._commitment.insert(self._look(), self._now_s))
+        given = self._in_english(self._policy.insert(self._look(), self._now_s))
         if self.kept_s + self.step_s > WINDOW_S:
             self._keep(self._kept[:0], CONTEXT_S)
         return given
@@ -111,7 +111,7 @@ class StreamingWords:
         began = self._clock()
         self._looked = self._fed
         start_s = self._now_s - self.kept_s
-        words = without_inventions(self._looker.look(self._kept, start_s))
+        words = remove_hallucinations(self._decoder.decode(self._kept, start_s))
         cost_s = self._clock() - began
         self._debt_s += cost_s
         self.step_s = min(LONGEST_STEP_S, max(STEP_S, 0.5 * self.step_s + 0.5 * cost_s / _LOAD))
@@ -119,14 +119,14 @@ class StreamingWords:
 
     def _in_english(self, given: list[Word]) -> list[Word]:
         """Words of another language, every few seconds the last of them with what was sung since in English."""
-        if not given or not is_foreign(self._looker.language):
+        if not given or not is_foreign(self._decoder.language):
             return given
         said, now_s = "", self._now_s
         if given[-1].end - self._rendered_s >= ENGLISH_EVERY_S:
             began = self._clock()
             start_s = max(self._rendered_s, now_s - self.kept_s)
             sung = self._kept[round((start_s - now_s) * SAMPLE_RATE) :]
-            english = without_inventions(self._looker.look_in_english(sung, start_s))
+            english = remove_hallucinations(self._decoder.translate(sung, start_s))
             said = text_of(word for word in english if word.start < given[-1].end)
             self._debt_s += self._clock() - began
             self._rendered_s = given[-1].end
@@ -134,7 +134,7 @@ class StreamingWords:
 
     def _close(self) -> list[Word]:
         """The singing has stopped: give what is left of it and begin anew."""
-        given = self._in_english(self._commitment.flush(self._look(), self._now_s))
+        given = self._in_english(self._policy.flush(self._look(), self._now_s))
         self._kept = self._kept[:0]
         return given
 
@@ -143,8 +143,8 @@ class StreamingWords:
         self._kept = kept[max(0, len(kept) - round(longest_s * SAMPLE_RATE)) :]
 
 
-class StreamingWhisper(StreamingWords):
-    """Causal words by Whisper; `language` is an ISO 639-1 code, None to detect it. See `StreamingWords`."""
+class StreamingWhisper(StreamingTranscriber):
+    """Causal words by Whisper; `language` is an ISO 639-1 code, None to detect it. See `StreamingTranscriber`."""
 
     def __init__(
         self,
@@ -152,7 +152,7 @@ class StreamingWhisper(StreamingWords):
         language: str | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._decoder = Decoder(model, language)
+        self._decoder = WhisperDecoder(model, language)
         super().__init__(self._decoder, clock)
 
     @property

@@ -64,14 +64,14 @@ class Transcriber(Protocol):
         ...
 
 
-class Looker(Protocol):
-    """Reads words in a stretch of audio; `Decoder` is the real one."""
+class Decoder(Protocol):
+    """Reads words in a stretch of audio; `WhisperDecoder` is the real one."""
 
-    def look(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+    def decode(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
         """Read mono audio at 16 kHz that begins at `start_s` of the song."""
         ...
 
-    def look_in_english(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+    def translate(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
         """Read what is sung there in English."""
         ...
 

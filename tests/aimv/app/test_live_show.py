@@ -32,11 +32,11 @@ def test_sung_words_are_set_in_type_where_it_is_wanted(wanted: bool) -> None:
     settings = Settings(size="160x90", lettering=wanted)
     show = LiveShow(settings, Device(), FakeClassifier(HEARD), words, select_generator("shader"))
     bare = show.compositor.frame(0.2)
-    with show.hearing:
+    with show.analyzer:
         ends = time.monotonic() + 60.0
         while not show.words:  # a word is heard, and said in the window after
             assert time.monotonic() < ends
-            show.hearing.feed(tone(0.1, 220.0, 16_000)[:, None], time.perf_counter())
+            show.analyzer.feed(tone(0.1, 220.0, 16_000)[:, None], time.perf_counter())
             time.sleep(0.01)
     assert list(show.words) == ["heart"]
     plain = LiveShow(settings, Device(), FakeClassifier(HEARD), None, select_generator("shader"))

@@ -112,9 +112,9 @@ def test_the_table_is_for_people(aimv: Aimv, wav: Callable[..., Path]) -> None:
 
 def test_the_table_shows_each_word_with_its_start(heard_rows: list[Row]) -> None:
     printed = io.StringIO()
-    sung = next(row for row in heard_rows if row.heard.words)
+    sung = next(row for row in heard_rows if row.analysis.words)
     _print_row(Console(file=printed, highlight=False, markup=False), sung, first=False)
-    assert all(f"{word.start:.2f} {word.text}" in printed.getvalue() for word in sung.heard.words)
+    assert all(f"{word.start:.2f} {word.text}" in printed.getvalue() for word in sung.analysis.words)
 
 
 def test_the_plot_is_a_picture(aimv: Aimv, wav: Callable[..., Path], tmp_path: Path) -> None:

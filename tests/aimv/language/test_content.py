@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimv.language.content import choose_instruments, content_of
-from engine.analysis.windows import Heard
+from engine.analysis.windows import WindowAnalysis
 
 LABELS = ("kick", "crash", "splash", "synth", "bass", "guitar", "vocal", "piano")
 CONFUSION = {
@@ -18,8 +18,8 @@ def probabilities(**given: float) -> dict[str, float]:
     return {label: given.get(label, 0.05) for label in LABELS}
 
 
-def heard(lufs: float = -14.0, hz: float = 440.0, said: str = "", **given: float) -> Heard:
-    return Heard(0.0, 1.0, True, lufs, hz, probabilities(**given), (), said, ())
+def heard(lufs: float = -14.0, hz: float = 440.0, **given: float) -> WindowAnalysis:
+    return WindowAnalysis(0.0, 1.0, True, lufs, hz, probabilities(**given))
 
 
 def test_a_sure_crash_is_filled_with_what_it_could_have_been() -> None:

@@ -6,15 +6,15 @@ import pytest
 
 from aimv.language.shots import LiveCutter
 from engine.analysis.transcription.types import Word
-from engine.analysis.windows import Heard
+from engine.analysis.windows import WindowAnalysis
 from engine.audio.tempo import Tempo
 
 HOP = 0.25
 
 
-def window(end: float, kick: float = 0.9, vocal: float = 0.0, lufs: float = -20.0, word: str = "") -> Heard:
+def window(end: float, kick: float = 0.9, vocal: float = 0.0, lufs: float = -20.0, word: str = "") -> WindowAnalysis:
     words = (Word(word, end - 0.5, end - 0.2, 1.0),) if word else ()
-    return Heard(
+    return WindowAnalysis(
         start=end - 1.0,
         end=end,
         loud=True,
@@ -22,8 +22,6 @@ def window(end: float, kick: float = 0.9, vocal: float = 0.0, lufs: float = -20.
         frequency_hz=100.0,
         probabilities={"kick": kick, "vocal": vocal, "bass": 0.1},
         words=words,
-        said=word,
-        beats=(),
     )
 
 
@@ -33,7 +31,7 @@ def tempo(period: float = 0.5) -> Tempo:
     return made
 
 
-def perform(shots: LiveCutter, seconds: float, change_at: float = 1e9, first: float = 1.0) -> list[Heard]:
+def perform(shots: LiveCutter, seconds: float, change_at: float = 1e9, first: float = 1.0) -> list[WindowAnalysis]:
     begun = []
     for number in range(round((seconds - first) / HOP) + 1):
         end = first + number * HOP
@@ -91,5 +89,5 @@ def test_a_word_is_in_one_shot_only() -> None:
     for number in range(120):
         end = 1.0 + number * HOP
         if shot := shots.push(window(end, word="heart" if number == 10 else "")):
-            said.append(shot.said)
+            said.append(shot.text)
     assert said.count("heart") == 1

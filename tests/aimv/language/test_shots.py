@@ -3,33 +3,31 @@
 import itertools
 from collections.abc import Sequence
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimv.app.listen import make_row, make_shot
 from aimv.language.shots import LONGEST_S, SHORTEST_S, cut_shots, merge_windows
 from engine.analysis.transcription.types import Word
-from engine.analysis.windows import Heard
+from engine.analysis.windows import WindowAnalysis
 from engine.audio.features import Onset
 
 
-def windows(duration: float, change_at: float = 1e9, hop: float = 0.25) -> list[Heard]:
+def windows(duration: float, change_at: float = 1e9, hop: float = 0.25) -> list[WindowAnalysis]:
     """A song that changes from cello to crash at `change_at`."""
     heard, k = [], 0
     while k * hop + 1 <= duration + 1e-6:
         start = k * hop
         late = min(1.0, max(0.0, start + 1 - change_at))
         heard.append(
-            Heard(
+            WindowAnalysis(
                 start,
                 start + 1,
                 late > 0.5,
                 -30 + 20 * late,
                 300.0,
                 {"cello": 0.9 - 0.8 * late, "crash": late},
-                (),
-                "",
-                (),
             )
         )
         k += 1
@@ -51,7 +49,7 @@ def test_shots_cover_the_song_without_gap(duration: float, beats: list[float], o
         assert SHORTEST_S - 1e-6 <= before.end - before.start <= LONGEST_S + 1e-6
 
 
-def cuts(shots: Sequence[Heard]) -> list[float]:
+def cuts(shots: Sequence[WindowAnalysis]) -> list[float]:
     return [shot.end for shot in shots]
 
 
@@ -84,20 +82,17 @@ def test_shots_are_known_soon_after_their_windows() -> None:
 def test_a_shot_holds_the_words_and_the_crash_of_its_span() -> None:
     heard = windows(8.0, change_at=4.0)
     word = Word("heart", 4.5, 4.9, 0.9)
-    heard = [
-        Heard(**{**{f: getattr(h, f) for f in h.__struct_fields__}, "words": (word,)}) if h.start <= 4.5 < h.end else h
-        for h in heard
-    ]
+    heard = [msgspec.structs.replace(h, words=(word,)) if h.start <= 4.5 < h.end else h for h in heard]
     late = merge_windows(heard, 4.0, 8.0)
-    assert late.said == "heart"
+    assert late.text == "heart"
     assert late.loud
     assert late.probabilities["crash"] > 0.9
-    assert merge_windows(heard, 0.0, 4.0).said == ""
+    assert merge_windows(heard, 0.0, 4.0).text == ""
 
 
 def test_a_shot_of_the_score_has_when_each_of_its_words_is_sung() -> None:
     words = (Word("my", 4.5, 4.6, 0.9), Word("heart", 5.25, 5.9, 0.9))
     probabilities = {"cello": 0.9, "crash": 0.8, "kick": 0.7, "bass": 0.1}
-    heard = Heard(4.0, 8.0, True, -12.0, 300.0, probabilities, words, "my heart", ())
+    heard = WindowAnalysis(4.0, 8.0, True, -12.0, 300.0, probabilities, words)
     shot = make_shot(make_row(heard, {}, 0), 7)
     assert (shot.words, shot.times) == ("my heart", (4.5, 5.25))

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.analysis.instruments import Confusion, FakeClassifier
-from engine.analysis.live import Lagged, LiveHearing
+from engine.analysis.live import LiveAnalyzer, TimedAnalysis
 from engine.analysis.transcription.types import FakeTranscriber, Word
 from tests.conftest import tone
 
@@ -28,16 +28,16 @@ def sound(seconds: float) -> NDArray[np.float32]:
 
 
 def test_windows_and_words_come_as_they_are_heard() -> None:
-    heard: list[Lagged] = []
+    heard: list[TimedAnalysis] = []
     words = FakeTranscriber([Word("heart", 0.5, 0.8, 1.0)], delay_s=0.4)
-    with LiveHearing(RATE, FakeClassifier({"vocal": 0.9}), words, heard.append) as hearing:
+    with LiveAnalyzer(RATE, FakeClassifier({"vocal": 0.9}), words, heard.append) as hearing:
         for number in range(30):
             hearing.feed(sound(0.1), float(number))
             time.sleep(0.02)
         until(lambda: len(heard) == 9)
-    assert [each.heard.end for each in heard] == [1.0 + 0.25 * k for k in range(9)]
-    assert heard[0].came == 9.0, "the block that ended the window"
-    assert [each.heard.said for each in heard].count("heart") == 1
+    assert [each.analysis.end for each in heard] == [1.0 + 0.25 * k for k in range(9)]
+    assert heard[0].arrival == 9.0, "the block that ended the window"
+    assert [each.analysis.text for each in heard].count("heart") == 1
     assert hearing.skipped_s == 0.0
 
 
@@ -56,9 +56,9 @@ class Stuck:
 
 
 def test_a_listener_that_is_too_slow_leaves_out_and_keeps_the_time() -> None:
-    heard: list[Lagged] = []
+    heard: list[TimedAnalysis] = []
     slow = Stuck()
-    with LiveHearing(RATE, slow, None, heard.append) as hearing:
+    with LiveAnalyzer(RATE, slow, None, heard.append) as hearing:
         hearing.feed(sound(1.0), 0.0)
         assert slow.waits.wait(20.0)
         for _ in range(290):
@@ -68,16 +68,16 @@ def test_a_listener_that_is_too_slow_leaves_out_and_keeps_the_time() -> None:
         slow.go.set()
         until(lambda: len(heard) > 10)
         hearing.feed(sound(0.1), 0.0)
-        until(lambda: heard[-1].heard.end > 29.5)
-    ends = [each.heard.end for each in heard]
+        until(lambda: heard[-1].analysis.end > 29.5)
+    ends = [each.analysis.end for each in heard]
     assert ends == sorted(ends)
     assert hearing.skipped_s == skipped
 
 
 def test_labels_are_the_classifiers() -> None:
-    heard: list[Lagged] = []
+    heard: list[TimedAnalysis] = []
     names: Mapping[str, float] = {"kick": 0.7, "bass": 0.2}
-    with LiveHearing(RATE, FakeClassifier(names), None, heard.append) as hearing:
+    with LiveAnalyzer(RATE, FakeClassifier(names), None, heard.append) as hearing:
         hearing.feed(sound(1.0), 0.0)
         until(lambda: len(heard) == 1)
-    assert heard[0].heard.probabilities.keys() == names.keys()
+    assert heard[0].analysis.probabilities.keys() == names.keys()

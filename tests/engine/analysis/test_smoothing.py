@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.analysis.instruments import steadied
+from engine.analysis.instruments import smooth
 
 PROBABILITY = st.floats(0.0, 1.0)
 
 
 def leaning(label: str, said: list[float], at: int, hop_s: float = 1.0) -> float:
-    return float(steadied([label], np.array(said)[:, None], at, hop_s)[0])
+    return float(smooth([label], np.array(said)[:, None], at, hop_s)[0])
 
 
 def test_doubt_follows_what_its_neighbours_agree_on() -> None:

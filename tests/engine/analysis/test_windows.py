@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from engine.analysis.instruments import Confusion
 from engine.analysis.transcription.types import FakeTranscriber, Passage, Word
-from engine.analysis.windows import SongHearing, VocalBetween, hear_causally
+from engine.analysis.windows import SongAnalyzer, VoiceProbability, analyze_causally
 from engine.audio.song import Song
 
 SAID = (0.9, 0.9, 0.5, 0.9, 0.9)  # of each second
@@ -35,25 +35,27 @@ def song() -> Song:
 def test_a_file_leans_on_its_neighbours_and_its_words_do_not(song: Song) -> None:
     voices: list[float] = []
 
-    def words(audio: NDArray[np.float32], voice_between: VocalBetween) -> Iterator[Passage]:
+    def words(audio: NDArray[np.float32], voice_between: VoiceProbability) -> Iterator[Passage]:
         voices.extend(voice_between(second + 0.1, second + 0.9) for second in range(len(SAID)))
         yield Passage((), 5.0)
 
-    heard = [h.probabilities["vocal"] for h in SongHearing(song, Scripted(), words, [], hop_s=1.0)]
+    heard = [h.probabilities["vocal"] for h in SongAnalyzer(song, Scripted(), words, [], hop_s=1.0)]
     assert heard[2] > 0.6
     assert heard[0] > 0.9
     assert voices == pytest.approx(SAID)
 
 
 def test_what_is_heard_live_stands_alone(song: Song) -> None:
-    steps = hear_causally(song, Scripted(), FakeTranscriber([]), hop_s=1.0)
+    steps = analyze_causally(song, Scripted(), FakeTranscriber([]), hop_s=1.0)
     heard = [window for _, final in steps for window in final]
     assert [h.probabilities["vocal"] for h in heard] == pytest.approx(SAID)
 
 
 def test_a_window_is_given_as_soon_as_no_word_can_be_added_to_it(song: Song) -> None:
     words = [Word("late", 1.2, 1.4, 0.9), Word("last", 4.5, 4.9, 0.9)]
-    steps = [(until, final) for until, final in hear_causally(song, Scripted(), FakeTranscriber(words, 2.5), hop_s=1.0)]
+    steps = [
+        (until, final) for until, final in analyze_causally(song, Scripted(), FakeTranscriber(words, 2.5), hop_s=1.0)
+    ]
     assert [until for until, _ in steps] == pytest.approx([1, 2, 3, 4, 5])
     starts = [[round(window.start) for window in final] for _, final in steps]
     assert starts[1] == [0]

@@ -22,10 +22,10 @@ import faster_whisper
 import numpy as np
 
 from engine.analysis.instruments import OnnxClassifier
-from engine.analysis.transcription.commit import OLD_S, Commitment
+from engine.analysis.transcription.commit import OLD_S, CommitPolicy
 from engine.analysis.transcription.models import load
 from engine.analysis.transcription.offline import transcribe_file
-from engine.analysis.transcription.streaming import StreamingWords
+from engine.analysis.transcription.streaming import StreamingTranscriber
 from engine.analysis.transcription.types import Word
 from tools.evaluate.words.cases import RATE, Case, instrumentals, lyrics, silence_and_noise, speech_over
 from tools.evaluate.words.guards import WITHOUT
@@ -55,18 +55,18 @@ class Voice:
         return self._at[min(block, len(self._at) - 1)]
 
 
-POLICIES: dict[str, Callable[[], Commitment]] = {
-    "streaming": Commitment,
-    "agreement alone": lambda: Commitment(old_s=math.inf),
-    "attention alone": lambda: Commitment(youngest_s=OLD_S),
+POLICIES: dict[str, Callable[[], CommitPolicy]] = {
+    "streaming": CommitPolicy,
+    "agreement alone": lambda: CommitPolicy(old_s=math.inf),
+    "attention alone": lambda: CommitPolicy(youngest_s=OLD_S),
 }
 _looked: dict[str, Remembering] = {}
 
 
 def live(policy: str, model: faster_whisper.WhisperModel, case: Case, voice: Voice) -> list[Word]:
     """Ours, live; what Whisper reads in a look is the same whatever is committed of it, so it is read once."""
-    looker = _looked.setdefault(case.name + case.kind, Remembering(model, case.language))
-    transcriber = StreamingWords(looker, clock=lambda: 0.0, commitment=POLICIES[policy]())
+    decoder = _looked.setdefault(case.name + case.kind, Remembering(model, case.language))
+    transcriber = StreamingTranscriber(decoder, clock=lambda: 0.0, policy=POLICIES[policy]())
     block = round(BLOCK_S * RATE)
     audio, words = case.audio, list[Word]()
     for index, at in enumerate(range(0, len(audio), block)):

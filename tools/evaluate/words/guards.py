@@ -5,11 +5,11 @@ from contextlib import AbstractContextManager
 from unittest.mock import patch
 
 from engine.analysis.transcription import commit, decoder, filters
-from engine.analysis.transcription.commit import Commitment
+from engine.analysis.transcription.commit import CommitPolicy
 from engine.analysis.transcription.types import Word
 
 
-def _always_open(gate: filters.VocalGate, vocal: float | None, seconds: float) -> bool:
+def _always_open(gate: filters.VoiceGate, vocal: float | None, seconds: float) -> bool:
     gate.is_open = True
     return True
 
@@ -20,12 +20,12 @@ def _as_they_are(words: list[Word]) -> list[Word]:
 
 # name -> what takes that guard away while it is entered
 WITHOUT: dict[str, Callable[[], AbstractContextManager[object]]] = {
-    "vocal gate": lambda: patch.object(filters.VocalGate, "hear", _always_open),
-    "known phrases": lambda: patch.multiple(filters, _CREDITS=(), _FILLERS=frozenset[str]()),
-    "notes in brackets": lambda: patch.object(filters, "_without_annotations", _as_they_are),
-    "loops": lambda: patch.object(filters, "without_loops", _as_they_are),
-    "least confidence": lambda: patch.object(Commitment, "_is_likely", lambda commitment, word: True),
+    "vocal gate": lambda: patch.object(filters.VoiceGate, "hear", _always_open),
+    "known phrases": lambda: patch.multiple(filters, credit_phrases=tuple, filler_phrases=frozenset),
+    "notes in brackets": lambda: patch.object(filters, "_remove_annotations", _as_they_are),
+    "loops": lambda: patch.object(filters, "remove_loops", _as_they_are),
+    "least confidence": lambda: patch.object(CommitPolicy, "_is_likely", lambda policy, word: True),
     "surer when the voice stops": lambda: patch.object(commit, "LIKELY_ALONE", 0.0),
-    "no echo": lambda: patch.object(Commitment, "_echoes", lambda commitment, word: False),
+    "no echo": lambda: patch.object(CommitPolicy, "_echoes", lambda policy, word: False),
     "placed in time": lambda: patch.object(commit, "_SHORTEST_S", -decoder.LONGEST_S),
 }

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.analysis.transcription.commit import plain
-from engine.analysis.transcription.decoder import Decoder, whole_words
+from engine.analysis.transcription.decoder import WhisperDecoder, whole_words
 from engine.analysis.transcription.types import Word
 from tools.evaluate.words.cases import RATE, Case
 
@@ -24,24 +24,24 @@ class Remembering:
 
     def __init__(self, model: faster_whisper.WhisperModel, language: str) -> None:
         self.language = "en"  # so that nothing is rendered in English, which is not what is measured
-        self._decoder = Decoder(model, language)
+        self._decoder = WhisperDecoder(model, language)
         self._read: dict[tuple[int, float], tuple[Word, ...]] = {}
         self._cost_s: dict[tuple[int, float], float] = {}
         self._saved_s = 0.0
 
-    def look(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
-        """See `Looker`."""
+    def decode(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+        """See `Decoder`."""
         stretch = (len(audio), round(start_s, 3))
         if stretch in self._read:
             self._saved_s += self._cost_s[stretch]
         else:
             began = time.perf_counter()
-            self._read[stretch] = self._decoder.look(audio, start_s)
+            self._read[stretch] = self._decoder.decode(audio, start_s)
             self._cost_s[stretch] = time.perf_counter() - began
         return self._read[stretch]
 
-    def look_in_english(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
-        """See `Looker`; nothing is rendered."""
+    def translate(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+        """See `Decoder`; nothing is rendered."""
         return ()
 
     def saved_s(self) -> float:

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.analysis.transcription.commit import Commitment, plain
+from engine.analysis.transcription.commit import CommitPolicy, plain
 from engine.analysis.transcription.types import Word
 
 YOUNGEST_S, OLD_S = 0.4, 1.6
@@ -21,64 +21,64 @@ def said(words: list[Word]) -> list[str]:
 
 
 def test_a_word_is_certain_when_two_looks_agree() -> None:
-    commitment = Commitment(YOUNGEST_S, OLD_S)
-    assert commitment.insert(timed(["hold", "my", "hand"]), 2.0) == []
-    assert said(commitment.insert(timed(["hold", "my", "heart"]), 2.0)) == ["hold", "my"]
-    assert said(commitment.insert(timed(["hold", "my", "heart"]), 2.0)) == ["heart"]
+    policy = CommitPolicy(YOUNGEST_S, OLD_S)
+    assert policy.insert(timed(["hold", "my", "hand"]), 2.0) == []
+    assert said(policy.insert(timed(["hold", "my", "heart"]), 2.0)) == ["hold", "my"]
+    assert said(policy.insert(timed(["hold", "my", "heart"]), 2.0)) == ["heart"]
 
 
 def test_a_word_at_the_edge_of_the_audio_waits() -> None:
-    commitment = Commitment(YOUNGEST_S, OLD_S)
+    policy = CommitPolicy(YOUNGEST_S, OLD_S)
     look = timed(["oh", "my"])
-    commitment.insert(look, 0.9)
-    assert said(commitment.insert(look, 0.9 + YOUNGEST_S / 2)) == ["oh"]
-    assert said(commitment.insert(look, 0.9 + YOUNGEST_S)) == ["my"]
+    policy.insert(look, 0.9)
+    assert said(policy.insert(look, 0.9 + YOUNGEST_S / 2)) == ["oh"]
+    assert said(policy.insert(look, 0.9 + YOUNGEST_S)) == ["my"]
 
 
 def test_an_old_word_is_taken_without_agreement() -> None:
-    commitment = Commitment(YOUNGEST_S, OLD_S)
-    assert said(commitment.insert(timed(["oh", "my"]), 0.41 + OLD_S)) == ["oh"]
+    policy = CommitPolicy(YOUNGEST_S, OLD_S)
+    assert said(policy.insert(timed(["oh", "my"]), 0.41 + OLD_S)) == ["oh"]
 
 
 def test_case_and_punctuation_do_not_count() -> None:
-    commitment = Commitment(YOUNGEST_S, OLD_S)
-    commitment.insert(timed(["Oh,", "heart!"]), 1.5)
-    assert said(commitment.insert(timed(["oh", "Heart"]), 1.5)) == ["oh", "Heart"]
+    policy = CommitPolicy(YOUNGEST_S, OLD_S)
+    policy.insert(timed(["Oh,", "heart!"]), 1.5)
+    assert said(policy.insert(timed(["oh", "Heart"]), 1.5)) == ["oh", "Heart"]
 
 
 def test_words_given_are_not_given_again_when_they_drift() -> None:
-    commitment = Commitment(YOUNGEST_S, OLD_S)
+    policy = CommitPolicy(YOUNGEST_S, OLD_S)
     for _ in range(2):
-        commitment.insert(timed(["oh", "my", "heart"]), 2.0)
+        policy.insert(timed(["oh", "my", "heart"]), 2.0)
     drifted = timed(["my", "heart", "sings"], start_s=0.85)
-    assert commitment.insert(drifted, 3.0) == []
-    assert said(commitment.insert(drifted, 3.0)) == ["sings"]
+    assert policy.insert(drifted, 3.0) == []
+    assert said(policy.insert(drifted, 3.0)) == ["sings"]
 
 
 def test_a_repeated_word_is_given_as_often_as_it_is_sung() -> None:
-    commitment = Commitment(YOUNGEST_S, OLD_S)
+    policy = CommitPolicy(YOUNGEST_S, OLD_S)
     words = timed(["heart", "heart", "heart"])
     sung: list[Word] = []
     for now_s in (0.7, 1.2, 1.7, 2.2):
-        sung += commitment.insert([word for word in words if word.end < now_s], now_s)
+        sung += policy.insert([word for word in words if word.end < now_s], now_s)
     assert said(sung) == ["heart", "heart", "heart"]
 
 
 def test_words_without_length_are_inventions() -> None:
     assert (
-        Commitment(YOUNGEST_S, OLD_S).flush([Word("no", 1.0, 1.0, 0.9), Word("yes", 1.0, 1.5, 0.9)], 2.0)[0].text
+        CommitPolicy(YOUNGEST_S, OLD_S).flush([Word("no", 1.0, 1.0, 0.9), Word("yes", 1.0, 1.5, 0.9)], 2.0)[0].text
         == "yes"
     )
 
 
 @given(TEXTS, st.integers(1, 4))
 def test_growing_audio_gives_the_lyric_once_in_order(texts: list[str], step: int) -> None:
-    commitment = Commitment(YOUNGEST_S, OLD_S)
+    policy = CommitPolicy(YOUNGEST_S, OLD_S)
     words = timed(texts)
     sung: list[Word] = []
     for heard in range(0, len(words) + 1, step):
-        sung += commitment.insert(words[:heard], 0.5 * heard)
-    sung += commitment.flush(words, 0.5 * len(words))
+        sung += policy.insert(words[:heard], 0.5 * heard)
+    sung += policy.flush(words, 0.5 * len(words))
     assert said(sung) == texts
 
 
@@ -86,12 +86,12 @@ def test_growing_audio_gives_the_lyric_once_in_order(texts: list[str], step: int
 def test_whatever_the_looks_hold_words_come_in_order_and_after_they_were_sung(
     looks: list[tuple[list[str], float]],
 ) -> None:
-    commitment = Commitment(YOUNGEST_S, OLD_S)
+    policy = CommitPolicy(YOUNGEST_S, OLD_S)
     sung: list[Word] = []
     now_s = 0.0
     for texts, start_s in looks:
         now_s += 0.7
-        sung += commitment.insert(timed(texts, start_s), now_s)
+        sung += policy.insert(timed(texts, start_s), now_s)
     assert all(a.start <= b.start and a.end < b.end for a, b in pairwise(sung))
     assert all(word.committed is not None and word.end <= word.committed for word in sung)
 
@@ -102,17 +102,17 @@ def test_plain_is_its_own_plain(text: str) -> None:
 
 
 def test_a_word_that_moves_on_is_not_given_twice_and_one_that_is_sung_twice_is() -> None:
-    commitment = Commitment(YOUNGEST_S, OLD_S)
-    assert said(commitment.insert([Word("a", 0.0, 0.2, 0.9), Word("star", 0.3, 0.6, 0.9)], 2.5)) == ["a", "star"]
-    assert commitment.insert([Word("northern", 0.2, 0.6, 0.1), Word("star", 1.2, 1.6, 0.9)], 4.0) == []
-    again = Commitment(YOUNGEST_S, OLD_S)
+    policy = CommitPolicy(YOUNGEST_S, OLD_S)
+    assert said(policy.insert([Word("a", 0.0, 0.2, 0.9), Word("star", 0.3, 0.6, 0.9)], 2.5)) == ["a", "star"]
+    assert policy.insert([Word("northern", 0.2, 0.6, 0.1), Word("star", 1.2, 1.6, 0.9)], 4.0) == []
+    again = CommitPolicy(YOUNGEST_S, OLD_S)
     for _ in range(2):
         given = again.insert(timed(["star", "star"]), 1.5)
     assert said(given) == ["star", "star"]
 
 
 def test_when_the_singing_stops_an_unlikely_last_word_is_left_out() -> None:
-    commitment = Commitment(YOUNGEST_S, OLD_S)
-    commitment.insert(timed(["oh"]), 0.5)
+    policy = CommitPolicy(YOUNGEST_S, OLD_S)
+    policy.insert(timed(["oh"]), 0.5)
     last = [*timed(["oh"]), Word("you", 0.6, 0.9, 0.4), Word("heart", 1.0, 1.4, 0.8)]
-    assert said(commitment.flush(last, 3.0)) == ["oh", "heart"]
+    assert said(policy.flush(last, 3.0)) == ["oh", "heart"]

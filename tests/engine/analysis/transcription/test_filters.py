@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.analysis.transcription.filters import HOLD_S, VocalGate, plain_parts, without_inventions
+from engine.analysis.transcription.filters import HOLD_S, VoiceGate, plain_parts, remove_hallucinations
 from engine.analysis.transcription.types import Word
 
 
@@ -29,28 +29,28 @@ def said(words: list[Word]) -> str:
     ],
 )
 def test_known_inventions_are_dropped(text: str) -> None:
-    assert without_inventions(sung(text)) == []
+    assert remove_hallucinations(sung(text)) == []
 
 
 @pytest.mark.parametrize("text", ["thank you for the music", "I love you", "oh my heart, oh my heart, oh my heart"])
 def test_lyrics_that_look_like_them_are_kept(text: str) -> None:
-    assert said(without_inventions(sung(text))) == text
+    assert said(remove_hallucinations(sung(text))) == text
 
 
 def test_a_runaway_loop_is_cut_where_it_gets_too_fast_to_be_sung() -> None:
     slow = sung("oh my heart oh my heart")
     runaway = [Word(text, 2.4 + i * 0.02, 2.4 + i * 0.02, 0.9) for i, text in enumerate(["oh", "my", "heart"] * 30)]
-    assert said(without_inventions([*slow, *runaway])) == "oh my heart oh my heart"
+    assert said(remove_hallucinations([*slow, *runaway])) == "oh my heart oh my heart"
 
 
 def test_a_chorus_sung_at_a_human_pace_is_no_loop() -> None:
     chorus = sung("na na na na na na na na hey Jude", each_s=0.35)
-    assert without_inventions(chorus) == chorus
+    assert remove_hallucinations(chorus) == chorus
 
 
 @pytest.mark.parametrize("text", ["[♪ OUTRO PLAYS]", "(applause)", "♪ ♪", "[MUSIC"])
 def test_annotations_are_dropped(text: str) -> None:
-    assert said(without_inventions(sung("oh heart " + text))) == "oh heart"
+    assert said(remove_hallucinations(sung("oh heart " + text))) == "oh heart"
 
 
 def test_plain_parts_split_an_elision() -> None:
@@ -58,7 +58,7 @@ def test_plain_parts_split_an_elision() -> None:
 
 
 def test_the_gate_opens_at_once_and_closes_after_a_breath() -> None:
-    gate = VocalGate()
+    gate = VoiceGate()
     assert not gate.hear(0.0, 1.0)
     assert gate.hear(0.9, 0.25)
     assert gate.hear(0.0, HOLD_S / 2)
@@ -68,11 +68,11 @@ def test_the_gate_opens_at_once_and_closes_after_a_breath() -> None:
 
 
 def test_an_uncertain_voice_keeps_an_open_gate_open_and_a_closed_one_closed() -> None:
-    gate = VocalGate()
+    gate = VoiceGate()
     assert not gate.hear(0.75, 5.0)
     gate.hear(0.9, 0.25)
     assert all(gate.hear(0.6, 1.0) for _ in range(10))
 
 
 def test_where_nothing_is_known_of_a_voice_the_gate_is_open() -> None:
-    assert VocalGate().hear(None, 0.25)
+    assert VoiceGate().hear(None, 0.25)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.analysis.transcription.repetition import Refrains
+from engine.analysis.transcription.repetition import RepetitionRepair
 from engine.analysis.transcription.types import Word
 
 
@@ -18,8 +18,8 @@ def said(words: list[Word]) -> str:
     return " ".join(word.text for word in words)
 
 
-def remembering(text: str, confidence: float = 0.9) -> Refrains:
-    refrains = Refrains()
+def remembering(text: str, confidence: float = 0.9) -> RepetitionRepair:
+    refrains = RepetitionRepair()
     refrains.remember(line(text, confidence=confidence))
     return refrains
 
@@ -65,7 +65,7 @@ WORDS = st.lists(st.tuples(st.sampled_from("abcd"), st.floats(0.0, 1.0)), max_si
 
 @given(st.lists(WORDS, max_size=4))
 def test_mended_lines_stay_in_order_and_within_their_time(lines: list[list[tuple[str, float]]]) -> None:
-    refrains = Refrains()
+    refrains = RepetitionRepair()
     for number, texts in enumerate(lines):
         sung = [Word(text, 20.0 * number + i, 20.0 * number + i + 0.9, sure) for i, (text, sure) in enumerate(texts)]
         mended = refrains.mended(sung)

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from engine.analysis.transcription.filters import HOLD_S
-from engine.analysis.transcription.streaming import BEFORE_VOICE_S, LONGEST_STEP_S, STEP_S, WINDOW_S, StreamingWords
+from engine.analysis.transcription.streaming import (
+    BEFORE_VOICE_S,
+    LONGEST_STEP_S,
+    STEP_S,
+    WINDOW_S,
+    StreamingTranscriber,
+)
 from engine.analysis.transcription.types import SAMPLE_RATE, FakeTranscriber, Transcriber, Word
 
 SONG = [Word(f"word{i}", 0.53 * i, 0.53 * i + 0.4, 0.9) for i in range(400)]
@@ -23,13 +29,13 @@ class ScriptedLooker:
 
     language = "en"
 
-    def look_in_english(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+    def translate(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
         raise AssertionError("English needs no rendering")
 
     def clock(self) -> float:
         return self.now_s
 
-    def look(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+    def decode(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
         end_s = start_s + len(audio) / SAMPLE_RATE
         self.looks.append((start_s, end_s))
         self.now_s += self.cost_s
@@ -40,8 +46,8 @@ def silence(seconds: float) -> NDArray[np.float32]:
     return np.zeros(round(seconds * SAMPLE_RATE), np.float32)
 
 
-def stream(looker: ScriptedLooker, seconds: float, block_s: float = 0.25, vocal: float | None = 0.9) -> list[Word]:
-    words = StreamingWords(looker, looker.clock)
+def stream(decoder: ScriptedLooker, seconds: float, block_s: float = 0.25, vocal: float | None = 0.9) -> list[Word]:
+    words = StreamingTranscriber(decoder, decoder.clock)
     given_words: list[Word] = []
     for _ in range(round(seconds / block_s)):
         given_words += words.feed(silence(block_s), vocal)
@@ -55,8 +61,8 @@ def test_every_word_is_given_once_whatever_the_block(block_s: float) -> None:
 
 
 def test_no_word_is_committed_before_the_time_up_to_which_words_are_complete() -> None:
-    looker = ScriptedLooker()
-    words = StreamingWords(looker, looker.clock)
+    decoder = ScriptedLooker()
+    words = StreamingTranscriber(decoder, decoder.clock)
     complete_until, committed = 0.0, 0
     for step in range(400):
         for word in words.feed(silence(0.25), 0.1 if 100 <= step < 180 else 0.9):
@@ -75,52 +81,52 @@ def test_words_come_within_two_seconds_of_their_end() -> None:
 
 
 def test_nothing_is_read_without_a_voice() -> None:
-    looker = ScriptedLooker()
-    assert stream(looker, 30.0, vocal=0.05) == []
-    assert looker.looks == []
+    decoder = ScriptedLooker()
+    assert stream(decoder, 30.0, vocal=0.05) == []
+    assert decoder.looks == []
 
 
 def test_reading_starts_shortly_before_the_voice_and_ends_after_it() -> None:
-    looker = ScriptedLooker()
-    words = StreamingWords(looker, looker.clock)
+    decoder = ScriptedLooker()
+    words = StreamingTranscriber(decoder, decoder.clock)
     given_words = words.feed(silence(20.0), 0.0) + words.feed(silence(5.0), 0.9) + words.feed(silence(20.0), 0.0)
-    assert looker.looks[0][0] == pytest.approx(20.0 - BEFORE_VOICE_S, abs=0.01)
-    assert looker.looks[-1][1] <= 25.0 + HOLD_S + STEP_S
+    assert decoder.looks[0][0] == pytest.approx(20.0 - BEFORE_VOICE_S, abs=0.01)
+    assert decoder.looks[-1][1] <= 25.0 + HOLD_S + STEP_S
     assert 25.0 < given_words[-1].end <= 25.0 + HOLD_S + STEP_S
 
 
 def test_audio_kept_is_bounded() -> None:
-    looker = ScriptedLooker()
-    words = StreamingWords(looker, looker.clock)
+    decoder = ScriptedLooker()
+    words = StreamingTranscriber(decoder, decoder.clock)
     for _ in range(200):
         words.feed(silence(0.5), 0.9)
         assert words.kept_s <= WINDOW_S
-    assert all(end - start <= WINDOW_S + 0.01 for start, end in looker.looks)
+    assert all(end - start <= WINDOW_S + 0.01 for start, end in decoder.looks)
 
 
 def test_a_slow_machine_looks_less_often_and_skips_nothing_while_it_keeps_up() -> None:
-    looker = ScriptedLooker(cost_s=0.9 * STEP_S)
-    words = StreamingWords(looker, looker.clock)
+    decoder = ScriptedLooker(cost_s=0.9 * STEP_S)
+    words = StreamingTranscriber(decoder, decoder.clock)
     words.feed(silence(60.0), 0.9)
     assert STEP_S < words.step_s <= LONGEST_STEP_S
     assert words.skipped_s == 0.0
-    assert looker.now_s <= 60.0
+    assert decoder.now_s <= 60.0
 
 
 def test_a_machine_that_cannot_keep_up_skips_audio_and_counts_it() -> None:
-    looker = ScriptedLooker(cost_s=6.0)
-    words = StreamingWords(looker, looker.clock)
+    decoder = ScriptedLooker(cost_s=6.0)
+    words = StreamingTranscriber(decoder, decoder.clock)
     words.feed(silence(120.0), 0.9)
     assert words.step_s == LONGEST_STEP_S
     assert words.skipped_s > 10.0
-    assert looker.now_s <= 120.0 + 12.0
+    assert decoder.now_s <= 120.0 + 12.0
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.05, 3.0), st.sampled_from([None, 0.0, 0.6, 0.9])), max_size=40))
 def test_words_given_are_in_order_and_never_again(blocks: list[tuple[float, float | None]]) -> None:
-    looker = ScriptedLooker()
-    words = StreamingWords(looker, looker.clock)
+    decoder = ScriptedLooker()
+    words = StreamingTranscriber(decoder, decoder.clock)
     given_words = [word for seconds, vocal in blocks for word in words.feed(silence(seconds), vocal)] + words.finish()
     starts = [word.start for word in given_words]
     assert starts == sorted(starts)

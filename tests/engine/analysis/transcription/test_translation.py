@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimv.language.sentence import Content, sentence
-from engine.analysis.transcription.decoder import rendered
+from engine.analysis.transcription.decoder import with_translation
 from engine.analysis.transcription.languages import is_foreign
-from engine.analysis.transcription.streaming import ENGLISH_EVERY_S, StreamingWords
+from engine.analysis.transcription.streaming import ENGLISH_EVERY_S, StreamingTranscriber
 from engine.analysis.transcription.types import SAMPLE_RATE, Word, english_of, text_of
 
 SUNG = [
@@ -25,10 +25,10 @@ class Bilingual:
         self.language = language
         self.translated: list[tuple[float, float]] = []
 
-    def look(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+    def decode(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
         return self._words("palabra", start_s, start_s + len(audio) / SAMPLE_RATE)
 
-    def look_in_english(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+    def translate(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
         end_s = start_s + len(audio) / SAMPLE_RATE
         self.translated.append((start_s, end_s))
         return self._words("word", start_s, end_s)
@@ -38,14 +38,14 @@ class Bilingual:
         return tuple(Word(f"{text}{2 * start:g}", start, start + 0.4, 0.9) for start in starts)
 
 
-def stream(looker: Bilingual, seconds: float) -> list[Word]:
-    words = StreamingWords(looker, clock=lambda: 0.0)
+def stream(decoder: Bilingual, seconds: float) -> list[Word]:
+    words = StreamingTranscriber(decoder, clock=lambda: 0.0)
     given = [word for _ in range(round(seconds)) for word in words.feed(np.zeros(SAMPLE_RATE, np.float32), 0.9)]
     return given + words.finish()
 
 
 def test_each_english_word_stands_with_the_word_sung_nearest_to_it() -> None:
-    both = rendered(SUNG, SAID)
+    both = with_translation(SUNG, SAID)
     assert text_of(both) == "te doy mi corazón"
     assert english_of(both) == "I give my heart"
     assert both[3].english == "heart"
@@ -53,26 +53,26 @@ def test_each_english_word_stands_with_the_word_sung_nearest_to_it() -> None:
 
 def test_a_rendering_that_whisper_invented_is_left_out() -> None:
     looped = [Word(text, 1.0 + 0.05 * n, 1.04 + 0.05 * n, 0.9) for n, text in enumerate(["again"] * 20)]
-    assert len((english_of(rendered(SUNG, looped)) or "").split()) < 2
-    assert rendered([], SAID) == []
+    assert len((english_of(with_translation(SUNG, looped)) or "").split()) < 2
+    assert with_translation([], SAID) == []
 
 
 def test_english_and_unknown_languages_are_not_rendered() -> None:
     assert not is_foreign("en")
     assert not is_foreign(None)
-    looker = Bilingual("en")
-    assert english_of(stream(looker, 20)) is None
-    assert looker.translated == []
+    decoder = Bilingual("en")
+    assert english_of(stream(decoder, 20)) is None
+    assert decoder.translated == []
 
 
 def test_live_words_are_rendered_every_few_seconds_each_second_once() -> None:
-    looker = Bilingual("es")
-    given = stream(looker, 30)
+    decoder = Bilingual("es")
+    given = stream(decoder, 30)
     assert [word.text for word in given] == [f"palabra{n}" for n in range(60)]
     english = (english_of(given) or "").split()
     assert english == sorted(set(english), key=lambda word: int(word[4:]))
     assert len(english) >= 50
-    assert len(looker.translated) <= 30 / ENGLISH_EVERY_S + 1
+    assert len(decoder.translated) <= 30 / ENGLISH_EVERY_S + 1
 
 
 def test_the_sentence_holds_the_english_thing_and_the_lyric_stays() -> None:
