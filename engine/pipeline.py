@@ -11,9 +11,8 @@ import functools
 import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-import av
 import cv2
 import msgspec
 import numpy as np
@@ -56,7 +55,9 @@ def last_picture(path: Path) -> bytes:
     Raises:
         RenderError: the clip cannot be read.
     """
-    last: av.VideoFrame | None = None
+    import av  # noqa: PLC0415 - after OpenCV, see engine.audio
+
+    last: Any = None
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]

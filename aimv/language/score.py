@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
-import av
 import msgspec
 from msgspec.structs import replace
 
@@ -200,6 +199,8 @@ class ScoreRecorder:
         Raises:
             OutputError: it cannot be written, or nothing was recorded.
         """
+        import av  # noqa: PLC0415 - a score is read without it
+
         try:
             with av.open(str(self._recording)) as file:
                 sound = file.streams.audio[0]

@@ -1,0 +1,31 @@
+"""Which libraries are loaded by what, and in which order."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HEAVY = {"av", "cv2", "ctranslate2", "faster_whisper", "gensim", "matplotlib", "moderngl", "numpy", "onnxruntime",
+         "scipy", "soundfile", "soxr", "torch", "zmq"}  # fmt: skip
+WITH_PYAV = [
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for folder in ("aimv", "engine")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if any(line.startswith(("import av", "from av")) for line in path.read_text("utf-8").splitlines())
+]
+
+
+def modules_after(code: str, *arguments: str) -> list[str]:
+    """The modules that are loaded once `code` has run in a new process, in order."""
+    report = "import sys, atexit; atexit.register(lambda: print('\\n' + ' '.join(sys.modules)))\n"
+    command = [sys.executable, "-c", report + code, *arguments]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return ran.stdout.splitlines()[-1].split()
+
+
+@pytest.mark.parametrize("module", WITH_PYAV)
+def test_opencv_is_loaded_before_pyav(module: str) -> None:
+    loaded = modules_after(f"import {module}")
+    assert loaded.index("cv2") < loaded.index("av")
