@@ -28,7 +28,7 @@ from engine.schedule.scheduler import Scheduler
 from engine.schedule.selector import Kind
 from engine.schedule.state import PlannedShot, RenderTime, ScheduleState
 from engine.threads import to_thread, without_gc_pauses
-from engine.types import Progress, Sink
+from engine.types import Output, Progress
 
 LONGEST_CHAIN = 3
 _QUALITY = 90  # of the JPEG: a picture of 1360x768 stays well within a message
@@ -142,14 +142,14 @@ async def write(
     cues: AsyncIterator[Cue],
     rendering: Rendering,
     compositor: Compositor,
-    sink: Sink,
+    output: Output,
     start: float,
     end: float,
     progress: Progress,
 ) -> None:
-    """Write every picture from `start` to `end` s into `sink`, each as soon as its clip is there, as planes.
+    """Write every picture from `start` to `end` s to `output`, each as soon as its clip is there, as planes.
 
-    Listening, rendering and writing go on side by side; the sink is closed by the caller. Whatever fails or is
+    Listening, rendering and writing go on side by side; the output is closed by the caller. Whatever fails or is
     cancelled ends all three.
     """
     ready: asyncio.Queue[tuple[Cue, asyncio.Task[Clip]] | None] = asyncio.Queue()
@@ -164,10 +164,11 @@ async def write(
         last = math.ceil((min(until, end) - start) * compositor.fps - 1e-6)
         writing: asyncio.Task[None] | None = None
         for number in range(first, last):
-            picture = await to_thread(compositor.planes, start + number / compositor.fps)
+            time = start + number / compositor.fps
+            picture = await to_thread(compositor.planes, time)
             if writing:
                 await writing
-            writing = group.create_task(to_thread(sink.write, picture), name="write")
+            writing = group.create_task(to_thread(output.write, picture, time), name="write")
         if writing:
             await writing
         return max(first, last)
@@ -206,7 +207,7 @@ async def perform(
     pool: WorkerPool,
     canvas: Canvas,
     clock: Clock,
-    sink: Sink,
+    output: Output,
     stop: Callable[[], bool],
     state: ScheduleState,
     progress: Progress,
@@ -259,7 +260,7 @@ async def perform(
             await scheduler.wait_for_first_clip()
         with without_gc_pauses():
             async with clock:
-                played = await play(canvas, clock, sink, stop, scheduler.show, canvas.prepare, tally, hurry)
+                played = await play(canvas, clock, output, stop, scheduler.show, canvas.prepare, tally, hurry)
                 seconds = scheduler.stats.seconds(clock.time())
         for task in side:
             task.cancel()

@@ -1,7 +1,6 @@
 """Types and protocols that more than one part of the engine uses."""
 
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,22 +9,26 @@ Frame = NDArray[np.uint8]  # height x width x 3, RGB, top row first
 Planes = NDArray[np.uint8]  # height * 3 / 2 x width: I420, the planes Y, U and V one after the other
 
 
-class Sink(Protocol):
-    """Takes pictures in order. As a context manager it is closed at the end, or given up on an exception."""
+class Output(Protocol):
+    """Receives the pictures and the sound of a show in order, from one thread at a time."""
 
-    def write(self, frame: Frame) -> None:
-        """Take the next picture."""
+    name: str
+
+    def write(self, frame: Frame | Planes, time: float, /) -> None:
+        """Write the picture at `time` s of the show."""
+        ...
+
+    def write_audio(self, samples: NDArray[np.float32], start: int) -> None:
+        """Write sound [n, channels] from sample `start` of the show on; there are no gaps."""
         ...
 
     def close(self) -> None:
-        """Finish; after this the result is complete."""
+        """Finish; what was written is then complete."""
         ...
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def abort(self) -> None:
+        """End after an error; what was written may be incomplete."""
+        ...
 
 
 class Progress:

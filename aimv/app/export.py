@@ -26,7 +26,8 @@ from engine.colour import harmony, hex_of_name
 from engine.errors import AimvError, UsageError
 from engine.files import cache_folder, check_writable
 from engine.generators.registry import Selection, select_generator
-from engine.outputs.encoder import FileSink
+from engine.outputs.base import MediaFormat
+from engine.outputs.encoder import EXPORT, encode_file
 from engine.pipeline import Cue, Performance, Rendering, board, in_thread, perform, write
 from engine.playback.compositor import Compositor
 from engine.render.cache import ClipCache
@@ -155,6 +156,7 @@ def export(
     if resume and (score := kept.read()):
         source.replay(score)
     sound = source.song.stereo()[round(start * source.song.rate) : round(end * source.song.rate)]
+    format = MediaFormat(settings.width, settings.height, settings.fps, source.song.rate, sound.shape[1])
 
     async def run(cache: ClipCache) -> None:
         compositor = _compositor(settings, source)
@@ -165,11 +167,12 @@ def export(
             if shot.end > start
         )
         with (
-            FileSink(out, settings.width, settings.height, settings.fps, sound=sound, rate=source.song.rate) as sink,
+            encode_file(out, format, EXPORT) as video,
             contextlib.closing(compositor),
         ):
+            video.write_audio(sound, round(start * source.song.rate))
             async with _rendering(cache, selection, pool_config, progress, on_worker) as rendering:
-                await write(in_thread(cues), rendering, compositor, sink, start, end, progress)
+                await write(in_thread(cues), rendering, compositor, video, start, end, progress)
 
     with clip_cache() as cache:
         run_async(run(cache))

@@ -27,8 +27,8 @@ from engine.audio.tempo import Tempo
 from engine.control.state import Desk
 from engine.errors import AimvError, UsageError
 from engine.generators.registry import AUTO, Selection, find_spec, select_generator
-from engine.outputs.base import Tap
-from engine.outputs.fanout import Outputs
+from engine.outputs.base import QueuedOutput
+from engine.outputs.fanout import FanOut
 from engine.pipeline import Cue, Performance, board, perform
 from engine.playback.compositor import Compositor, Stage
 from engine.playback.player import Tally
@@ -37,7 +37,7 @@ from engine.render.job import Job
 from engine.render.pool import PoolConfig, WorkerEvent, WorkerPool
 from engine.schedule.selector import Kind
 from engine.threads import request_low_latency, to_thread
-from engine.types import Frame, Progress, Sink
+from engine.types import Frame, Output, Progress
 
 _WAIT_S = 2.0  # that a word may wait for those before it: beyond this it is shown at once
 _LEAST_S = 0.2  # between the last word of a look and the first of the next
@@ -140,7 +140,7 @@ class LiveShow:
         self.share = 0.0  # of the clip in work
         self.passed_over = 0  # shots that newer ones overtook before they were planned
         self.lags: deque[float] = deque(maxlen=_REMEMBERED)  # s from a window's end to its sentence
-        self.outputs: Outputs | None = None
+        self.outputs: FanOut | None = None
         self.score: ScoreRecorder | None = None
         self._confusion = classifier.confusion
         self._cues: asyncio.Queue[Cue] = asyncio.Queue(_CUES)
@@ -158,7 +158,9 @@ class LiveShow:
         """The second at which what the clip on screen says was heard, and its sentence."""
         return self._sentences.get(self.stage.clip.stem) if self.stage.clip else None
 
-    async def perform(self, window: Sink | None, taps: Sequence[Tap], stop: Callable[[], bool]) -> Performance:
+    async def perform(
+        self, window: Output | None, queued: Sequence[QueuedOutput], stop: Callable[[], bool]
+    ) -> Performance:
         """Run until `stop` or a quit command; every output is finished when this returns.
 
         Raises:
@@ -170,13 +172,13 @@ class LiveShow:
         with (
             contextlib.closing(self.compositor),
             clip_cache() as cache,
-            Outputs(self.stage, window, taps) as outputs,
+            FanOut(window, queued, lambda: self.stage.begun) as outputs,
         ):
             self.outputs = outputs
             with self.analyzer, self.input:
                 return await self._perform(cache, outputs, lambda: self.desk.quit or stop())
 
-    async def _perform(self, cache: ClipCache, outputs: Outputs, ended: Callable[[], bool]) -> Performance:
+    async def _perform(self, cache: ClipCache, outputs: FanOut, ended: Callable[[], bool]) -> Performance:
         clock = LiveClock(self.input.time)
         seconds: dict[Kind, float] = {}
         failures: list[str] = []
@@ -234,7 +236,9 @@ class LiveShow:
         """In the input's thread."""
         found = self.reactions.push(block.samples.mean(axis=1))
         if self.outputs:
-            self.outputs.heard(block.samples, block.start, block.came, bool(found))
+            if found:
+                self.outputs.note_onset(block.came)
+            self.outputs.write_audio(block.samples, block.start)
         if found and self._loop:
             with contextlib.suppress(RuntimeError):  # the show has ended
                 self._loop.call_soon_threadsafe(self._hurry.set)

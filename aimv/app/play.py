@@ -3,6 +3,7 @@
 import bisect
 import statistics
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from engine.colour import hex_of_name, rgb_of_hex
 from engine.control.keyboard import Keyboard
 from engine.control.service import ControlRoom, Wires
 from engine.control.state import Desk
-from engine.outputs.fanout import Outputs, Taps, Wanted
+from engine.outputs.base import BaseOutput, MediaFormat
+from engine.outputs.fanout import FanOut, open_outputs
 from engine.outputs.hud import Readout
-from engine.outputs.window import WindowSink
+from engine.outputs.window import Window
 from engine.pipeline import Cue
 from engine.playback.clock import AudioClock
 from engine.playback.compositor import Compositor, Stage
@@ -37,13 +39,13 @@ _REFUSED = dict.fromkeys(("style", "next", "generator", "seed", "tap", "nudge"),
 class Dressing(msgspec.Struct, frozen=True, kw_only=True):
     """What a played song has around it."""
 
-    wanted: Wanted = Wanted()
+    outputs: Mapping[str, Any] = {}  # by the names of `engine.outputs.fanout.OUTPUTS`
     wires: Wires = Wires()
     fullscreen: bool = False
     hud: bool = False
 
 
-class PlayedSong:
+class PlayedSong(BaseOutput):
     """The stage of a song that is played: a canvas for `perform`, steered by its desk. Use as a context manager.
 
     Raises UsageError, MissingExtra, DeviceError or OutputError for an output or a wire that cannot be.
@@ -67,12 +69,12 @@ class PlayedSong:
         self._fed = 0  # samples given to the outputs
         size = (compositor.width, compositor.height)
         self._room = ControlRoom(dressing.wires, self.desk, Tempo(), self.clock.time, self.telemetry)
-        self.window = WindowSink(title, *size, Keyboard(self.desk), self.readout)
+        self.window = Window(title, *size, Keyboard(self.desk), self.readout)
         self.window.readout_shown = dressing.hud
         if dressing.fullscreen:
-            self.window.fill_screen()
-        self.taps = Taps(dressing.wanted, *size, self.fps, song.rate)
-        self.outputs = Outputs(self.stage, self.window, self.taps.all)
+            self.window.set_fullscreen()
+        opened = open_outputs(dressing.outputs, MediaFormat(*size, self.fps, song.rate))
+        self.outputs = FanOut(self.window, opened, lambda: self.stage.begun)
         self.connected = self._room.connected
 
     def place(self, start_s: float, end_s: float, clip_path: Path) -> None:
@@ -89,28 +91,22 @@ class PlayedSong:
         self.stage.amount, self.stage.flashes, self.stage.black = self.desk.react, self.desk.flashes, self.desk.blackout
         return self.stage.frame(t)
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame, time: float) -> None:
         """Show the picture, and give the outputs the sound up to its end."""
         self.clock.paused = self.desk.hold
-        self.outputs.write(frame)
+        self.outputs.write(frame, time)
         if not self.clock.paused:
-            self._offsets.append(self.clock.time() - self.stage.time)
-        until = min(round((self.stage.time + 1.0 / self.fps) * self._song.rate), len(self._song.samples))
-        if until > self._fed and self.taps.all:
+            self._offsets.append(self.clock.time() - time)
+        until = min(round((time + 1.0 / self.fps) * self._song.rate), len(self._song.samples))
+        if until > self._fed and self.outputs.outputs:
             part: NDArray[np.float32] = self._song.samples[self._fed : until]
-            self.outputs.heard(part, self._fed, 0.0, False)
+            self.outputs.write_audio(part, self._fed)
             self._fed = until
 
     def close(self) -> None:
         """Finish the outputs and close the window."""
         self.outputs.close()
         self.window.close()
-
-    def __enter__(self) -> "PlayedSong":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def stopped(self) -> bool:
         """Whether somebody wants it to end."""
@@ -133,7 +129,9 @@ class PlayedSong:
         offset = 1000 * statistics.median(self._offsets) if self._offsets else 0.0
         return Readout(
             title=self._title + (" · paused" if self.desk.hold else ""),
-            warning=self.desk.note or self._room.why or next((tap.why for tap in self.taps.all if tap.why), ""),
+            warning=self.desk.note
+            or self._room.why
+            or next((each.reason for each in self.outputs.outputs if each.reason), ""),
             sentence=self._sentence(),
             words=(shot.words or "") if shot else "",
             colour=shot.colour if shot else "",

@@ -13,7 +13,7 @@ from aimv.app.live import LiveShow
 from aimv.app.logs import tell
 from engine.colour import rgb_of_hex
 from engine.errors import MissingExtra, UsageError
-from engine.outputs.base import Tap
+from engine.outputs.base import QueuedOutput
 from engine.outputs.hud import Readout
 
 _BARS = 5
@@ -38,7 +38,7 @@ def readout_of(show: LiveShow, wires: str = "") -> Readout:
     ]
     if show.desk.style:
         rows.append(("style", show.desk.style))
-    rows += [(tap.name.rsplit("/", 1)[-1][:12], f"{tap.state}, {tap.written} pictures") for tap in _taps(show)]
+    rows += [(each.name.rsplit("/", 1)[-1][:12], f"{each.state}, {each.written} pictures") for each in _queued(show)]
     return Readout(
         title=" · ".join([show.input.device.name, f"{show.input.device.rate / 1000:g} kHz", *switches]),
         warning=warning_of(show) or wires,
@@ -63,7 +63,7 @@ def warning_of(show: LiveShow) -> str:
         return show.desk.note
     if show.input.meter.silent:
         return "the input is silent: check the cable and the level"
-    return next((tap.why for tap in _taps(show) if tap.state != "open"), "")
+    return next((each.reason for each in _queued(show) if each.state != "open"), "")
 
 
 def telemetry_of(show: LiveShow) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def telemetry_of(show: LiveShow) -> dict[str, Any]:
         "late": show.tally.late,
         "skipped": show.tally.skipped,
         "dropped": outputs.dropped if outputs else 0,
-        "silenced": sum(tap.silenced for tap in _taps(show)),
+        "silenced": sum(each.audio_dropped for each in _queued(show)),
         "refused": show.desk.refused,
         "passed_over": show.passed_over,
         "latency_p95_ms": round(1000 * latency, 1) if latency is not None else None,
@@ -103,8 +103,8 @@ def telemetry_of(show: LiveShow) -> dict[str, Any]:
     }
 
 
-def _taps(show: LiveShow) -> tuple[Tap, ...]:
-    return show.outputs.taps if show.outputs else ()
+def _queued(show: LiveShow) -> tuple[QueuedOutput, ...]:
+    return show.outputs.outputs if show.outputs else ()
 
 
 def _latency(show: LiveShow) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import queue
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -65,8 +66,9 @@ from engine.control.osc import address_of
 from engine.control.service import ControlRoom, Wires
 from engine.errors import DeviceError, OutputError, UsageError
 from engine.generators.registry import select_generator
-from engine.outputs.fanout import Taps, Wanted
-from engine.outputs.window import WindowSink
+from engine.outputs.base import MediaFormat, QueuedOutput
+from engine.outputs.fanout import open_outputs
+from engine.outputs.window import Window
 from engine.pipeline import Performance
 from engine.render.pool import PoolConfig
 from engine.threads import lower_priority, to_thread
@@ -153,14 +155,13 @@ def live(
     room = ControlRoom(wires, show.desk, show.tempo, show.input.time, lambda: telemetry_of(show))
     served = Metrics(*address_of(metrics)) if metrics else None
 
-    wanted = Wanted(record=record, streams=tuple(stream), camera=camera, ndi=ndi)
-    with WindowSink(
-        "AIMV live", settings.width, settings.height, Keyboard(show.desk), lambda: readout_of(show, room.why)
-    ) as window:
+    wanted = {"record": record, "stream": stream, "camera": camera, "ndi": ndi}
+    shape = settings.width, settings.height
+    with Window("AIMV live", *shape, Keyboard(show.desk), lambda: readout_of(show, room.why)) as window:
         window.readout_shown = hud
         if fullscreen:
-            window.fill_screen()
-        taps = Taps(wanted, settings.width, settings.height, fps, card.rate)
+            window.set_fullscreen()
+        outputs = open_outputs(wanted, MediaFormat(*shape, fps, card.rate))
         if record:
             show.score = ScoreRecorder(record)
         ends = duration and time.monotonic() + duration
@@ -168,16 +169,16 @@ def live(
         async def run() -> Performance:
             async with room.connected(), watched(lambda: telemetry_of(show), served):
                 return await show.perform(
-                    window, taps.all, lambda: window.quit or bool(ends and time.monotonic() > ends)
+                    window, outputs, lambda: window.quit or bool(ends and time.monotonic() > ends)
                 )
 
         try:
             shown = run_async(run())
         except KeyboardInterrupt:
             with contextlib.suppress(OutputError):
-                _write_score(show, taps)
+                _write_score(show, outputs)
             raise
-    _say(show, shown, taps)
+    _say(show, shown, outputs)
 
 
 def inputs() -> None:
@@ -256,7 +257,7 @@ def _words(whisper: str, language: str | None) -> StreamingWhisper:
     return asyncio.run(to_thread(load))
 
 
-def _say(show: LiveShow, shown: Performance, taps: Taps) -> None:
+def _say(show: LiveShow, shown: Performance, queued: Sequence[QueuedOutput]) -> None:
     """How the show went."""
     say_performance(shown)
     outputs = show.outputs
@@ -266,16 +267,16 @@ def _say(show: LiveShow, shown: Performance, taps: Taps) -> None:
     )
     if outputs and (late := outputs.latency(0.95)) is not None:
         console.print(f"sound to picture: p95 {1000 * late:.0f} ms")
-    for tap in taps.all:
+    for each in queued:
         console.print(
-            f"{tap.name}: {tap.written} pictures, {tap.dropped} dropped" + (f": {tap.why}" if tap.why else "")
+            f"{each.name}: {each.written} pictures, {each.dropped} dropped"
+            + (f": {each.reason}" if each.reason else "")
         )
-    if show.score and (count := _write_score(show, taps)):
+    if show.score and (count := _write_score(show, queued)):
         console.print(f"{show.score.path}: {count} shots")
 
 
-def _write_score(show: LiveShow, taps: Taps) -> int:
+def _write_score(show: LiveShow, queued: Sequence[QueuedOutput]) -> int:
     """Put the score beside a finished recording; how many shots it has, 0 where nothing was recorded."""
-    if not (show.score and taps.recording and taps.recording.origin is not None):
-        return 0
-    return show.score.save(taps.recording.origin)
+    begins = next((each.begins for each in queued if each.kind == "record"), None)
+    return show.score.save(begins) if show.score and begins is not None else 0

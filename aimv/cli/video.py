@@ -36,7 +36,6 @@ from engine.control.service import Wires
 from engine.errors import UsageError
 from engine.files import check_writable
 from engine.generators.registry import Selection, names, presets
-from engine.outputs.fanout import Wanted
 from engine.pipeline import Performance
 from engine.render.pool import PoolConfig, WorkerEvent
 
@@ -193,12 +192,12 @@ def play(
         generator, model, preset, style, size, fps, language, whisper, seed, scenes, lettering, reaction
     )
     wires = Wires(mqtt=mqtt, mqtt_password=mqtt_password, mqtt_ca=mqtt_ca, osc=osc, midi=midi, midi_map=loaded().midi)
-    wanted = Wanted(record=record, streams=tuple(stream), camera=camera, ndi=ndi)
+    outputs = {"record": record, "stream": stream, "camera": camera, "ndi": ndi}
     with VideoBars() as bars:
         shown = video.play(
             file,
             settings,
-            dressing=Dressing(wanted=wanted, wires=wires, fullscreen=fullscreen, hud=hud),
+            dressing=Dressing(outputs=outputs, wires=wires, fullscreen=fullscreen, hud=hud),
             pool_config=PoolConfig.from_addresses(workers, tuple(worker or ()), keys),
             progress=bars,
             on_selection=_say_selection,

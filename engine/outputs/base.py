@@ -1,135 +1,160 @@
-"""An output beside the window: takes pictures and sound in a thread of its own, and never makes the show wait.
-
-The seam between the player and whatever shows or keeps its pictures.
-"""
+"""The base of all outputs, and an output that is fed through a bounded queue by a thread of its own."""
 
 import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import Literal, Protocol
+from types import TracebackType
+from typing import Literal, Self
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import AimvError
 from engine.threads import lower_priority
-from engine.types import Frame
+from engine.types import Frame, Output, Planes
 
-_BACK = 5  # by which encoding steps back behind the picture on screen
-_RETRY_S = (1.0, 2.0, 4.0, 8.0)
+RETRY_S = (1.0, 2.0, 4.0, 8.0)  # from a failure to the next attempt, after one, two, ... attempts
+_NICENESS = 5  # encoding gives way to the picture on screen
+_AUDIO_BLOCKS = 4096  # that may wait
+
+
+class MediaFormat(msgspec.Struct, frozen=True):
+    """What outputs are given: pictures of one size, and sound unless `rate` is 0."""
+
+    width: int  # pixels
+    height: int
+    fps: float
+    rate: int = 0  # Hz
+    channels: int = 2  # of what is encoded, 1 or 2
+
 
 State = Literal["open", "lost", "failed"]
 
 
-class Drain(Protocol):
-    """Where pictures and sound go; used from one thread only."""
+class BaseOutput:
+    """What outputs have in common: they may do without sound, and are closed or aborted as context managers."""
 
-    name: str
+    name = ""
 
-    def picture(self, frame: Frame, t: float) -> None:
-        """The picture of `t` s of the show."""
-        ...
-
-    def sound(self, samples: NDArray[np.float32], start: int) -> None:
-        """Sound [n, channels] from sample `start` of the show on; there are no gaps."""
-        ...
+    def write_audio(self, samples: NDArray[np.float32], start: int) -> None:
+        """Ignore the sound."""
 
     def close(self) -> None:
-        """Finish; what came is complete."""
-        ...
+        """Finish; what was written is then complete."""
 
-    def give_up(self) -> None:
-        """End without finishing, after an error."""
-        ...
+    def abort(self) -> None:
+        """End after an error."""
+        self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.abort()
+            return
+        try:
+            self.close()
+        except BaseException:
+            self.abort()
+            raise
 
 
-class Tap:
-    """Feeds a drain made by `make` through a bounded queue; what finds no room is dropped and counted.
+class QueuedOutput(BaseOutput):
+    """Feeds an output through a bounded queue from its own thread; never blocks, counts what it had to drop.
 
-    A drain that fails is made anew after a while if `again`, else its output has ended: `state` is then "failed" and
-    `why` says why. The show goes on in any case.
+    An output that fails is reopened after a while if `reopen`, else it has ended: `state` is then "failed" and `reason`
+    says why. Only `AimvError`s count as failures; the show goes on in any case.
     """
 
-    def __init__(self, make: Callable[[], Drain], waiting_s: float, fps: float, again: bool = False) -> None:
-        """`waiting_s` of pictures may wait; the first drain is made here, and what it raises is raised."""
-        self.dropped = 0  # pictures without room in the queue, or without an output that takes them
-        self.silenced = 0  # blocks of sound without room in the queue
+    def __init__(
+        self, factory: Callable[[], Output], queue_s: float, fps: float, reopen: bool = False, kind: str = ""
+    ) -> None:
+        """`queue_s` of pictures may wait; the first output is made here, and what `factory` raises is raised."""
+        self.kind = kind  # the option that asked for it
+        self.begins: float | None = None  # time of the first picture written, s
+        self.dropped = 0  # pictures: the queue was full, or the output was not open
+        self.audio_dropped = 0  # blocks of sound: the queue was full
         self.written = 0  # pictures
         self.state: State = "open"
-        self.why = ""
-        self._make, self._again = make, again
-        self._drain: Drain | None = make()
-        self.name = self._drain.name
-        self._room = threading.Semaphore(max(2, round(waiting_s * fps)))
-        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()  # bounded by `_room`
-        self._sounds = threading.Semaphore(4096)
-        self._retry_at, self._tries = 0.0, 0
-        self._thread = threading.Thread(target=self._work, name=f"output {self.name}", daemon=True)
+        self.reason = ""
+        self._factory, self._reopen = factory, reopen
+        self._output: Output | None = factory()
+        self.name = self._output.name
+        self._picture_slots = threading.Semaphore(max(2, round(queue_s * fps)))
+        self._audio_slots = threading.Semaphore(_AUDIO_BLOCKS)
+        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()  # bounded by the semaphores
+        self._retry_at, self._attempts = 0.0, 0
+        self._thread = threading.Thread(target=self._run, name=f"output {self.name}", daemon=True)
         self._thread.start()
 
-    def picture(self, frame: Frame, t: float) -> None:
-        """Hand over a copy of the picture of `t` s; never waits."""
-        if not self._room.acquire(blocking=False):
+    def write(self, frame: Frame | Planes, time: float) -> None:
+        """Queue a copy of the picture at `time` s, or drop it."""
+        if not self._picture_slots.acquire(blocking=False):
             self.dropped += 1
             return
-        kept = frame.copy()
-        self._queue.put(lambda: self._picture(kept, t))
+        copy = frame.copy()
+        self._queue.put(lambda: self._write(copy, time))
 
-    def sound(self, samples: NDArray[np.float32], start: int) -> None:
-        """Hand over sound; never waits, and the samples may not change afterwards."""
-        if self._sounds.acquire(blocking=False):
-            self._queue.put(lambda: self._sound(samples, start))
+    def write_audio(self, samples: NDArray[np.float32], start: int) -> None:
+        """Queue sound, or drop it; the samples may not change afterwards."""
+        if self._audio_slots.acquire(blocking=False):
+            self._queue.put(lambda: self._write_audio(samples, start))
         else:
-            self.silenced += 1
+            self.audio_dropped += 1
 
     def close(self) -> None:
-        """Write what waits and finish. What failed on the way stands in `state` and `why`."""
+        """Write what is queued and finish; failures are in `state` and `reason`."""
         self._queue.put(None)
         self._thread.join()
 
-    def _work(self) -> None:
-        lower_priority(_BACK)
-        while (todo := self._queue.get()) is not None:
-            todo()
-        if self._drain:
-            self._try(self._drain.close)
+    def _run(self) -> None:
+        lower_priority(_NICENESS)
+        while (action := self._queue.get()) is not None:
+            action()
+        if self._output:
+            self._attempt(self._output.close)
 
-    def _picture(self, frame: Frame, t: float) -> None:
-        self._room.release()
-        drain = self._open()
-        if drain and self._try(lambda: drain.picture(frame, t)):
+    def _write(self, frame: Frame | Planes, time: float) -> None:
+        self._picture_slots.release()
+        output = self._opened()
+        if output and self._attempt(lambda: output.write(frame, time)):
             self.written += 1
+            self.begins = time if self.begins is None else self.begins
         else:
             self.dropped += 1
 
-    def _sound(self, samples: NDArray[np.float32], start: int) -> None:
-        self._sounds.release()
-        if drain := self._drain:
-            self._try(lambda: drain.sound(samples, start))
+    def _write_audio(self, samples: NDArray[np.float32], start: int) -> None:
+        self._audio_slots.release()
+        if output := self._output:
+            self._attempt(lambda: output.write_audio(samples, start))
 
-    def _open(self) -> Drain | None:
-        if self._drain is None and self.state == "lost" and time.monotonic() >= self._retry_at:
+    def _opened(self) -> Output | None:
+        if self._output is None and self.state == "lost" and time.monotonic() >= self._retry_at:
             try:
-                self._drain = self._make()
+                self._output = self._factory()
             except AimvError as error:
-                self._lose(error)
+                self._fail(error)
             else:
-                self.state, self._tries = "open", 0
-        return self._drain
+                self.state, self._attempts = "open", 0
+        return self._output
 
-    def _try(self, act: Callable[[], None]) -> bool:
+    def _attempt(self, action: Callable[[], None]) -> bool:
         try:
-            act()
+            action()
         except AimvError as error:
-            drain, self._drain = self._drain, None
-            if drain:
-                drain.give_up()
-            self._lose(error)
+            output, self._output = self._output, None
+            if output:
+                output.abort()
+            self._fail(error)
             return False
         return True
 
-    def _lose(self, error: AimvError) -> None:
-        self.state, self.why = ("lost" if self._again else "failed"), str(error)
-        self._retry_at = time.monotonic() + _RETRY_S[min(self._tries, len(_RETRY_S) - 1)]
-        self._tries += 1
+    def _fail(self, error: AimvError) -> None:
+        self.state, self.reason = ("lost" if self._reopen else "failed"), str(error)
+        self._retry_at = time.monotonic() + RETRY_S[min(self._attempts, len(RETRY_S) - 1)]
+        self._attempts += 1

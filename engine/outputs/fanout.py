@@ -1,61 +1,102 @@
-"""Where a show's pictures go: the window first, then every other output; and how long sound took to get there.
-
-The outputs beside the window that were asked for: a recording, streams, a virtual camera, NDI.
-"""
+"""The outputs of a show: which kinds there are, how they are opened, and the one that writes to all of them."""
 
 import contextlib
 import functools
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from types import TracebackType
-from typing import Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.outputs.base import Drain, Tap
+from engine.outputs.base import BaseOutput, MediaFormat, QueuedOutput
 from engine.outputs.devices import Ndi, VirtualCamera
-from engine.outputs.encoder import Recording, streamed
-from engine.playback.compositor import Stage
-from engine.types import Frame, Sink
+from engine.outputs.encoder import encode_recording, encode_stream
+from engine.types import Frame, Output, Planes
 
-_REMEMBERED = 256
+_LATENCIES = 256
+_FPS_PICTURES = 60
 
 
-class Outputs:
-    """A sink that shows each picture of `stage` in `window` and hands it to the taps."""
+class OutputKind(msgspec.Struct, frozen=True):
+    """A kind of output: the option that asks for it, and how one is opened for a value of that option."""
 
-    def __init__(self, stage: Stage, window: Sink | None, taps: Sequence[Tap]) -> None:
-        self.taps = tuple(taps)
-        self.latencies: deque[float] = deque(maxlen=_REMEMBERED)  # s, of the last attacks
-        self._stage, self._window = stage, window
-        self._handed = -1.0  # the time of the last picture given to the taps
-        self._coming: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)  # when told, when it came
-        self._shown: deque[float] = deque(maxlen=60)
+    option: str  # its name in aimv/options.py: a switch, an address, a path, or several of those
+    open: Callable[[Any, MediaFormat], Output]
+    queue_s: float  # of pictures that may wait
+    reopen: bool = True  # after a failure
 
-    def heard(self, samples: NDArray[np.float32], start: int, came: float, attack: bool) -> None:
-        """Sound from sample `start` of the show on; it came at `came` (s, time.perf_counter); from any thread."""
-        if attack:
-            self._coming.append((time.perf_counter(), came))
-        for tap in self.taps:
-            tap.sound(samples, start)
 
-    def write(self, frame: Frame) -> None:
-        """Show the picture that the stage drew last."""
-        begun = self._stage.begun
+OUTPUTS = (
+    OutputKind("record", encode_recording, 4.0, reopen=False),
+    OutputKind("stream", encode_stream, 2.0),
+    OutputKind("camera", VirtualCamera, 0.1),
+    OutputKind("ndi", Ndi, 0.1),
+)
+
+
+def open_outputs(options: Mapping[str, Any], format: MediaFormat) -> tuple[QueuedOutput, ...]:
+    """Open the outputs that `options` ask for; names that are not in `OUTPUTS` are ignored.
+
+    Raises:
+        UsageError, MissingExtra, OutputError: one cannot be opened; none is then open.
+    """
+    opened = []
+    with contextlib.ExitStack() as stack:
+        for kind in OUTPUTS:
+            value = options.get(kind.option)
+            for each in value if isinstance(value, list | tuple) else [value] if value else []:
+                factory = functools.partial(kind.open, each, format)
+                output = QueuedOutput(factory, kind.queue_s, format.fps, kind.reopen, kind.option)
+                stack.callback(output.close)
+                opened.append(output)
+        stack.pop_all()
+    return tuple(opened)
+
+
+class FanOut(BaseOutput):
+    """Writes pictures to the window and the outputs beside it, and sound to those; measures rate and latency."""
+
+    name = "outputs"
+
+    def __init__(
+        self, window: Output | None, outputs: Sequence[QueuedOutput], drawing_began: Callable[[], float]
+    ) -> None:
+        """`drawing_began` gives when the latest picture was begun to be drawn (s, time.perf_counter)."""
+        self.outputs = tuple(outputs)
+        self.latencies: deque[float] = deque(maxlen=_LATENCIES)  # s, of the last onsets
+        self._window, self._drawing_began = window, drawing_began
+        self._onsets: deque[tuple[float, float]] = deque(maxlen=_LATENCIES)  # when found, when it arrived
+        self._shown: deque[float] = deque(maxlen=_FPS_PICTURES)
+        self._latest = -1.0  # time of the last picture written to the outputs
+
+    def write_audio(self, samples: NDArray[np.float32], start: int) -> None:
+        """Write sound to every output; from any thread."""
+        for output in self.outputs:
+            output.write_audio(samples, start)
+
+    def note_onset(self, arrived: float) -> None:
+        """An onset was found in sound that arrived then (s, time.perf_counter); from any thread."""
+        self._onsets.append((time.perf_counter(), arrived))
+
+    def write(self, frame: Frame | Planes, time: float) -> None:
+        """Show the picture of `time` s, and write it to the outputs unless it is the latest one, shown again."""
+        self._show(frame, time)
+        if time != self._latest:
+            self._latest = time
+            for output in self.outputs:
+                output.write(frame, time)
+
+    def _show(self, frame: Frame | Planes, at: float) -> None:
+        begun = self._drawing_began()
         if self._window:
-            self._window.write(frame)
+            self._window.write(frame, at)
         shown = time.perf_counter()
-        while self._coming and self._coming[0][0] <= begun:
-            self.latencies.append(shown - self._coming.popleft()[1])
+        while self._onsets and self._onsets[0][0] <= begun:
+            self.latencies.append(shown - self._onsets.popleft()[1])
         self._shown.append(shown)
-        if self._stage.time != self._handed:  # a picture that stands is shown again, but handed on once
-            self._handed = self._stage.time
-            for tap in self.taps:
-                tap.picture(frame, self._stage.time)
 
     @property
     def fps(self) -> float:
@@ -64,70 +105,19 @@ class Outputs:
 
     @property
     def dropped(self) -> int:
-        """Pictures that were shown but that an output had no room for."""
-        return sum(tap.dropped for tap in self.taps)
+        """Pictures that were shown but not written by an output."""
+        return sum(output.dropped for output in self.outputs)
 
-    def latency(self, share: float) -> float | None:
-        """The quantile (0 to 1) of the time from the arrival of an attack to its picture, s."""
-        return float(np.quantile(np.array(self.latencies), share)) if self.latencies else None
+    @property
+    def audio_dropped(self) -> int:
+        """Blocks of sound that an output's queue had no room for."""
+        return sum(output.audio_dropped for output in self.outputs)
+
+    def latency(self, quantile: float) -> float | None:
+        """The quantile (0 to 1) of the time from the arrival of an onset to its picture, s."""
+        return float(np.quantile(np.array(self.latencies), quantile)) if self.latencies else None
 
     def close(self) -> None:
-        """Finish every output."""
-        for tap in self.taps:
-            tap.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-_RECORDED_S, _STREAMED_S, _SEEN_S = 4.0, 2.0, 0.1  # of pictures that may wait for each kind of output
-
-
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """Which outputs."""
-
-    record: Path | None = None
-    streams: tuple[str, ...] = ()
-    camera: bool = False
-    ndi: bool = False
-
-
-class Taps:
-    """The outputs; `recording` is None without one."""
-
-    def __init__(self, wanted: Wanted, width: int, height: int, fps: float, rate: int) -> None:
-        """Open them all; `rate` of the sound, Hz.
-
-        Raises:
-            UsageError, MissingExtra, OutputError: one cannot be had; none is then open.
-        """
-        self.all: list[Tap] = []
-        self.recording: Recording | None = None
-        with contextlib.ExitStack() as stack:
-            for make, waiting, again in self._makers(wanted, (width, height, fps, rate)):
-                tap = Tap(make, waiting, fps, again)
-                stack.callback(tap.close)
-                self.all.append(tap)
-            stack.pop_all()
-
-    def _makers(
-        self, wanted: Wanted, shape: tuple[int, int, float, int]
-    ) -> Iterator[tuple[Callable[[], Drain], float, bool]]:
-        if path := wanted.record:
-
-            def record() -> Recording:
-                self.recording = Recording(path, *shape)
-                return self.recording
-
-            yield record, _RECORDED_S, False
-        for url in wanted.streams:
-            yield functools.partial(streamed, url, *shape), _STREAMED_S, True
-        if wanted.camera:
-            yield lambda: VirtualCamera(*shape[:3]), _SEEN_S, True
-        if wanted.ndi:
-            yield lambda: Ndi(*shape[:3]), _SEEN_S, True
+        """Finish every output beside the window."""
+        for output in self.outputs:
+            output.close()

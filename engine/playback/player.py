@@ -11,7 +11,7 @@ import msgspec
 
 from engine.playback.clock import Clock
 from engine.threads import to_thread
-from engine.types import Frame, Sink
+from engine.types import Frame, Output
 
 
 class Drawing(Protocol):
@@ -42,14 +42,14 @@ class Played(msgspec.Struct, frozen=True):
 async def play(
     drawing: Drawing,
     clock: Clock,
-    sink: Sink,
+    output: Output,
     stop: Callable[[], bool] = lambda: False,
     before: Callable[[float], None] = lambda t: None,
     prepare: Callable[[float], None] | None = None,
     tally: Tally | None = None,
     hurry: asyncio.Event | None = None,
 ) -> Played:
-    """Show `drawing` in `sink` until the clock has finished or `stop` says so; the clock runs already.
+    """Show `drawing` on `output` until the clock has finished or `stop` says so; the clock runs already.
 
     Each picture is drawn in a thread just before its time, so that a live reaction is as fresh as can be, and
     shown on it. `before` is told the time of each picture as soon as it is the next, and `prepare` is then called in a
@@ -77,7 +77,7 @@ async def play(
             if clock.finished():
                 break
             if picture is not None and number / fps - clock.time() > 1.5 / fps + effort:
-                sink.write(picture)  # the sound stands still: so does the picture, and the window takes keys
+                output.write(picture, previous / fps)  # the clock is paused; the window reads keys
                 continue
             if hurry:
                 hurry.clear()
@@ -88,7 +88,7 @@ async def play(
             if hurry is None:
                 await clock.sleep(number / fps - clock.time())
             tally.late += clock.time() > (number + 1) / fps + 1e-6
-            sink.write(picture)
+            output.write(picture, number / fps)
             tally.skipped += number - previous - 1
             previous = number
             tally.drawn += 1

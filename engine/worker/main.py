@@ -21,7 +21,7 @@ from typing import Self
 from engine.errors import AimvError, Cancelled
 from engine.generators.base import FrameStream, Generator
 from engine.generators.registry import create_generator
-from engine.outputs.encoder import encode
+from engine.outputs.encoder import encode_clip
 from engine.render.cache import CHECKSUM_BYTES, ClipCache, has_valid_checksum
 from engine.render.job import Job
 from engine.render.protocol import (
@@ -138,7 +138,7 @@ class JobRunner:
 
         with self._cache.writing(job_id) as part:
             on_frame(0)
-            encode(frames, part, on_frame)
+            encode_clip(frames, part, on_frame)
 
     def _deliver(self, job_id: str) -> int:
         """Send the clip in pieces, without its seal, which the other cache makes anew; returns its size."""

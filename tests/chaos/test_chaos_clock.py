@@ -11,7 +11,7 @@ import pytest
 import aimv
 import engine
 from engine.generators.fake import FakeGenerator
-from engine.outputs.encoder import encode
+from engine.outputs.encoder import encode_clip
 from engine.render.cache import ClipCache
 from engine.render.job import Job
 from tests.chaos.conftest import LONG, Command, Tally, rounds
@@ -60,7 +60,7 @@ def test_clips_from_the_future_and_the_past(tmp_path: Path, tally: Tally) -> Non
         jobs = [Job("fake", "", "a", (), (), seed, 32, 32, 8.0, 0.5) for seed in range(4)]
         for job, when in zip(jobs, (0, 1, 2**31 - 1, 2**33), strict=True):
             with cache.writing(job.id) as part:
-                encode(FakeGenerator().render(job, lambda: False, lambda share: None), part, lambda count: None)
+                encode_clip(FakeGenerator().render(job, lambda: False, lambda share: None), part, lambda count: None)
             os.utime(cache.path_for(job.id), (when, when))
         for job in jobs:
             with tally.blow():

@@ -8,8 +8,8 @@ import av
 import numpy as np
 import pytest
 
-from engine.outputs.base import Tap
-from engine.outputs.encoder import Recording
+from engine.outputs.base import MediaFormat, QueuedOutput
+from engine.outputs.encoder import encode_recording
 from tests.chaos.conftest import Tally, fill, rounds, small_disk
 
 ROW = "disk full under a recording"
@@ -35,17 +35,19 @@ def test_full_under_a_recording(disk: Path, tally: Tally) -> None:
     for number in range(rounds(1, 10)):
         path = disk / f"show{number}.mp4"
         filler = fill(disk, 2_000_000 + 50_000 * number)
-        tap = Tap(lambda path=path: Recording(path, WIDTH, HEIGHT, FPS, RATE), 60.0, FPS)
+        output = QueuedOutput(
+            lambda path=path: encode_recording(path, MediaFormat(WIDTH, HEIGHT, FPS, RATE)), 60.0, FPS
+        )
         with tally.blow():
             given = 240
             for picture in range(given):
-                tap.picture(noise[picture % 10], picture / FPS)
-                tap.sound(np.zeros((round(RATE / FPS), 2), np.float32), round(picture * RATE / FPS))
-            tap.close()
-            assert tap.state == "failed"
-            assert "No space" in tap.why and "\n" not in tap.why
-            assert tap.written + tap.dropped == given
+                output.write(noise[picture % 10], picture / FPS)
+                output.write_audio(np.zeros((round(RATE / FPS), 2), np.float32), round(picture * RATE / FPS))
+            output.close()
+            assert output.state == "failed"
+            assert "no room left" in output.reason and "\n" not in output.reason
+            assert output.written + output.dropped == given
             assert [each.name for each in disk.iterdir() if each.name.startswith(".")] == []
-            assert tap.written / 2 < playable(path) <= given
+            assert output.written / 2 < playable(path) <= given
         filler.unlink()
         path.unlink()

@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 
 from engine.audio.features import Envelopes
 from engine.generators.registry import find_spec
+from engine.outputs.base import BaseOutput
 from engine.pipeline import Cue, board, perform
 from engine.playback.clock import VirtualClock
 from engine.playback.compositor import Compositor
@@ -21,21 +21,14 @@ ROW = "render process slow by 10 times"
 PLANNED_S, SLOW_S = 0.02, 0.2  # a frame
 
 
-class Counted:
-    """A sink that counts its pictures."""
+class Counted(BaseOutput):
+    """An output that counts its pictures."""
 
     pictures = 0
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame, time: float) -> None:
         assert frame.shape == (32, 32, 3)
         self.pictures += 1
-
-    def close(self) -> None: ...
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
 
 
 def job(seed: int) -> Job:
@@ -59,7 +52,7 @@ async def test_the_show_goes_on(tmp_path: Path, tally: Tally) -> None:
             yield Cue(number * 1.0, number + 1.0, job(number))
 
     for number in range(rounds(1, 3)):
-        sink = Counted()
+        output = Counted()
         compositor = Compositor(32, 32, 10.0, Envelopes.of(np.zeros(22050 * 10, np.float32), 22050))
         with tally.blow(), ClipCache(tmp_path / str(number), 10**9) as cache:
             async with WorkerPool(cache, "fake", str(SLOW_S)) as pool:
@@ -68,12 +61,12 @@ async def test_the_show_goes_on(tmp_path: Path, tally: Tally) -> None:
                     pool,
                     compositor,
                     VirtualClock(10.0),
-                    sink,
+                    output,
                     lambda: False,
                     board(find_spec("fake")),
                     Progress(),
                 )
-            assert sink.pictures == shown.played.drawn > 0
+            assert output.pictures == shown.played.drawn > 0
             assert shown.failures == ()
             assert sum(shown.seconds.values()) > 9.5, "every second of the show is accounted for"
         compositor.close()

@@ -14,6 +14,7 @@ import pytest
 from engine.audio.features import Envelopes
 from engine.errors import RenderError
 from engine.generators.registry import find_spec
+from engine.outputs.base import BaseOutput
 from engine.pipeline import Cue, Performance, Rendering, board, in_thread, last_picture, perform, write
 from engine.playback.clock import VirtualClock
 from engine.playback.compositor import Compositor
@@ -27,22 +28,15 @@ COLOURS = ("#ff0000", "#00ff00", "#0000ff")
 FPS = 10.0
 
 
-class Pictures:
-    """A sink that keeps the mean colour of what it is given."""
+class Pictures(BaseOutput):
+    """An output that keeps the mean colour of each picture."""
 
     def __init__(self) -> None:
         self.colours: list[tuple[float, ...]] = []
 
-    def write(self, frame: Frame | Planes) -> None:
+    def write(self, frame: Frame | Planes, time: float) -> None:
         frame = rgb(frame) if frame.ndim == 2 else frame
         self.colours.append(tuple(float(c) for c in frame.reshape(-1, 3).mean(axis=0)))
-
-    def close(self) -> None: ...
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
 
 
 def cues(prompt: str = "x", seconds: float = 2.0) -> list[Cue]:
@@ -67,19 +61,19 @@ def strongest(colour: tuple[float, ...]) -> int:
 
 
 async def test_every_picture_is_written_in_order_each_from_its_own_clip(tmp_path: Path) -> None:
-    sink, progress = Pictures(), Progress()
+    output, progress = Pictures(), Progress()
     async with WorkerPool(ClipCache(tmp_path, 2**30), "fake", "0") as pool:
-        await write(coming(cues()), Rendering(pool, progress), compositor(), sink, 0.0, 6.0, progress)
-    assert len(sink.colours) == 60
-    assert [strongest(sink.colours[n]) for n in (10, 30, 50)] == [0, 1, 2]
+        await write(coming(cues()), Rendering(pool, progress), compositor(), output, 0.0, 6.0, progress)
+    assert len(output.colours) == 60
+    assert [strongest(output.colours[n]) for n in (10, 30, 50)] == [0, 1, 2]
 
 
 async def test_an_excerpt_is_written_from_its_start_to_its_end(tmp_path: Path) -> None:
-    sink, progress = Pictures(), Progress()
+    output, progress = Pictures(), Progress()
     async with WorkerPool(ClipCache(tmp_path, 2**30), "fake", "0") as pool:
-        await write(coming(cues()[1:]), Rendering(pool, progress), compositor(), sink, 3.0, 5.0, progress)
-    assert [strongest(c) for c in (sink.colours[0], sink.colours[-1])] == [1, 2]
-    assert len(sink.colours) == 20
+        await write(coming(cues()[1:]), Rendering(pool, progress), compositor(), output, 3.0, 5.0, progress)
+    assert [strongest(c) for c in (output.colours[0], output.colours[-1])] == [1, 2]
+    assert len(output.colours) == 20
 
 
 async def test_what_cannot_be_rendered_ends_the_work_with_its_reason(tmp_path: Path) -> None:
@@ -123,34 +117,34 @@ async def show(
     folder: Path,
     items: Iterable[Cue],
     clock: VirtualClock,
-    sink: Pictures,
+    output: Pictures,
     stop: Callable[[], bool] = lambda: False,
     live: bool = False,
 ) -> Performance:
     with ClipCache(folder, 2**30) as cache:
         async with WorkerPool(cache, "fake", "0") as pool:
             return await perform(
-                coming(items), pool, compositor(), clock, sink, stop, board(find_spec("fake")), Progress(), live=live
+                coming(items), pool, compositor(), clock, output, stop, board(find_spec("fake")), Progress(), live=live
             )
 
 
 async def test_a_song_is_shown_to_its_end_and_every_second_of_it_accounted_for(tmp_path: Path) -> None:
-    sink = Pictures()
-    shown = await show(tmp_path, cues(seconds=1.0), WallClock(3.0), sink)
+    output = Pictures()
+    shown = await show(tmp_path, cues(seconds=1.0), WallClock(3.0), output)
     assert shown.played.drawn + shown.played.skipped in (30, 31)
     assert sum(shown.seconds.values()) == pytest.approx(3.0, abs=0.01)
-    assert strongest(sink.colours[0]) == 0
-    assert strongest(sink.colours[-1]) == 2
+    assert strongest(output.colours[0]) == 0
+    assert strongest(output.colours[-1]) == 2
 
 
 async def test_with_its_clips_in_the_store_every_picture_is_of_its_own_shot(tmp_path: Path) -> None:
     with ClipCache(tmp_path, 2**30) as cache:
         async with WorkerPool(cache, "fake", "0") as pool:
             await asyncio.gather(*(pool.render(cue.job) for cue in cues()))
-    sink = Pictures()
-    shown = await show(tmp_path, cues(), VirtualClock(6.0), sink)
+    output = Pictures()
+    shown = await show(tmp_path, cues(), VirtualClock(6.0), output)
     assert (shown.played.drawn, shown.played.late, shown.played.skipped) == (60, 0, 0)
-    assert [strongest(sink.colours[n]) for n in (1, 10, 19, 24, 30, 39, 44, 50, 59)] == [0] * 3 + [1] * 3 + [2] * 3
+    assert [strongest(output.colours[n]) for n in (1, 10, 19, 24, 30, 39, 44, 50, 59)] == [0] * 3 + [1] * 3 + [2] * 3
     assert shown.seconds["fresh"] == pytest.approx(6.0)
 
 
@@ -159,18 +153,18 @@ async def test_stopping_while_clips_are_still_awaited_ends_at_once(tmp_path: Pat
         *cues()[:1],
         *(Cue(c.start, c.end, Job("fake", "", "slow", (), ("#ffffff",), 9, 640, 640, 120.0, 2.0)) for c in cues()[1:]),
     ]
-    sink = Pictures()
-    shown = await show(tmp_path, slow, VirtualClock(6.0), sink, lambda: len(sink.colours) >= 25)
-    assert len(sink.colours) == 25
-    assert strongest(sink.colours[-1]) == 0  # the clip before goes on
+    output = Pictures()
+    shown = await show(tmp_path, slow, VirtualClock(6.0), output, lambda: len(output.colours) >= 25)
+    assert len(output.colours) == 25
+    assert strongest(output.colours[-1]) == 0  # the clip before goes on
     assert sum(shown.seconds.values()) == pytest.approx(2.5, abs=0.2)
     assert shown.seconds["fresh"] < 2.5
 
 
 async def test_live_a_show_begins_at_once_and_ends_on_its_newest_prompt(tmp_path: Path) -> None:
-    sink = Pictures()
-    shown = await show(tmp_path, cues(seconds=0.5), WallClock(4.0), sink, live=True)
-    assert strongest(sink.colours[-1]) == 2
+    output = Pictures()
+    shown = await show(tmp_path, cues(seconds=0.5), WallClock(4.0), output, live=True)
+    assert strongest(output.colours[-1]) == 2
     assert sum(shown.seconds.values()) == pytest.approx(4.0, abs=0.01)
 
 

@@ -11,7 +11,8 @@ import soundfile
 
 import aimv
 from aimv.language.score import ScoreHeader
-from engine.outputs.encoder import FileSink
+from engine.outputs.base import MediaFormat
+from engine.outputs.encoder import EXPORT, encode_file
 from tools.bench.measure_video import ciede2000, dominant
 
 TOOL = Path(__file__).parents[2] / "tools" / "bench" / "measure_video.py"
@@ -57,14 +58,15 @@ def write_show(folder: Path, moves_on_clicks: bool) -> tuple[Path, Path]:
     score = aimv.Score(ScoreHeader.of(folder / "song.wav", SECONDS, "", 0), shots)
     score.save(folder / "song.score.jsonl")
     stripes = (np.arange(128) // 16 % 2 * 60).astype(np.uint8)
-    with FileSink(folder / "show.mp4", 128, 72, FPS, sound=sound, rate=RATE) as sink:
+    with encode_file(folder / "show.mp4", MediaFormat(128, 72, FPS, RATE, sound.shape[1]), EXPORT) as video:
+        video.write_audio(sound.astype(np.float32), 0)
         for k in range(int(SECONDS * FPS)):
             time = k / FPS if moves_on_clicks else k / FPS + 0.4
             jumps = int((clicks < time + 1 / FPS).sum())
             picture = np.zeros((72, 128, 3), np.uint8)
             picture[..., 0 if k < 96 else 2] = 225
             picture[..., 1] = np.roll(stripes, 5 * jumps + k // 8)
-            sink.write(picture)
+            video.write(picture, k / FPS)
     return folder / "show.mp4", folder / "song.score.jsonl"
 
 

@@ -12,7 +12,7 @@ from tools.stress import soak
 
 
 def test_a_short_show_counts_everything(tmp_path: Path) -> None:
-    async def short() -> tuple[soak.Show, soak.Performance, soak.Tap]:
+    async def short() -> tuple[soak.Show, soak.Performance, soak.QueuedOutput]:
         show = soak.Show(hours=0.006, fps=5.0, seed=0, recording=tmp_path / "show.mp4")
         return show, *await soak.run(show, tmp_path)
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
 
@@ -24,7 +25,8 @@ from numpy.typing import NDArray
 from aimv.app import export as video
 from aimv.options import Settings, parse_size
 from engine.audio.song import load_song
-from engine.outputs.encoder import FileSink
+from engine.outputs.base import MediaFormat
+from engine.outputs.encoder import EXPORT, Encoder, encode_file
 from engine.types import Frame, Planes
 
 ROOT = Path(__file__).parents[2]
@@ -73,14 +75,15 @@ def join_models(song: Path, folder: Path) -> None:
     run(folder, "export", str(song), "-o", str(folder / "short.mp4"), *short)
 
 
-class RawSink(FileSink):
-    """Keeps each picture as it is given to the encoder, in a file beside the video."""
+def keep_raw(write: Callable[[Encoder, Frame | Planes, float], None]) -> Callable[..., None]:
+    """Have `Encoder.write` keep each picture in a file beside the video, too."""
 
-    def write(self, frame: Frame | Planes) -> None:
-        """Encode the picture, and keep it."""
-        with self.path.with_suffix(".raw").open("ab") as raw:
+    def kept(encoder: Encoder, frame: Frame | Planes, time: float) -> None:
+        with Path(encoder.name).with_suffix(".raw").open("ab") as raw:
             raw.write(frame.tobytes())
-        super().write(frame)
+        write(encoder, frame, time)
+
+    return kept
 
 
 def encode_alone(song: Path, folder: Path, size: str, fps: float, cache: Path) -> tuple[Taken, int]:
@@ -89,16 +92,14 @@ def encode_alone(song: Path, folder: Path, size: str, fps: float, cache: Path) -
     The frames are composed once more, from the clips that the export left in `cache`, and kept raw in `folder`.
     """
     width, height = parse_size(size)
-    with patch.dict(os.environ, {"AIMV_CACHE": str(cache)}), patch.object(video, "FileSink", RawSink):
+    with patch.dict(os.environ, {"AIMV_CACHE": str(cache)}), patch.object(Encoder, "write", keep_raw(Encoder.write)):
         video.export(song, folder / "kept.mp4", Settings(generator="shader", size=(width, height), fps=fps))
     raw = folder / "kept.raw"
     frames: NDArray[np.uint8] = np.memmap(raw, np.uint8, "r").reshape(-1, height * 3 // 2, width)
-    silence = np.zeros((0, 1), np.float32)
-    sink = FileSink(folder / "alone.mp4", width, height, fps, sound=silence, rate=48_000)
-    with Taken(resource.RUSAGE_SELF) as taken:
-        for frame in frames:
-            sink.write(frame)
-        sink.close()
+    alone = encode_file(folder / "alone.mp4", MediaFormat(width, height, fps), EXPORT)
+    with Taken(resource.RUSAGE_SELF) as taken, alone:
+        for number, frame in enumerate(frames):
+            alone.write(frame, number / fps)
     raw.unlink()
     return taken, len(frames)
 

@@ -159,8 +159,9 @@ def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song
     from engine.analysis.instruments import OnnxClassifier  # noqa: PLC0415
     from engine.audio.devices import SoundCard, find_input  # noqa: PLC0415
     from engine.generators.registry import select_generator  # noqa: PLC0415
-    from engine.outputs.fanout import Taps, Wanted  # noqa: PLC0415
-    from engine.outputs.window import WindowSink  # noqa: PLC0415
+    from engine.outputs.base import MediaFormat  # noqa: PLC0415
+    from engine.outputs.fanout import open_outputs  # noqa: PLC0415
+    from engine.outputs.window import Window  # noqa: PLC0415
 
     settings = Settings(size=size, fps=fps)
     card = SoundCard(find_input(None))
@@ -183,19 +184,19 @@ def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song
             return given
 
         transcriber.feed = fed  # type: ignore[assignment, method-assign]
-    taps = Taps(Wanted(record=out), size[0], size[1], fps, card.rate)
+    outputs = open_outputs({"record": out}, MediaFormat(*size, fps, card.rate))
     player = subprocess.Popen(["paplay", "--latency-msec=20", str(song)])
     ends = time.monotonic() + seconds + 3.0
-    with WindowSink("AIMV latency", *size) as window:
+    with Window("AIMV latency", *size) as window:
         write = window.write
 
-        def shown(frame: NDArray[np.uint8]) -> None:
+        def shown(frame: NDArray[np.uint8], at: float) -> None:
             drawn = time.perf_counter()
-            write(frame)
+            write(frame, at)
             watched.picture(frame, drawn)
 
-        window.write = shown  # type: ignore[method-assign]
-        run_async(show.perform(window, taps.all, lambda: time.monotonic() > ends))
+        window.write = shown  # type: ignore[assignment, method-assign]
+        run_async(show.perform(window, outputs, lambda: time.monotonic() > ends))
     player.wait()
     answers = np.array(watched.answers()) * 1000
     if len(answers) < 0.5 * len(watched.clicks) or not len(watched.clicks):
@@ -211,7 +212,7 @@ def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song
         "av_offset_p50_ms": float(np.quantile(recorded, 0.5)),
         "window_offset_p99_ms": float(np.quantile(own, 0.99)),
         "words": watched.words,
-        "dropped": sum(tap.dropped for tap in taps.all),
+        "dropped": sum(each.dropped for each in outputs),
         "late": show.tally.late,
         "skipped": show.tally.skipped,
         "drawn": show.tally.drawn,

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from engine.audio.features import Envelopes
 from engine.colour import harmony
-from engine.outputs.encoder import encode
+from engine.outputs.encoder import encode_clip
 from engine.playback.compositor import Compositor
 from engine.render.job import Job
 from engine.scenes.draw import ShaderGenerator
@@ -61,7 +61,7 @@ def compositor_rate(generator: ShaderGenerator, folder: Path) -> float:
     sound = noise * (np.arange(len(noise)) % (rate // 3) < rate // 20)
     job = Job("shader", "", "", ("wave",), harmony("#20a0c0"), 1, 1280, 720, FPS, 4.0)
     clip = folder / "clip.mp4"
-    encode(generator.render(job, lambda: False, lambda share: None), clip, lambda count: None)
+    encode_clip(generator.render(job, lambda: False, lambda share: None), clip, lambda count: None)
     compositor = Compositor(1280, 720, FPS, Envelopes.of(sound, rate))
     compositor.place(0.0, 4.0, clip)
     compositor.frame(0.0)

@@ -26,7 +26,7 @@ from engine.audio.features import Envelopes
 from engine.audio.song import load_song
 from engine.colour import harmony, hex_of_name
 from engine.generators.registry import select_generator
-from engine.outputs.encoder import encode
+from engine.outputs.encoder import encode_clip
 from engine.playback.compositor import Compositor
 from engine.render.job import Job
 from engine.scenes.draw import SceneFrames, ShaderGenerator
@@ -96,7 +96,7 @@ def composed(score: aimv.Score, folder: Path) -> tuple[Compositor, Envelopes]:
     for number, shot in enumerate(score.shots):
         cue = make_cue(shot, score.header.style, selection, settings)
         clip = folder / f"{number}.mp4"
-        encode(rendering(generator, cue.job), clip, lambda done: None)
+        encode_clip(rendering(generator, cue.job), clip, lambda done: None)
         compositor.place(cue.start, cue.end, clip)
     generator.close()
     return compositor, envelopes

@@ -43,8 +43,8 @@ from engine.audio.features import LiveReactions
 from engine.audio.tempo import Tempo
 from engine.audio.windows import RollingWindows
 from engine.generators.registry import find_spec, select_generator
-from engine.outputs.base import Tap
-from engine.outputs.fanout import Outputs
+from engine.outputs.base import BaseOutput, QueuedOutput
+from engine.outputs.fanout import FanOut
 from engine.pipeline import Cue, Performance, board, perform
 from engine.playback.compositor import Compositor, Stage
 from engine.playback.player import Tally
@@ -66,7 +66,7 @@ SLOPE_MB, FIRST_H = 1.0, 1.0
 SONG = Path(__file__).parents[2] / "examples" / "heart.wav"
 
 
-class Show:
+class Show(BaseOutput):
     """The parts of the show, and the device and the clock that drive them: `sleep` lets time pass."""
 
     def __init__(self, hours: float, fps: float, seed: int, recording: Path) -> None:
@@ -91,7 +91,7 @@ class Show:
         self._come = asyncio.Event()
         self._choice = select_generator("fake", "0")
         self._settings = Settings(size=(WIDTH, HEIGHT), fps=fps)
-        self.outputs: Outputs | None = None
+        self.outputs: FanOut | None = None
         self.windows = self.shots = self.given = self.drops = 0
         self.deepest = 0
         self.drift_s = 0.0
@@ -130,7 +130,9 @@ class Show:
         self.capture.mark(len(samples), at + self._rng.uniform(0, JITTER_S))
         found = self.reactions.push(samples.mean(axis=1))
         if self.outputs:
-            self.outputs.heard(samples, start, time.perf_counter(), bool(found))
+            if found:
+                self.outputs.note_onset(time.perf_counter())
+            self.outputs.write_audio(samples, start)
         for window in self._cutter.push(samples):
             self.windows += 1
             if heard := self._shots.push(self._listener.hear(window)):
@@ -178,16 +180,9 @@ class Show:
 
     # The window.
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame, time: float) -> None:
         """A picture is shown: how far is it from the sound that is captured now?"""
         self.given += 1
-
-    def close(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def __enter__(self) -> Self:
-        return self
 
     def shown(self, picture_s: float) -> None:
         """Compare a picture's time with the true count of the device's samples."""
@@ -197,7 +192,7 @@ class Show:
             self.drift_s = max(self.drift_s, abs(true_s - picture_s))
 
 
-class Slow:
+class Slow(BaseOutput):
     """An output that is too slow now and then."""
 
     name = "slow"
@@ -205,16 +200,10 @@ class Slow:
     def __init__(self) -> None:
         self._pictures = 0
 
-    def picture(self, frame: Frame, t: float) -> None:
+    def write(self, frame: Frame, at: float) -> None:
         self._pictures += 1
         if self._pictures % 5000 == 0:
             time.sleep(0.5)
-
-    def sound(self, samples: NDArray[np.float32], start: int) -> None: ...
-
-    def close(self) -> None: ...
-
-    def give_up(self) -> None: ...
 
 
 class Canvas(Stage):
@@ -229,11 +218,11 @@ class Canvas(Stage):
         return super().frame(t)
 
 
-async def run(show: Show, folder: Path) -> tuple[Performance, Tap]:
+async def run(show: Show, folder: Path) -> tuple[Performance, QueuedOutput]:
     """Perform the show to its end."""
     stage = Canvas(Compositor(WIDTH, HEIGHT, show.fps, show.reactions), show)
-    tap = Tap(Slow, 2.0, show.fps)
-    with ClipCache(folder, CLIP_CACHE_BYTES) as cache, Outputs(stage, show, [tap]) as outputs:
+    output = QueuedOutput(Slow, 2.0, show.fps)
+    with ClipCache(folder, CLIP_CACHE_BYTES) as cache, FanOut(show, [output], lambda: stage.begun) as outputs:
         show.outputs = outputs
         async with WorkerPool(cache, "fake", "0") as pool:
             shown = await perform(
@@ -248,7 +237,7 @@ async def run(show: Show, folder: Path) -> tuple[Performance, Tap]:
                 live=True,
                 tally=Tally(),
             )
-    return shown, tap
+    return shown, output
 
 
 def _megabytes() -> tuple[float, float]:
@@ -267,12 +256,12 @@ def slope(points: list[tuple[float, float]]) -> float:
     return float(np.polyfit(hours, megabytes, 1)[0]) if len(hours) > 1 else 0.0
 
 
-def uncounted(show: Show, shown: Performance, tap: Tap) -> list[str]:
+def uncounted(show: Show, shown: Performance, output: QueuedOutput) -> list[str]:
     """What the counts do not account for."""
     played, end = shown.played, show.time()
     wrong = {
         "pictures": abs(played.drawn + played.skipped - (end - show.first_s) * show.fps) > 1.5,
-        "pictures of the output": show.given != tap.written + tap.dropped,
+        "pictures of the output": show.given != output.written + output.dropped,
         "seconds on the screen": abs(sum(shown.seconds.values()) - end) > 1.0,
         "windows": abs(show.windows - int(show.captured / RATE / HOP_S)) > 1,
     }
@@ -288,16 +277,16 @@ def main() -> None:
     options = parser.parse_args()
     begun = time.monotonic()
 
-    async def soak(folder: Path) -> tuple[Show, Performance, Tap]:
+    async def soak(folder: Path) -> tuple[Show, Performance, QueuedOutput]:
         show = Show(options.hours, options.fps, options.seed, folder / "show.mp4")
         return show, *await run(show, folder)
 
     with tempfile.TemporaryDirectory() as folder:
-        show, shown, tap = asyncio.run(soak(Path(folder)))
+        show, shown, output = asyncio.run(soak(Path(folder)))
         left = sum(path.stat().st_size for path in Path(folder).glob("*.mp4"))
     played = shown.played
     end = show.time()
-    lost = uncounted(show, shown, tap)
+    lost = uncounted(show, shown, output)
     totals = {
         "hours": round(end / 3600, 3),
         "memory_slope_mb_per_hour": round(slope(show.memory), 3),
@@ -306,7 +295,7 @@ def main() -> None:
         "pictures": played.drawn,
         "skipped": played.skipped,
         "late": played.late,
-        "output_dropped": tap.dropped,
+        "output_dropped": output.dropped,
         "seconds": {kind: round(value, 1) for kind, value in shown.seconds.items()},
         "shots": show.shots,
         "deepest_queue": show.deepest,

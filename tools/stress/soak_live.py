@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from engine.audio.capture import CaptureClock
 from engine.audio.features import LiveReactions
 from engine.audio.song import load_song
 from engine.audio.tempo import Tempo
+from engine.outputs.base import BaseOutput, MediaFormat
 from engine.playback.clock import VirtualClock
 from engine.playback.player import Played, play
 from engine.types import Frame
@@ -83,17 +84,10 @@ class Rig(VirtualClock):
         return np.zeros((2, 2, 3), np.uint8)
 
 
-class Nowhere:
+class Nowhere(BaseOutput):
     """Shows nothing."""
 
-    def write(self, frame: Frame) -> None: ...
-
-    def close(self) -> None: ...
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
+    def write(self, frame: Frame, time: float) -> None: ...
 
 
 class Device:
@@ -165,7 +159,7 @@ def real(seconds: float, ppm: float, sound: NDArray[np.float32], out: Path) -> d
     from aimv.options import Settings  # noqa: PLC0415
     from engine.analysis.instruments import OnnxClassifier  # noqa: PLC0415
     from engine.generators.registry import select_generator  # noqa: PLC0415
-    from engine.outputs.fanout import Taps, Wanted  # noqa: PLC0415
+    from engine.outputs.fanout import open_outputs  # noqa: PLC0415
 
     device = Device(sound, ppm)
     show = LiveShow(Settings(size="160x90", fps=FPS), device, OnnxClassifier(), None, select_generator("shader"))
@@ -174,9 +168,9 @@ def real(seconds: float, ppm: float, sound: NDArray[np.float32], out: Path) -> d
     memory: list[float] = []
 
     class Screen(Nowhere):
-        def write(self, frame: Frame) -> None:
+        def write(self, frame: Frame, at: float) -> None:
             now = time.perf_counter()
-            offsets.append((now, show.stage.time - (now - device.begun) * device.true / RATE))
+            offsets.append((now, at - (now - device.begun) * device.true / RATE))
             queues: tuple[Any, ...] = (show.input._queue, show.analyzer._windows._queue, show._cues)
             for each, size in zip(longest.values(), queues, strict=True):
                 each[0] = max(each[0], size.qsize())
@@ -184,13 +178,13 @@ def real(seconds: float, ppm: float, sound: NDArray[np.float32], out: Path) -> d
                 pages = int(Path("/proc/self/statm").read_text().split()[1])
                 memory.append(pages * 4096 / 2**20)
 
-    taps = Taps(Wanted(record=out), 160, 90, FPS, RATE)
+    outputs = open_outputs({"record": out}, MediaFormat(160, 90, FPS, RATE))
     ends = time.monotonic() + seconds
-    shown = run_async(show.perform(Screen(), taps.all, lambda: time.monotonic() > ends))
+    shown = run_async(show.perform(Screen(), outputs, lambda: time.monotonic() > ends))
     return {
         **summary(offsets, shown.played),
-        "dropped": sum(tap.dropped for tap in taps.all),
-        "recorded": sum(tap.written for tap in taps.all),
+        "dropped": sum(each.dropped for each in outputs),
+        "recorded": sum(each.written for each in outputs),
         "xruns_made": device.xruns,
         "xruns_reported": show.input.xruns,
         "not_heard_s": round(show.analyzer.skipped_s, 1),

@@ -7,19 +7,18 @@ import pytest
 
 from aimv.language.score import Score, ScoreRecorder, Shot
 from engine.errors import OutputError
-from engine.outputs.encoder import Recording
+from engine.outputs.base import MediaFormat
+from engine.outputs.encoder import encode_recording
 
 FPS, RATE = 10, 44_100
 
 
-def recorded(path: Path, seconds: float, begins: float) -> Recording:
-    recording = Recording(path, 64, 48, FPS, RATE)
-    recording.sound(np.zeros((round((begins + seconds) * RATE), 2), np.float32), 0)
+def recorded(path: Path, seconds: float, begins: float) -> None:
+    recording = encode_recording(path, MediaFormat(64, 48, FPS, RATE))
+    recording.write_audio(np.zeros((round((begins + seconds) * RATE), 2), np.float32), 0)
     for number in range(round(begins * FPS), round((begins + seconds) * FPS)):
-        recording.picture(np.full((48, 64, 3), number % 200, np.uint8), number / FPS)
-    recording.sound(np.zeros((RATE * 0, 2), np.float32), 0)
+        recording.write(np.full((48, 64, 3), number % 200, np.uint8), number / FPS)
     recording.close()
-    return recording
 
 
 def shot(start: float, seed: int) -> Shot:
@@ -34,8 +33,7 @@ def test_shots_are_moved_to_the_recordings_beginning_and_fill_it(tmp_path: Path)
     score = ScoreRecorder(tmp_path / "show.mp4")
     for start, seed in ((0.0, 1), (3.0, 2), (8.5, 3), (50.0, 4)):
         score.add(shot(start, seed))
-    recording = recorded(tmp_path / "show.mp4", 10.0, begins=1.0)
-    assert recording.origin == 1.0
+    recorded(tmp_path / "show.mp4", 10.0, begins=1.0)
     assert score.save(1.0) == 3
     read = Score.load(tmp_path / "show.score.jsonl")
     assert read.song == tmp_path / "show.mp4"

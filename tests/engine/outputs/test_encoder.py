@@ -11,9 +11,16 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.errors import OutputError, UsageError
-from engine.outputs.encoder import FileSink
+from engine.outputs.base import MediaFormat
+from engine.outputs.encoder import EXPORT, Encoder, encode_file
 
 WIDTH, HEIGHT = 64, 48
+
+
+def opened(
+    path: Path, fps: float = 24.0, rate: int = 44100, channels: int = 2, size: tuple[int, int] = (WIDTH, HEIGHT)
+) -> Encoder:
+    return encode_file(path, MediaFormat(*size, fps, rate, channels), EXPORT)
 
 
 def picture(red: int = 120, green: int = 80, blue: int = 160) -> NDArray[np.uint8]:
@@ -21,9 +28,10 @@ def picture(red: int = 120, green: int = 80, blue: int = 160) -> NDArray[np.uint
 
 
 def write(path: Path, count: int, fps: float, sound: NDArray[np.float32], rate: int) -> Path:
-    with FileSink(path, WIDTH, HEIGHT, fps, sound=sound, rate=rate) as sink:
-        for _ in range(count):
-            sink.write(picture())
+    with opened(path, fps, rate, min(sound.shape[1], 2)) as video:
+        video.write_audio(sound, 0)
+        for number in range(count):
+            video.write(picture(), number / fps)
     return path
 
 
@@ -85,8 +93,8 @@ def test_faststart(tmp_path: Path) -> None:
 
 def test_nothing_is_there_before_the_end_and_nothing_is_left_beside(tmp_path: Path) -> None:
     path = tmp_path / "o.mp4"
-    with FileSink(path, WIDTH, HEIGHT, 24.0, sound=np.zeros((4410, 2), np.float32), rate=44100) as sink:
-        sink.write(picture())
+    with opened(path) as video:
+        video.write(picture(), 0.0)
         assert not path.exists()
         assert all(each.name.startswith(".") for each in tmp_path.iterdir())
     assert [each.name for each in tmp_path.iterdir()] == ["o.mp4"]
@@ -95,11 +103,8 @@ def test_nothing_is_there_before_the_end_and_nothing_is_left_beside(tmp_path: Pa
 def test_an_exception_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "o.mp4"
     path.write_text("the one from yesterday")
-    with (
-        pytest.raises(KeyboardInterrupt),
-        FileSink(path, WIDTH, HEIGHT, 24.0, sound=np.zeros((44100, 2), np.float32), rate=44100) as sink,
-    ):
-        sink.write(picture())
+    with pytest.raises(KeyboardInterrupt), opened(path) as video:
+        video.write(picture(), 0.0)
         raise KeyboardInterrupt
     assert path.read_text() == "the one from yesterday"
     assert [each.name for each in tmp_path.iterdir()] == ["o.mp4"]
@@ -108,13 +113,13 @@ def test_an_exception_leaves_what_was_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [(63, 48), (64, 47), (0, 48), (-2, 48)])
 def test_sizes_that_cannot_be_are_refused(tmp_path: Path, size: tuple[int, int]) -> None:
     with pytest.raises(UsageError, match="even"):
-        FileSink(tmp_path / "o.mp4", *size, 24.0, sound=np.zeros((1, 1), np.float32), rate=44100)
+        opened(tmp_path / "o.mp4", size=size)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"o\.mp4"):
-        FileSink(tmp_path / "no" / "o.mp4", 64, 48, 24.0, sound=np.zeros((1, 1), np.float32), rate=44100)
+        opened(tmp_path / "no" / "o.mp4")
 
 
 FULL = """
@@ -122,13 +127,15 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from engine.errors import OutputError
-from engine.outputs.encoder import FileSink
+from engine.outputs.base import MediaFormat
+from engine.outputs.encoder import EXPORT, encode_file
 random = np.random.default_rng(1)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))
 try:
-    with FileSink(Path(sys.argv[1]), 320, 240, 24.0, sound=np.zeros((200000, 2), np.float32), rate=44100) as sink:
-        for _ in range({count}):
-            sink.write(random.integers(0, 255, (240, 320, 3)).astype(np.uint8))
+    with encode_file(Path(sys.argv[1]), MediaFormat(320, 240, 24.0, 44100), EXPORT) as video:
+        video.write_audio(np.zeros((200000, 2), np.float32), 0)
+        for number in range({count}):
+            video.write(random.integers(0, 255, (240, 320, 3)).astype(np.uint8), number / 24)
 except OutputError as error:
     print(error)
 """

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from engine.errors import OutputError, UsageError
-from engine.outputs import base as tap_module
-from engine.outputs.base import Tap
+from engine.outputs import base
+from engine.outputs.base import BaseOutput, MediaFormat, QueuedOutput
 from engine.outputs.devices import VirtualCamera
-from engine.outputs.encoder import Recording, streamed
+from engine.outputs.encoder import encode_recording, encode_stream
 from engine.types import Frame
 
 FPS, RATE = 10, 44_100
+FORMAT = MediaFormat(64, 48, FPS, RATE)
 
 
 def flash(number: int) -> Frame:
@@ -24,15 +25,15 @@ def flash(number: int) -> Frame:
     return np.full((48, 64, 3), 255 if number % 10 == 0 else 60, np.uint8)
 
 
-def play(tap: Tap, seconds: int, missing: tuple[int, ...] = (), begins: int = 5) -> None:
-    """Give `tap` a show whose sound has begun before the pictures: clicks of 20 ms with each white picture."""
+def play(output: QueuedOutput, seconds: int, missing: tuple[int, ...] = (), begins: int = 5) -> None:
+    """Give `output` a show whose sound has begun before the pictures: clicks of 20 ms with each white picture."""
     for number in range(begins + FPS * seconds):
         sound = np.zeros((RATE // FPS, 2), np.float32)
         if number % 10 == 0:
             sound[: RATE // 50] = 0.5
-        tap.sound(sound, number * RATE // FPS)
+        output.write_audio(sound, number * RATE // FPS)
         if number >= begins and number not in missing:
-            tap.picture(flash(number), number / FPS)
+            output.write(flash(number), number / FPS)
 
 
 def read(path: Path) -> tuple[list[float], list[float], list[float]]:
@@ -48,10 +49,10 @@ def read(path: Path) -> tuple[list[float], list[float], list[float]]:
 
 
 def test_a_recording_has_every_picture_and_the_sound_at_its_place(tmp_path: Path) -> None:
-    tap = Tap(lambda: Recording(tmp_path / "show.mp4", 64, 48, FPS, RATE), 100.0, FPS)
-    play(tap, 4, missing=(22, 23))
-    tap.close()
-    assert (tap.state, tap.written, tap.dropped) == ("open", 38, 0), tap.why
+    output = QueuedOutput(lambda: encode_recording(tmp_path / "show.mp4", FORMAT), 100.0, FPS)
+    play(output, 4, missing=(22, 23))
+    output.close()
+    assert (output.state, output.written, output.dropped) == ("open", 38, 0), output.reason
     times, white, clicks = read(tmp_path / "show.mp4")
     assert times == pytest.approx([k / FPS for k in range(40) if k not in (17, 18)], abs=0.002)
     assert white == pytest.approx([0.5, 1.5, 2.5, 3.5], abs=0.002)
@@ -60,22 +61,22 @@ def test_a_recording_has_every_picture_and_the_sound_at_its_place(tmp_path: Path
 
 
 def test_what_is_there_of_a_recording_can_be_seen_before_its_end(tmp_path: Path) -> None:
-    tap = Tap(lambda: Recording(tmp_path / "show.mp4", 64, 48, FPS, RATE), 100.0, FPS)
-    play(tap, 12)
+    output = QueuedOutput(lambda: encode_recording(tmp_path / "show.mp4", FORMAT), 100.0, FPS)
+    play(output, 12)
     end = time.monotonic() + 20.0
-    while tap.written < 120 and time.monotonic() < end:
+    while output.written < 120 and time.monotonic() < end:
         time.sleep(0.01)
     part = next(tmp_path.glob(".show-*.part"))
     (tmp_path / "after_a_power_failure.mp4").write_bytes(part.read_bytes())
-    tap.close()
+    output.close()
     assert len(read(tmp_path / "after_a_power_failure.mp4")[0]) > 20
 
 
 def test_a_stream_to_a_file_is_a_transport_stream(tmp_path: Path) -> None:
     path = tmp_path / "show.ts"
-    tap = Tap(lambda: streamed(str(path), 64, 48, FPS, RATE), 100.0, FPS, again=True)
-    play(tap, 2)
-    tap.close()
+    output = QueuedOutput(lambda: encode_stream(str(path), FORMAT), 100.0, FPS, reopen=True)
+    play(output, 2)
+    output.close()
     assert path.read_bytes()[0] == 0x47
     assert len(read(path)[0]) == 20
 
@@ -98,41 +99,41 @@ def received(port: int, most: int) -> int:
 
 
 def test_a_stream_whose_receiver_goes_is_taken_up_again_and_the_show_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tap_module, "_RETRY_S", (0.05,))
+    monkeypatch.setattr(base, "RETRY_S", (0.05,))
     port, got = free_port(), []
     receiving = threading.Thread(target=lambda: got.extend([received(port, 30), received(port, 30)]))
     receiving.start()
     end = time.monotonic() + 20.0
     while True:
         try:
-            tap = Tap(lambda: streamed(f"tcp://127.0.0.1:{port}", 64, 48, FPS, RATE), 1.0, FPS, again=True)
+            output = QueuedOutput(lambda: encode_stream(f"tcp://127.0.0.1:{port}", FORMAT), 1.0, FPS, reopen=True)
             break
         except OutputError:
             assert time.monotonic() < end, "nobody listens"
     number, states = 0, set()
     while receiving.is_alive() and time.monotonic() < end + 20.0:
-        tap.sound(np.zeros((RATE // FPS, 2), np.float32), number * RATE // FPS)
-        tap.picture(np.random.default_rng(number).integers(0, 255, (48, 64, 3), np.uint8), number / FPS)
-        states.add(tap.state)
+        output.write_audio(np.zeros((RATE // FPS, 2), np.float32), number * RATE // FPS)
+        output.write(np.random.default_rng(number).integers(0, 255, (48, 64, 3), np.uint8), number / FPS)
+        states.add(output.state)
         number += 1
         time.sleep(0.005)
-    tap.close()
+    output.close()
     receiving.join()
     assert got == [30, 30]
     assert states >= {"open", "lost"}
-    assert tap.name == "tcp://127.0.0.1", "no key in a name"
+    assert output.name == "tcp://127.0.0.1", "no key in a name"
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "rtmp://127.0.0.1:9/live/secret"])
 def test_a_stream_that_nobody_takes_is_said_at_the_start(address: str) -> None:
     with pytest.raises(OutputError, match=r"127\.0") as said:
-        streamed(address, 64, 48, FPS, RATE)
+        encode_stream(address, FORMAT)
     assert "secret" not in str(said.value)
 
 
 def test_a_protocol_that_this_libav_has_not_is_said() -> None:
     try:
-        streamed("srt://127.0.0.1:9", 64, 48, FPS, RATE)
+        encode_stream("srt://127.0.0.1:9", FORMAT)
     except OutputError as error:
         assert "no srt" in str(error) or "cannot be written to" in str(error)
 
@@ -140,18 +141,18 @@ def test_a_protocol_that_this_libav_has_not_is_said() -> None:
 @pytest.mark.parametrize("address", ["http://x/y", "show.mkv", ""])
 def test_an_address_that_is_no_stream_says_which_are(address: str) -> None:
     with pytest.raises(UsageError, match="rtmp://"):
-        streamed(address, 64, 48, FPS, RATE)
+        encode_stream(address, FORMAT)
 
 
 def test_a_recording_must_be_possible_from_the_start(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="folder"):
-        Recording(tmp_path / "nowhere" / "show.mp4", 64, 48, FPS, RATE)
+        encode_recording(tmp_path / "nowhere" / "show.mp4", FORMAT)
     with pytest.raises(UsageError, match=r"\.mp4"):
-        Recording(tmp_path / "show.avi", 64, 48, FPS, RATE)
+        encode_recording(tmp_path / "show.avi", FORMAT)
 
 
-class Slow:
-    """A drain that waits until it is let go."""
+class Slow(BaseOutput):
+    """An output that blocks until it is released."""
 
     name = "slow"
 
@@ -161,46 +162,44 @@ class Slow:
         self.broken = broken
         self.ended = ""
 
-    def picture(self, frame: Frame, t: float) -> None:
+    def write(self, frame: Frame, time: float) -> None:
         self.go.wait(20.0)
         if self.broken:
             raise OutputError("the disk is full")
-        self.seen.append(t)
-
-    def sound(self, samples: np.ndarray, start: int) -> None: ...
+        self.seen.append(time)
 
     def close(self) -> None:
         self.ended = "closed"
 
-    def give_up(self) -> None:
-        self.ended = "given up"
+    def abort(self) -> None:
+        self.ended = "aborted"
 
 
 def test_what_finds_no_room_is_dropped_and_counted_without_waiting() -> None:
-    drain = Slow()
-    tap = Tap(lambda: drain, 1.0, FPS)
+    slow = Slow()
+    output = QueuedOutput(lambda: slow, 1.0, FPS)
     for number in range(50):
-        tap.picture(flash(number), number / FPS)
-    dropped = tap.dropped
-    drain.go.set()
-    tap.close()
+        output.write(flash(number), number / FPS)
+    dropped = output.dropped
+    slow.go.set()
+    output.close()
     assert 39 <= dropped <= 40
-    assert tap.written == len(drain.seen) == 50 - dropped
-    assert drain.ended == "closed"
+    assert output.written == len(slow.seen) == 50 - dropped
+    assert slow.ended == "closed"
 
 
 def test_an_output_that_fails_says_why_and_the_rest_is_refused_quietly() -> None:
-    drain = Slow(broken=True)
-    drain.go.set()
-    tap = Tap(lambda: drain, 1.0, FPS)
+    slow = Slow(broken=True)
+    slow.go.set()
+    output = QueuedOutput(lambda: slow, 1.0, FPS)
     for number in range(5):
-        tap.picture(flash(number), number / FPS)
-    tap.close()
-    assert (tap.state, tap.why, drain.ended, tap.written) == ("failed", "the disk is full", "given up", 0)
+        output.write(flash(number), number / FPS)
+    output.close()
+    assert (output.state, output.reason, slow.ended, output.written) == ("failed", "the disk is full", "aborted", 0)
 
 
 @pytest.mark.skipif(any(Path("/dev").glob("video*")), reason="there may be a virtual camera")
 def test_without_a_virtual_camera_one_line_says_how_to_get_one() -> None:
     pytest.importorskip("pyvirtualcam")
     with pytest.raises(OutputError, match="modprobe v4l2loopback"):
-        VirtualCamera(64, 48, FPS)
+        VirtualCamera(True, FORMAT)

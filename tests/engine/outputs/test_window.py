@@ -8,15 +8,15 @@ import sys
 import pytest
 
 from engine.errors import OutputError
-from engine.outputs.window import WindowSink
+from engine.outputs.window import Window
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a screen is always there")
 def test_without_a_screen_one_line_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    with pytest.raises(OutputError, match="aimv export"):
-        WindowSink("AIMV", 64, 48)
+    with pytest.raises(OutputError, match="no screen"):
+        Window("AIMV", 64, 48)
 
 
 SHOW = """
@@ -24,7 +24,7 @@ import time, subprocess
 import cv2
 import numpy as np
 from engine.outputs.hud import Readout
-from engine.outputs.window import WindowSink
+from engine.outputs.window import Window
 from tests.support.virtual_desktop import press
 noted = []
 class Board:
@@ -39,9 +39,9 @@ manager = subprocess.Popen(["openbox"], stdout=subprocess.DEVNULL, stderr=subpro
 time.sleep(1)
 plan = {20: "f", 60: "h", 80: "b", 100: "space"}
 plan |= {110: "Return", 120: "q", 130: "Up", 140: "Shift_L", 150: "Escape", 160: "q"}
-with WindowSink("AIMV", 160, 120, board, lambda: Readout(title="hello")) as window:
+with Window("AIMV", 160, 120, board, lambda: Readout(title="hello")) as window:
     for k in range(300):
-        window.write(np.full((120, 160, 3), k % 200, np.uint8))
+        window.write(np.full((120, 160, 3), k % 200, np.uint8), k / 30)
         if k in plan:
             noted.append((cv2.getWindowImageRect("AIMV")[2:], window.readout_shown))
             press({}, "AIMV", plan[k])

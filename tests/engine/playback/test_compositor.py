@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.audio.features import Reaction
-from engine.outputs.encoder import encode
+from engine.outputs.encoder import encode_clip
 from engine.playback.compositor import FADE_S, Compositor
 from engine.playback.yuv import rgb
 
@@ -44,7 +44,7 @@ def grey(level: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.uin
 
 
 def clip(path: Path, frames: list[NDArray[np.uint8]], fps: float = FPS) -> Path:
-    encode(Frames(frames, fps), path, lambda done: None)
+    encode_clip(Frames(frames, fps), path, lambda done: None)
     return path
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine.errors import RenderError
+from engine.outputs.base import BaseOutput
 from engine.playback.clock import VirtualClock
 from engine.playback.player import play
 from engine.types import Frame
@@ -28,22 +29,15 @@ class Drawing:
         return BLANK
 
 
-class Screen:
+class Screen(BaseOutput):
     """Notes when each picture was shown."""
 
     def __init__(self, clock: VirtualClock) -> None:
         self.shown: list[float] = []
         self._clock = clock
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame, time: float) -> None:
         self.shown.append(self._clock.time())
-
-    def close(self) -> None: ...
-
-    def __enter__(self) -> "Screen":
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
 
 
 async def test_every_picture_of_three_minutes_is_shown_on_its_time() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from engine.errors import OutputError
 from engine.generators.fake import FakeGenerator
-from engine.outputs.encoder import encode
+from engine.outputs.encoder import encode_clip
 from engine.render.cache import ClipCache
 from engine.render.job import Job
 
@@ -164,7 +164,7 @@ def test_an_encoded_clip_reads_back_sealed_with_its_frames_rate_and_colours(cach
     rendering = FakeGenerator().render(a_job, lambda: False, lambda share: None)
     counts = []
     with cache.writing(a_job.id) as part:
-        assert encode(rendering, part, counts.append) == 13
+        assert encode_clip(rendering, part, counts.append) == 13
     assert counts == list(range(1, 14))
     with av.open(str(cache.get(a_job).path)) as container:
         stream = container.streams.video[0]
