@@ -12,8 +12,8 @@ Each raises a subclass of `aimv.AimvError` whose text is one line for a person.
 
 TYPE_CHECKING = False  # as of `typing`, which takes a while to import: a stop should be heard soon
 if TYPE_CHECKING:
-    from aimv.app.export import export, play, score
-    from aimv.app.listen import Row, listen
+    from aimv.app.export import export, play
+    from aimv.app.listen import Analyzer, Row, listen, score
     from aimv.language.score import Score, Shot
     from aimv.language.sentence import Content, sentence
     from aimv.options import Settings
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AimvError": "engine.errors",
+    "Analyzer": "aimv.app.listen",
     "Content": "aimv.language.sentence",
     "Row": "aimv.app.listen",
     "Score": "aimv.language.score",
@@ -29,12 +30,13 @@ _HOMES = {
     "export": "aimv.app.export",
     "listen": "aimv.app.listen",
     "play": "aimv.app.export",
-    "score": "aimv.app.export",
+    "score": "aimv.app.listen",
     "sentence": "aimv.language.sentence",
 }
 
 __all__ = [
     "AimvError",
+    "Analyzer",
     "Content",
     "Row",
     "Score",

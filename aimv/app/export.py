@@ -11,16 +11,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from aimv.app.listen import Ears, make_row, make_shot
+from aimv.app.listen import Analyzer, ShotSource
 from aimv.app.play import Dressing, PlayedSong
 from aimv.language.lyrics import caption_words, sung_object
-from aimv.language.score import SUFFIX, Score, ScoreHeader, Shot, is_score
-from aimv.language.shots import cut_shots
+from aimv.language.score import SUFFIX, Score, ScoreHeader, Shot
 from aimv.options import Settings
-from engine.analysis.windows import ANALYSIS_RATE, WindowAnalysis, song_envelopes
+from engine.analysis.windows import ANALYSIS_RATE
 from engine.audio.devices import sound_library
-from engine.audio.features import Envelopes
-from engine.audio.song import Song, load_song
 from engine.audio.structure import sections
 from engine.colour import harmony, hex_of_name
 from engine.errors import AimvError, UsageError
@@ -40,57 +37,7 @@ _T = TypeVar("_T")
 
 CLIP_CACHE_BYTES = 4 * 2**30  # clips kept for reuse
 HERE = PoolConfig()  # one process on this host
-HOP_S = 0.5  # from window to window; shots are seconds long
 PLAIN = Dressing()
-
-
-class Source:
-    """What a video is made of: a song that is listened to on the way, or a score with its song.
-
-    `shots` gives the shots, each as soon as it is known; iterate it once.
-    """
-
-    def __init__(self, path: Path, settings: Settings, progress: Progress) -> None:
-        self._score = Score.load(path) if is_score(path) else None
-        self.song: Song = load_song(self._score.song if self._score else path)
-        if self._score:
-            self.header = self._score.header
-            if abs(self.song.duration - self.header.duration) > 0.05:
-                raise UsageError(
-                    f"{path}: its song {self.header.song} is {self.song.duration:.2f} s long, not the "
-                    f"{self.header.duration:.2f} s of the score: make it anew with `aimv score`"
-                )
-        else:
-            self.header = ScoreHeader.of(path, self.song.duration, settings.style, settings.seed)
-        self.envelopes: Envelopes = song_envelopes(self.song)
-        self._settings = settings
-        self._progress = progress
-
-    def replay(self, score: Score) -> None:
-        """Take the shots from a score of the same song, in place of listening."""
-        self._score = score
-
-    def shots(self) -> Iterator[Shot]:
-        """The shots in order, without a gap from 0 s to the song's end."""
-        if self._score:
-            self._progress.heard(self.song.duration)
-            yield from self._score.shots
-            return
-        ears = Ears(self._settings.language, self._settings.whisper)
-        heard = self._watched(ears.hearing(self.song, self.envelopes, HOP_S))
-        spans = cut_shots(heard, self.envelopes.beats, self.envelopes.onsets, self.song.duration)
-        run, before = 0, None
-        for span in spans:
-            row = make_row(span, ears.classifier.confusion, self.header.seed)
-            # A picture that goes on with the same words varies; a chorus that returns looks as it did.
-            run = run + 1 if row.content.abstractions == before else 0
-            before = row.content.abstractions
-            yield make_shot(row, self.header.seed + run)
-
-    def _watched(self, hearing: Iterable[WindowAnalysis]) -> Iterator[WindowAnalysis]:
-        for heard in hearing:
-            self._progress.heard(heard.end)
-            yield heard
 
 
 def make_cue(shot: Shot, style: str, selection: Selection, settings: Settings) -> Cue:
@@ -144,7 +91,7 @@ def export(
     pool_config = usable_pool(pool_config, selection)
     on_selection(selection)
     progress = progress or Progress()
-    source = Source(path, settings, progress)
+    source = ShotSource(path, settings, Analyzer.shared(settings), progress)
     end = source.song.duration if duration is None else min(source.song.duration, start + duration)
     if not 0 <= start < source.song.duration or end - start < 1 / settings.fps:
         raise UsageError(
@@ -203,7 +150,7 @@ def play(
     pool_config = usable_pool(pool_config, selection)
     on_selection(selection)
     progress = progress or Progress()
-    source = Source(Path(path), settings, progress)
+    source = ShotSource(path, settings, Analyzer.shared(settings), progress)
     progress.lasts(source.song.duration, source.song.duration)
 
     async def run(cache: ClipCache) -> Performance:
@@ -242,7 +189,7 @@ def play(
         return run_async(run(cache))
 
 
-def _compositor(settings: Settings, source: Source) -> Compositor:
+def _compositor(settings: Settings, source: ShotSource) -> Compositor:
     return Compositor(settings.width, settings.height, settings.fps, source.envelopes, settings.reaction)
 
 
@@ -256,7 +203,7 @@ def _lettering(compositor: Compositor, settings: Settings, shots: Iterable[Shot]
 
 
 def _cues_in_sections(
-    source: Source, compositor: Compositor, selection: Selection, settings: Settings, know: Callable[[Shot], None]
+    source: ShotSource, compositor: Compositor, selection: Selection, settings: Settings, know: Callable[[Shot], None]
 ) -> Iterator[Cue]:
     """The cues of a song that is played, each with the section of the song that its middle lies in."""
     found = sections(source.song.mono(ANALYSIS_RATE), ANALYSIS_RATE)
@@ -265,14 +212,6 @@ def _cues_in_sections(
         know(shot)
         section = found[bisect.bisect_right(starts, (shot.start + shot.end) / 2) - 1]
         yield msgspec.structs.replace(make_cue(shot, source.header.style, selection, settings), section=section.label)
-
-
-def score(path: str | Path, settings: Settings | None = None, *, progress: Progress | None = None) -> Score:
-    """Listen to a song and give its score; write it with `Score.save`. Raises MediaError, UsageError, ModelError."""
-    progress = progress or Progress()
-    source = Source(Path(path), settings or Settings(), progress)
-    progress.lasts(source.song.duration, source.song.duration)
-    return Score(source.header, tuple(source.shots()))
 
 
 class _KeptScore:

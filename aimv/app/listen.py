@@ -1,18 +1,21 @@
-"""Listening to a song: what is heard in each window, as the row that a table or a program reads."""
+"""Analysis of a song: a row for each window and a shot for each span, by models that are loaded once."""
 
+import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import numpy as np
+from faster_whisper import WhisperModel
 from numpy.typing import NDArray
 
 from aimv.language.content import InstrumentChoice, content_of
-from aimv.language.score import Shot
+from aimv.language.score import Score, ScoreHeader, Shot, is_score
 from aimv.language.sentence import Content, sentence
-from aimv.options import WHISPER
+from aimv.language.shots import cut_shots
+from aimv.options import WHISPER, Analysis, ScoreSettings
 from engine.analysis.instruments import Classifier, Confusion, OnnxClassifier
 from engine.analysis.transcription.models import load as load_whisper
 from engine.analysis.transcription.offline import transcribe_file
@@ -20,11 +23,17 @@ from engine.analysis.transcription.streaming import StreamingWhisper
 from engine.analysis.transcription.types import Passage
 from engine.analysis.windows import SongAnalyzer, VoiceProbability, WindowAnalysis, analyze_causally, song_envelopes
 from engine.audio.features import Envelopes
-from engine.audio.song import Song, load_song
+from engine.audio.song import Song, check_song, load_song
+from engine.errors import UsageError
+from engine.types import Progress
+
+HOP_S = 1.0  # the default from one row's window to the next
+_TOLERANCE_S = 0.05  # between the lengths of a score and of its song
+_SHOT_HOP_S = 0.5  # the same for a score: a cut wants to know to half a second where the sound changes
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One window of a song: what is heard in it and what is said of it."""
+    """One window of a song: its analysis, the content chosen from it and the sentence that states it."""
 
     analysis: WindowAnalysis
     instruments: InstrumentChoice
@@ -60,10 +69,10 @@ def _cut_off(probability: float) -> float:
     return math.floor(probability * 1e4 + 1e-6) / 1e4  # .57 is stored as a little less
 
 
-def make_row(heard: WindowAnalysis, confusion: Confusion, seed: int = 0) -> Row:
-    """What is said of what is heard."""
-    content, chosen, hex_colour = content_of(heard, confusion)
-    return Row(heard, chosen, content, hex_colour, sentence(content, seed))
+def make_row(analysis: WindowAnalysis, confusion: Confusion, seed: int = 0) -> Row:
+    """The content and the sentence of a window, or of a span of windows."""
+    content, chosen, hex_colour = content_of(analysis, confusion)
+    return Row(analysis, chosen, content, hex_colour, sentence(content, seed))
 
 
 def make_shot(row: Row, seed: int) -> Shot:
@@ -84,55 +93,216 @@ def make_shot(row: Row, seed: int) -> Shot:
     )
 
 
-class Ears:
-    """The models that listening needs, loaded once: the instrument classifier and Whisper.
+def _load_input(song: str | Path | NDArray[Any], rate: int | None) -> Song:
+    """A file, or an array of floats [n] or [n, channels] of `rate` Hz, as a song."""
+    if isinstance(song, str | Path):
+        if rate is not None:
+            raise UsageError(f"{song} has a sample rate of its own: give a rate with an array only", option="rate")
+        return load_song(Path(song))
+    samples = np.asarray(song)
+    if rate is None:
+        raise UsageError("an array of samples needs its rate in Hz", option="rate")
+    if not np.issubdtype(samples.dtype, np.floating):
+        raise UsageError(f"samples are floats with full scale 1.0, not {samples.dtype}: divide them by full scale")
+    columns = samples[:, None] if samples.ndim == 1 else samples
+    return check_song(Song(columns.astype(np.float32), int(rate)))
 
-    `language` is an ISO 639-1 code, or None to detect it; `whisper` a name, hub id or folder (see `aimv models`).
-    Raises ModelError if a model is missing or damaged, UsageError for a language Whisper does not know.
+
+def refuse_other(settings: ScoreSettings, fixed: Mapping[str, object], owner: str) -> None:
+    """Raise UsageError for a setting that is not the default and that `owner` has fixed to something else."""
+    for name, value in fixed.items():
+        given = getattr(settings, name)
+        if given not in (getattr(type(settings)(), name), value):
+            own = f", {value!r}" if value not in (None, "") else ""
+            raise UsageError(f"{owner} has its own {name}{own}, so {given!r} cannot be used", option=name)
+
+
+class _Models:
+    """The models that analysis needs, each loaded at its first use."""
+
+    def __init__(self, whisper: str) -> None:
+        self._name = whisper
+
+    @functools.cached_property
+    def classifier(self) -> Classifier:
+        return OnnxClassifier()
+
+    @functools.cached_property
+    def whisper(self) -> WhisperModel:
+        return load_whisper(self._name)
+
+
+_shared_models = functools.lru_cache(maxsize=1)(_Models)
+
+
+class Analyzer:
+    """Analyzes songs. Its models, the instrument classifier and Whisper, are loaded at first use and kept.
+
+        with Analyzer(language="en") as analyzer:
+            rows = list(analyzer("song.wav"))
+            score = analyzer.score("song.wav")
+
+    `whisper` is a name, hub id or folder (see `aimv models`), `language` the ISO 639-1 code that is sung, None to
+    detect it in each song. Raises UsageError for a value that is not possible.
     """
 
-    def __init__(self, language: str | None = None, whisper: str = WHISPER) -> None:
-        self.classifier: Classifier = OnnxClassifier()
-        self._whisper = load_whisper(whisper)
-        self._language = language
+    def __init__(self, whisper: str = WHISPER, language: str | None = None) -> None:
+        checked = Analysis(whisper=whisper, language=language)
+        self.whisper, self.language = checked.whisper, checked.language
+        self._models = _Models(self.whisper)
 
-    def hearing(self, song: Song, envelopes: Envelopes, hop_s: float = 0.25) -> SongAnalyzer:
-        """The song heard with its future known; `envelopes` are those of the song, beats included."""
-        return SongAnalyzer(song, self.classifier, self._words, envelopes.beats, hop_s)
+    @classmethod
+    def shared(cls, settings: Analysis) -> Self:
+        """An analyzer for these settings whose models stay loaded for the next one of the same Whisper model."""
+        analyzer = cls(settings.whisper, settings.language)
+        analyzer._models = _shared_models(settings.whisper)
+        return analyzer
 
-    def causally(self, song: Song, hop_s: float = 0.25) -> Iterator[tuple[float, list[WindowAnalysis]]]:
-        """The song heard as a live input by a machine that keeps up, so always the same; see `analyze_causally`."""
-        transcriber = StreamingWhisper(self._whisper, language=self._language, clock=lambda: 0.0)
-        return analyze_causally(song, self.classifier, transcriber, hop_s)
+    def analyze(
+        self,
+        song: str | Path | NDArray[Any],
+        rate: int | None = None,
+        *,
+        hop: float = HOP_S,
+        live: bool = False,
+        seed: int = 0,
+        on_progress: Callable[[float, float], None] = lambda done, total: None,
+    ) -> Iterator[Row]:
+        """Give a `Row` for each window of 1 s, one every `hop` seconds, in order, each as soon as it is known.
 
-    def _words(self, audio: NDArray[np.float32], voice: VoiceProbability) -> Iterator[Passage]:
-        return transcribe_file(audio, self._whisper, self._language, voice)
+        `song` is a file, or an array of floats [n] or [n, channels] with full scale 1.0, of `rate` Hz. With `live`
+        nothing is known before it sounds; a row is then given once its words are final, some seconds after its window.
+        `seed` is that of the sentences. `on_progress` takes the seconds analyzed and the song's length.
+
+        Raises:
+            UsageError: there is no such file, or a value is not possible.
+            MediaError: the sound cannot be used.
+            ModelError: a model is missing or damaged.
+        """
+        Analysis(seed=seed)
+        sound = _load_input(song, rate)
+        steps: Iterable[tuple[float, list[WindowAnalysis]]]
+        if live:
+            words = StreamingWhisper(self._models.whisper, language=self.language, clock=lambda: 0.0)
+            steps = analyze_causally(sound, self._models.classifier, words, hop)
+        else:
+            steps = ((window.end, [window]) for window in self._windows(sound, song_envelopes(sound), hop))
+
+        def rows() -> Iterator[Row]:
+            for until, windows in steps:
+                on_progress(until, sound.duration)
+                for window in windows:
+                    yield make_row(window, self._models.classifier.confusion, seed)
+
+        return rows()
+
+    __call__ = analyze
+
+    def score(
+        self, song: str | Path, settings: ScoreSettings | None = None, *, progress: Progress | None = None
+    ) -> Score:
+        """The score of a song: its shots with their sentences, by the style and the seed of `settings`.
+
+        Raises:
+            UsageError: there is no such file, or the settings ask for another model or language than the analyzer's.
+            MediaError: the sound cannot be used.
+            ModelError: a model is missing or damaged.
+        """
+        progress = progress or Progress()
+        source = ShotSource(song, settings or ScoreSettings(), self, progress)
+        progress.lasts(source.song.duration, source.song.duration)
+        return Score(source.header, tuple(source.shots()))
+
+    def close(self) -> None:
+        """Let go of the models; used again, the analyzer loads them again."""
+        self._models = _Models(self.whisper)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _windows(self, song: Song, envelopes: Envelopes, hop_s: float) -> SongAnalyzer:
+        def words(audio: NDArray[np.float32], voice: VoiceProbability) -> Iterator[Passage]:
+            return transcribe_file(audio, self._models.whisper, self.language, voice)
+
+        return SongAnalyzer(song, self._models.classifier, words, envelopes.beats, hop_s)
+
+
+class ShotSource:
+    """A song and its shots: those of a score, or those that an analyzer finds while they are read.
+
+    Raises UsageError for a score whose song is missing or another, and for settings that the score or the analyzer
+    has fixed otherwise; MediaError.
+    """
+
+    def __init__(
+        self, song: str | Path | Score, settings: ScoreSettings, analyzer: Analyzer, progress: Progress
+    ) -> None:
+        if isinstance(song, Score):
+            song.check_song()
+        self._score = song if isinstance(song, Score) else Score.load(song) if is_score(song) else None
+        self._analyzer, self._progress = analyzer, progress
+        if self._score:
+            self.header = self._score.header
+            fixed = {"style": self.header.style, "seed": self.header.seed, "language": None, "whisper": WHISPER}
+            refuse_other(settings, fixed, "the score")
+            self.song = load_song(self._score.song)
+            if abs(self.song.duration - self.header.duration) > _TOLERANCE_S:
+                raise UsageError(
+                    f"the score is {self.header.duration:.2f} s long, its song {self.header.song} "
+                    f"{self.song.duration:.2f} s: make it anew from its song"
+                )
+        else:
+            path = Path(str(song))
+            refuse_other(settings, {"language": analyzer.language, "whisper": analyzer.whisper}, "the analyzer")
+            self.song = load_song(path)
+            self.header = ScoreHeader.of(path, self.song.duration, settings.style, settings.seed)
+        self.envelopes = song_envelopes(self.song)
+
+    def replay(self, score: Score) -> None:
+        """Take the shots from a score of the same song in place of analysis."""
+        self._score = score
+
+    def shots(self) -> Iterator[Shot]:
+        """The shots in order, each as soon as it is known, from 0 s to the song's end without a gap; iterate once."""
+        if self._score:
+            self._progress.heard(self.song.duration)
+            yield from self._score.shots
+            return
+        confusion = self._analyzer._models.classifier.confusion
+        repeats, before = 0, None
+        spans = cut_shots(self._windows(), self.envelopes.beats, self.envelopes.onsets, self.song.duration)
+        for span in spans:
+            row = make_row(span, confusion, self.header.seed)
+            # A picture that goes on with the same words varies; a chorus that returns looks as it did.
+            repeats = repeats + 1 if row.content.abstractions == before else 0
+            before = row.content.abstractions
+            yield make_shot(row, self.header.seed + repeats)
+
+    def _windows(self) -> Iterator[WindowAnalysis]:
+        for window in self._analyzer._windows(self.song, self.envelopes, _SHOT_HOP_S):
+            self._progress.heard(window.end)
+            yield window
 
 
 def listen(
-    path: str | Path,
+    song: str | Path | NDArray[Any],
+    rate: int | None = None,
     *,
-    hop: float = 1.0,
+    hop: float = HOP_S,
     language: str | None = None,
     live: bool = False,
     whisper: str = WHISPER,
     seed: int = 0,
     on_progress: Callable[[float, float], None] = lambda done, total: None,
 ) -> Iterator[Row]:
-    """Hear a song and give a `Row` for each window of 1 s, one every `hop` seconds, in order.
+    """Analyze a song window by window: `Analyzer.analyze` with models that stay loaded."""
+    analyzer = Analyzer.shared(Analysis(language=language, whisper=whisper))
+    return analyzer.analyze(song, rate, hop=hop, live=live, seed=seed, on_progress=on_progress)
 
-    With `live` nothing of the song is known before it sounds; the rows then come at its end. `on_progress` takes
-    the seconds heard and the song's length.
 
-    Raises MediaError or UsageError for a file that cannot be used, ModelError for a missing model.
-    """
-    song = load_song(Path(path))
-    ears = Ears(language, whisper)
-    if live:
-        for until, heard in ears.causally(song, hop):
-            on_progress(until, song.duration)
-            yield from (make_row(one, ears.classifier.confusion, seed) for one in heard)
-        return
-    for one in ears.hearing(song, song_envelopes(song), hop):
-        on_progress(one.end, song.duration)
-        yield make_row(one, ears.classifier.confusion, seed)
+def score(song: str | Path, settings: ScoreSettings | None = None, *, progress: Progress | None = None) -> Score:
+    """Analyze a song and give its score: `Analyzer.score` with models that stay loaded."""
+    return Analyzer.shared(settings or ScoreSettings()).score(song, settings, progress=progress)

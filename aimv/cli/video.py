@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from aimv.app import export as video
+from aimv.app.listen import score as score_of
 from aimv.app.logs import tell
 from aimv.app.play import Dressing
 from aimv.cli.config import loaded
@@ -87,7 +88,7 @@ def score(
     check_writable(out)
     settings = Settings(style=style, language=language, whisper=whisper, seed=seed)
     with VideoBars() as bars:
-        made = video.score(file, settings, progress=bars)
+        made = score_of(file, settings, progress=bars)
     made.save(out)
     console.print(f"{out}: {len(made.shots)} shots")
 
