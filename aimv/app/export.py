@@ -18,7 +18,7 @@ from aimv.language.score import SUFFIX, Score, ScoreHeader, Shot
 from aimv.options import Settings
 from engine.analysis.windows import ANALYSIS_RATE
 from engine.audio.devices import sound_library
-from engine.audio.structure import sections
+from engine.audio.structure import find_sections
 from engine.colour import harmony, hex_of_name
 from engine.errors import AimvError, UsageError
 from engine.files import cache_folder, check_writable
@@ -159,7 +159,7 @@ def play(
         title = f"AIMV: {Path(path).name}"
         with (
             contextlib.closing(compositor),
-            PlayedSong(title, source.song, compositor, source.envelopes, settings.reaction, dressing) as stage,
+            PlayedSong(title, source.song, compositor, source.features, settings.reaction, dressing) as stage,
         ):
 
             def worked(event: WorkerEvent) -> None:
@@ -190,7 +190,7 @@ def play(
 
 
 def _compositor(settings: Settings, source: ShotSource) -> Compositor:
-    return Compositor(settings.width, settings.height, settings.fps, source.envelopes, settings.reaction)
+    return Compositor(settings.width, settings.height, settings.fps, source.features, settings.reaction)
 
 
 def _lettering(compositor: Compositor, settings: Settings, shots: Iterable[Shot]) -> Iterator[Shot]:
@@ -206,7 +206,7 @@ def _cues_in_sections(
     source: ShotSource, compositor: Compositor, selection: Selection, settings: Settings, know: Callable[[Shot], None]
 ) -> Iterator[Cue]:
     """The cues of a song that is played, each with the section of the song that its middle lies in."""
-    found = sections(source.song.mono(ANALYSIS_RATE), ANALYSIS_RATE)
+    found = find_sections(source.song.mono(ANALYSIS_RATE), ANALYSIS_RATE)
     starts = [section.start for section in found]
     for shot in _lettering(compositor, settings, source.shots()):
         know(shot)

@@ -21,8 +21,8 @@ from engine.analysis.transcription.models import load as load_whisper
 from engine.analysis.transcription.offline import transcribe_file
 from engine.analysis.transcription.streaming import StreamingWhisper
 from engine.analysis.transcription.types import Passage
-from engine.analysis.windows import SongAnalyzer, VoiceProbability, WindowAnalysis, analyze_causally, song_envelopes
-from engine.audio.features import Envelopes
+from engine.analysis.windows import SongAnalyzer, VoiceProbability, WindowAnalysis, analyze_causally, song_features
+from engine.audio.features import FeatureExtractor
 from engine.audio.song import Song, check_song, load_song
 from engine.errors import UsageError
 from engine.types import Progress
@@ -186,7 +186,7 @@ class Analyzer:
             words = StreamingWhisper(self._models.whisper, language=self.language, clock=lambda: 0.0)
             steps = analyze_causally(sound, self._models.classifier, words, hop)
         else:
-            steps = ((window.end, [window]) for window in self._windows(sound, song_envelopes(sound), hop))
+            steps = ((window.end, [window]) for window in self._windows(sound, song_features(sound), hop))
 
         def rows() -> Iterator[Row]:
             for until, windows in steps:
@@ -223,11 +223,11 @@ class Analyzer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _windows(self, song: Song, envelopes: Envelopes, hop_s: float) -> SongAnalyzer:
+    def _windows(self, song: Song, features: FeatureExtractor, hop_s: float) -> SongAnalyzer:
         def words(audio: NDArray[np.float32], voice: VoiceProbability) -> Iterator[Passage]:
             return transcribe_file(audio, self._models.whisper, self.language, voice)
 
-        return SongAnalyzer(song, self._models.classifier, words, envelopes.beats, hop_s)
+        return SongAnalyzer(song, self._models.classifier, words, features.beats, hop_s)
 
 
 class ShotSource:
@@ -259,7 +259,7 @@ class ShotSource:
             refuse_other(settings, {"language": analyzer.language, "whisper": analyzer.whisper}, "the analyzer")
             self.song = load_song(path)
             self.header = ScoreHeader.of(path, self.song.duration, settings.style, settings.seed)
-        self.envelopes = song_envelopes(self.song)
+        self.features = song_features(self.song)
 
     def replay(self, score: Score) -> None:
         """Take the shots from a score of the same song in place of analysis."""
@@ -273,7 +273,7 @@ class ShotSource:
             return
         confusion = self._analyzer._models.classifier.confusion
         repeats, before = 0, None
-        spans = cut_shots(self._windows(), self.envelopes.beats, self.envelopes.onsets, self.song.duration)
+        spans = cut_shots(self._windows(), self.features.beats, self.features.onsets, self.song.duration)
         for span in spans:
             row = make_row(span, confusion, self.header.seed)
             # A picture that goes on with the same words varies; a chorus that returns looks as it did.
@@ -282,7 +282,7 @@ class ShotSource:
             yield make_shot(row, self.header.seed + repeats)
 
     def _windows(self) -> Iterator[WindowAnalysis]:
-        for window in self._analyzer._windows(self.song, self.envelopes, _SHOT_HOP_S):
+        for window in self._analyzer._windows(self.song, self.features, _SHOT_HOP_S):
             self._progress.heard(window.end)
             yield window
 

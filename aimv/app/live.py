@@ -22,7 +22,7 @@ from engine.analysis.instruments import Classifier
 from engine.analysis.live import LiveAnalyzer, TimedAnalysis
 from engine.analysis.transcription.types import Transcriber, Word, text_of
 from engine.audio.capture import Block, Device, LiveInput
-from engine.audio.features import LiveReactions
+from engine.audio.features import LiveFeatureExtractor
 from engine.audio.tempo import Tempo
 from engine.control.state import Desk
 from engine.errors import AimvError, UsageError
@@ -114,7 +114,7 @@ class LiveShow:
         self.fps = settings.fps
         self.tempo = Tempo()
         self._shots = LiveCutter(self.tempo)
-        self.reactions = LiveReactions(device.rate, self.tempo)
+        self.reactions = LiveFeatureExtractor(device.rate, self.tempo)
         self.compositor = Compositor(settings.width, settings.height, settings.fps, self.reactions)
         self.stage = Stage(self.compositor)
         self.input = LiveInput(device, self._on_block)
@@ -237,12 +237,12 @@ class LiveShow:
         found = self.reactions.push(block.samples.mean(axis=1))
         if self.outputs:
             if found:
-                self.outputs.note_onset(block.came)
+                self.outputs.note_onset(block.arrival)
             self.outputs.write_audio(block.samples, block.start)
         if found and self._loop:
             with contextlib.suppress(RuntimeError):  # the show has ended
                 self._loop.call_soon_threadsafe(self._hurry.set)
-        self.analyzer.feed(block.samples, block.ended)
+        self.analyzer.feed(block.samples, block.end_arrival)
 
     def _on_analysis(self, timed: TimedAnalysis) -> None:
         """In the hearing's thread: a sentence for each window, and a shot where one begins."""

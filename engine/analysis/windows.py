@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from engine.analysis.instruments import REACH_S, Classifier, smooth
 from engine.analysis.transcription.types import Passage, Transcriber, Word, english_of, text_of
 from engine.audio.beats import BeatTracker, track_beats
-from engine.audio.features import RATE as ENVELOPE_RATE
-from engine.audio.features import Envelopes
+from engine.audio.features import RATE as FEATURE_RATE
+from engine.audio.features import FeatureExtractor
 from engine.audio.loudness import SILENCE_LUFS, RunningLoudness, loudness
 from engine.audio.pitch import dominant_frequency
 from engine.audio.song import Song
 from engine.audio.windows import RollingWindows, Window
 
-ANALYSIS_RATE = 22_050  # Hz, of the envelopes and beats
+ANALYSIS_RATE = 22_050  # Hz, of the features and beats
 SPEECH_RATE = 16_000  # Hz, of transcription
 
 # (start s, end s) -> the highest probability of a voice in that stretch
@@ -53,12 +53,12 @@ class WindowAnalysis(msgspec.Struct, frozen=True):
         return english_of(self.words if self.committed is None else self.committed)
 
 
-def song_envelopes(song: Song) -> Envelopes:
-    """Envelopes, onsets and beats of a song whose future is known."""
-    envelopes = Envelopes.of(song.mono(ANALYSIS_RATE), ANALYSIS_RATE)
-    beats = track_beats(np.array(envelopes.strength), ENVELOPE_RATE)
-    envelopes.beats = [float(beat) for beat in beats if beat < song.duration]
-    return envelopes
+def song_features(song: Song) -> FeatureExtractor:
+    """FeatureExtractor, onsets and beats of a song whose future is known."""
+    features = FeatureExtractor.of(song.mono(ANALYSIS_RATE), ANALYSIS_RATE)
+    beats = track_beats(np.array(features.onset_strength), FEATURE_RATE)
+    features.beats = [float(beat) for beat in beats if beat < song.duration]
+    return features
 
 
 class SongAnalyzer:
@@ -129,7 +129,7 @@ def analyze_causally(
     """
     cutter = RollingWindows(song.rate, hop_s)
     listener = WindowAnalyzer(classifier)
-    envelopes, tracker = Envelopes(ANALYSIS_RATE), BeatTracker(ENVELOPE_RATE)
+    features, tracker = FeatureExtractor(ANALYSIS_RATE), BeatTracker(FEATURE_RATE)
     to_speech = soxr.ResampleStream(song.rate, SPEECH_RATE, 1, dtype="float32")
     to_analysis = soxr.ResampleStream(song.rate, ANALYSIS_RATE, 1, dtype="float32")
     pending: deque[tuple[WindowAnalysis, list[Word]]] = (
@@ -143,9 +143,9 @@ def analyze_causally(
         samples = song.samples[at : at + block]
         last = at + block >= len(song.samples)
         mono = np.asarray(samples.mean(axis=1), dtype=np.float32)
-        known = len(envelopes.strength)
-        envelopes.push(to_analysis.resample_chunk(mono, last=last))
-        beats += tracker.push(np.array(envelopes.strength[known:]))
+        known = len(features.onset_strength)
+        features.push(to_analysis.resample_chunk(mono, last=last))
+        beats += tracker.push(np.array(features.onset_strength[known:]))
         ended = list(cutter.push(samples)) + (list(cutter.finish()) if last else [])
         new = [listener.hear(window) for window in ended]
         voice = new[-1].probabilities.get("vocal") if new else None
@@ -155,7 +155,7 @@ def analyze_causally(
         for window in new:
             pending.append((window, uncounted))
             uncounted = []
-        complete_until = min(transcriber.complete_until, len(envelopes.strength) / ENVELOPE_RATE)
+        complete_until = min(transcriber.complete_until, len(features.onset_strength) / FEATURE_RATE)
         if last:
             words += transcriber.finish()
             beats = [beat for beat in beats if beat < song.duration]

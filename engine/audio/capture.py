@@ -46,7 +46,7 @@ class CaptureClock:
         """Samples captured so far."""
         return self._samples
 
-    def mark(self, count: int, at: float) -> None:
+    def update(self, count: int, at: float) -> None:
         """`count` more samples have been captured; the last of them at about `at` (s of this machine's clock)."""
         self._samples += count
         if not self._started:
@@ -75,7 +75,7 @@ class CaptureClock:
             self._latest = max(self._latest, (self._samples + since / self._period) / self._rate)
         return self._latest
 
-    def when(self, sample: int) -> float:
+    def time_of(self, sample: int) -> float:
         """When that sample was or will be captured, s of this machine's clock."""
         return self._at + (sample - self._samples) * self._period
 
@@ -95,7 +95,7 @@ _FALL_DB_S = 20.0  # of the meter
 
 # What a device calls with each block: samples [n, channels], when the last was captured (s, time.perf_counter), and
 # whether sound was lost before it. The samples are its own only until the call returns.
-Take = Callable[[NDArray[np.float32], float, bool], None]
+AudioCallback = Callable[[NDArray[np.float32], float, bool], None]
 State = Literal["open", "lost"]
 
 
@@ -106,7 +106,7 @@ class Device(Protocol):
     rate: int
     channels: int
 
-    def open(self, take: Take) -> None:
+    def open(self, take: AudioCallback) -> None:
         """Begin to call `take`, from a thread of the device's own; AimvError if it is not there."""
         ...
 
@@ -120,8 +120,8 @@ class Block(msgspec.Struct, frozen=True):
 
     start: int  # sample of the show
     samples: NDArray[np.float32]  # [n, channels], finite
-    came: float  # s, time.perf_counter, when the device handed over its beginning ...
-    ended: float  # ... and its end, which is later where several blocks had to wait
+    arrival: float  # s, time.perf_counter, when the device handed over its beginning ...
+    end_arrival: float  # ... and its end, which is later where several blocks had to wait
 
 
 class Meter:
@@ -212,7 +212,7 @@ class LiveInput:
         start = self.clock.samples
         if not np.isfinite(samples).all():
             samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
-        self.clock.mark(len(samples), at)
+        self.clock.update(len(samples), at)
         self.meter.push(samples)
         self._on_block(Block(start, samples, came, ended))
 

@@ -12,14 +12,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.capture import Take
+from engine.audio.capture import AudioCallback
 from engine.errors import DeviceError, MissingExtra, UsageError
 
 LATENCY_S = 0.02  # asked of the device; it then hands over about every 10 ms
 _MOST_CHANNELS = 8
 
 
-class Input(msgspec.Struct, frozen=True):
+class InputDevice(msgspec.Struct, frozen=True):
     """A sound input of this machine."""
 
     index: int
@@ -38,7 +38,7 @@ def sound_library(what: str = "hearing a live input") -> Any:
         DeviceError: PortAudio is not installed.
     """
     try:
-        with hushed():
+        with suppress_stderr():
             return importlib.import_module("sounddevice")
     except ImportError:
         raise MissingExtra(what, "live") from None
@@ -46,7 +46,7 @@ def sound_library(what: str = "hearing a live input") -> Any:
         raise DeviceError("PortAudio is not installed: install Debian's libportaudio2") from None
 
 
-def inputs() -> list[Input]:
+def inputs() -> list[InputDevice]:
     """The sound inputs there are now. Raises as `sound_library`."""
     sounddevice = sound_library()
     try:
@@ -55,7 +55,7 @@ def inputs() -> list[Input]:
         default = -1
     hosts = [host["name"] for host in sounddevice.query_hostapis()]
     return [
-        Input(
+        InputDevice(
             device["index"],
             device["name"],
             hosts[device["hostapi"]],
@@ -68,7 +68,7 @@ def inputs() -> list[Input]:
     ]
 
 
-def find_input(wanted: str | None) -> Input:
+def find_input(wanted: str | None) -> InputDevice:
     """The input called `wanted` (a name, a part of one, or an index as `aimv inputs` lists them); None: the default.
 
     Raises:
@@ -98,14 +98,14 @@ def find_input(wanted: str | None) -> Input:
 class SoundCard:
     """An input of this machine; found anew by its name each time that it is opened, since devices come and go."""
 
-    def __init__(self, chosen: Input) -> None:
+    def __init__(self, chosen: InputDevice) -> None:
         self.name = chosen.name
         self.rate = chosen.rate
         self.channels = min(chosen.channels, _MOST_CHANNELS) if chosen.channels <= 2 else 2
-        self._known: Input | None = chosen
+        self._known: InputDevice | None = chosen
         self._stream: Any = None
 
-    def open(self, take: Take) -> None:
+    def open(self, take: AudioCallback) -> None:
         """Begin to capture; each block is stamped with when its last sample was captured.
 
         Raises:
@@ -113,7 +113,7 @@ class SoundCard:
         """
         sounddevice = sound_library()
         if self._known is None:  # PortAudio's list is frozen when it starts: start it anew
-            with hushed():
+            with suppress_stderr():
                 sounddevice._terminate()
                 sounddevice._initialize()
             self._known = next((each for each in inputs() if each.name == self.name), None)
@@ -130,7 +130,7 @@ class SoundCard:
 
         index, self._known = self._known.index, None
         try:
-            with hushed():
+            with suppress_stderr():
                 self._stream = sounddevice.InputStream(
                     device=index,
                     samplerate=rate,
@@ -154,7 +154,7 @@ class SoundCard:
 
 
 @contextlib.contextmanager
-def hushed() -> Iterator[None]:
+def suppress_stderr() -> Iterator[None]:
     """Without what ALSA and PortAudio print of every device that they try; what matters comes back as an error."""
     kept = os.dup(2)
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device

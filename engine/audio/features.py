@@ -1,8 +1,8 @@
 """The fast clock's view of sound: band levels and onsets that picture motion follows, a hundred times a second.
 
-Attacks told at once: the starts of sounds that a picture can answer within its own frame.
+AttackDetector told at once: the starts of sounds that a picture can answer within its own frame.
 
-What the picture should feel now, from sound that is still coming: the live counterpart of a song's envelopes.
+What the picture should feel now, from sound that is still coming: the live counterpart of a song's features.
 """
 
 import bisect
@@ -32,7 +32,7 @@ _RISE_MEMORY_S = 120.0
 _RISE_FRAMES = 4  # a rise is about that long
 
 
-class Reaction(msgspec.Struct, frozen=True):
+class Features(msgspec.Struct, frozen=True):
     """What the picture should feel at one moment; every value from 0 to 1."""
 
     level: float
@@ -42,7 +42,7 @@ class Reaction(msgspec.Struct, frozen=True):
     onset: float  # the last onset's strength, decaying
     beat_phase: float  # 0 on the beat, rising to 1 before the next
     beat: float  # 1 on the beat, decaying
-    risen: float = 0.0  # all rises of the sound so far, summed; a usual onset of the last minute adds 1
+    cumulative_flux: float = 0.0  # all rises of the sound so far, summed; a usual onset of the last minute adds 1
 
 
 class Onset(msgspec.Struct, frozen=True):
@@ -53,7 +53,7 @@ class Onset(msgspec.Struct, frozen=True):
     band: int  # index into BANDS_HZ of the band that rose most
 
 
-class Envelopes:
+class FeatureExtractor:
     """Band levels and onsets of a stream of mono sound; causal, so a file and a live input give the same.
 
     Onsets are peaks of half-wave rectified log-spectral flux (Bello et al. 2005; Dixon 2006), placed at the
@@ -84,17 +84,17 @@ class Envelopes:
         self._times: list[float] = []
         self._risen: list[float] = []
         self._levels: list[tuple[float, float, float, float]] = []
-        self.strength: list[float] = []  # what beats are tracked by, RATE a second
+        self.onset_strength: list[float] = []  # what beats are tracked by, RATE a second
         self._usual = [_Usual(_USUAL_MEMORY_S, _LEAST_FLUX * len(bins)) for bins in self._bins]
 
     @classmethod
-    def of(cls, mono: NDArray[np.float32], rate: int) -> "Envelopes":
-        """The envelopes of a whole piece, [n] at `rate` Hz."""
-        envelopes = cls(rate)
+    def of(cls, mono: NDArray[np.float32], rate: int) -> "FeatureExtractor":
+        """The features of a whole piece, [n] at `rate` Hz."""
+        features = cls(rate)
         for at in range(0, len(mono), rate * 10):
-            envelopes.push(mono[at : at + rate * 10])
-        envelopes.push(np.zeros(rate // 5, np.float32))  # lets the last onset show itself as a peak
-        return envelopes
+            features.push(mono[at : at + rate * 10])
+        features.push(np.zeros(rate // 5, np.float32))  # lets the last onset show itself as a peak
+        return features
 
     def push(self, mono: NDArray[np.float32]) -> None:
         """Take in the next samples, [n]."""
@@ -136,7 +136,7 @@ class Envelopes:
         flux = float(rise.sum())
         # Each band against its own usual rises: an open hat off the beat has many times the flux of the kick on it.
         low, mid, high = (usual.share(float(of_band)) for usual, of_band in zip(self._usual, rise, strict=True))
-        self.strength.append(2.0 * low + mid + high)  # kick and bass carry the beat: as much as the rest together
+        self.onset_strength.append(2.0 * low + mid + high)  # kick and bass carry the beat: as much as the rest together
         self._flux_peak = max(flux, self._flux_peak * math.exp(-1 / (RATE * _LEVEL_MEMORY_S)), 1e-3)
         self._recent_flux.append(flux)
         self._recent_bands.append(int((rise / np.array([len(b) for b in self._bins])).argmax()))
@@ -181,11 +181,11 @@ class Envelopes:
         if spare > 0:
             drop = len(self._levels) - round(keep * RATE)
             self._forgotten += drop
-            del self._levels[:drop], self.strength[:drop], self._risen[:drop]
+            del self._levels[:drop], self.onset_strength[:drop], self._risen[:drop]
             old = bisect.bisect_left(self._times, self._forgotten / RATE)
             del self._times[:old], self.onsets[:old]
 
-    def at(self, time: float) -> Reaction:
+    def at(self, time: float) -> Features:
         """The reaction at `time` seconds; before the first and after the last sample, of that sample."""
         level, low, mid, high, risen = (0.0, 0.0, 0.0, 0.0, 0.0)
         if self._levels:
@@ -197,7 +197,7 @@ class Envelopes:
         for past in self.onsets[max(0, last - 4) : last]:
             onset = max(onset, past.strength * math.exp(-(time - past.time) / _ONSET_DECAY_S))
         phase, beat = self._beat_at(time)
-        return Reaction(level, low, mid, high, onset, phase, beat, risen)
+        return Features(level, low, mid, high, onset, phase, beat, risen)
 
     def _beat_at(self, time: float) -> tuple[float, float]:
         beats = self.beats
@@ -276,11 +276,11 @@ _MEMORY_S = 8.0
 _GAP_S = 0.08
 
 
-class Attacks:
+class AttackDetector:
     """Finds attacks in a stream of mono sound as soon as the 5 ms in which they fall are there.
 
     An attack is a jump of the power of the differenced signal, which weighs high frequencies as ears do a click or a
-    stick. Spectral flux (`Envelopes`) finds soft onsets as well, some 20 ms later.
+    stick. Spectral flux (`FeatureExtractor`) finds soft onsets as well, some 20 ms later.
     """
 
     def __init__(self, rate: int) -> None:
@@ -326,7 +326,7 @@ _SAME_S = 0.09  # an onset this near an attack is the same event
 _DECAY_S = 0.15
 
 
-class LiveReactions:
+class LiveFeatureExtractor:
     """Band levels, attacks and beat of the sound pushed in; `at` may be asked from another thread.
 
     An attack acts as soon as it is heard; what `at` says of a moment that is not heard yet is what was heard last.
@@ -336,8 +336,8 @@ class LiveReactions:
         """`rate` of the sound, Hz."""
         self.tempo = tempo
         self.onsets: list[Onset] = []  # the latest few
-        self._envelopes = Envelopes(rate)
-        self._attacks = Attacks(rate)
+        self._features = FeatureExtractor(rate)
+        self._attacks = AttackDetector(rate)
         self._tracker = BeatTracker(RATE)
         self._lock = threading.Lock()
 
@@ -345,26 +345,26 @@ class LiveReactions:
         """Take in the next samples, [n], full scale 1.0; the onsets found in them."""
         with self._lock:
             found = self._attacks.push(mono)
-            known, soft = len(self._envelopes.strength), len(self._envelopes.onsets)
-            self._envelopes.push(mono)
-            for onset in self._envelopes.onsets[soft:]:
+            known, soft = len(self._features.onset_strength), len(self._features.onsets)
+            self._features.push(mono)
+            for onset in self._features.onsets[soft:]:
                 if all(abs(onset.time - other.time) > _SAME_S for other in (*self.onsets[-8:], *found)):
                     found.append(onset)
-            for beat in self._tracker.push(np.array(self._envelopes.strength[known:])):
-                self.tempo.track(beat)
+            for beat in self._tracker.push(np.array(self._features.onset_strength[known:])):
+                self.tempo.add_beat(beat)
             for onset in found:
-                self.tempo.onset(onset.time)
+                self.tempo.add_onset(onset.time)
             self.onsets = sorted([*self.onsets, *found], key=lambda onset: onset.time)[-64:]
-            self._envelopes.forget(_KEPT_S)
+            self._features.forget(_KEPT_S)
         return found
 
-    def at(self, time: float) -> Reaction:
+    def at(self, time: float) -> Features:
         """The reaction at `time` seconds of the show."""
         with self._lock:
-            now = self._envelopes.at(time)
+            now = self._features.at(time)
             onset = 0.0
             for past in self.onsets[-6:]:
                 if past.time <= time:
                     onset = max(onset, past.strength * math.exp(-(time - past.time) / _DECAY_S))
             phase, beat = self.tempo.at(time)
-        return Reaction(now.level, now.low, now.mid, now.high, onset, phase, beat, now.risen)
+        return Features(now.level, now.low, now.mid, now.high, onset, phase, beat, now.cumulative_flux)

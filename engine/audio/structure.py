@@ -31,7 +31,7 @@ class Section(msgspec.Struct, frozen=True):
     label: str
 
 
-def sections(mono: NDArray[np.float32], rate: int) -> list[Section]:
+def find_sections(mono: NDArray[np.float32], rate: int) -> list[Section]:
     """The sections of a song, [n] samples at `rate` Hz, in order, from its beginning to its end without a gap."""
     duration = len(mono) / rate
     sound = _sound(mono, rate)

@@ -24,9 +24,9 @@ class Tempo:
         self._tracked: list[float] = []
         self._taps: list[float] = []
         self._grid: tuple[float, float] | None = None  # a beat and the period, tapped
-        self._room: tuple[float, float] | None = None
+        self._link: tuple[float, float] | None = None
 
-    def track(self, beat: float) -> None:
+    def add_beat(self, beat: float) -> None:
         """A beat was tracked, or is expected."""
         if not self._tracked or beat > self._tracked[-1]:
             self._tracked = [*self._tracked[1 - _KEPT :], beat]
@@ -44,7 +44,7 @@ class Tempo:
         """Shift every beat; later is positive."""
         self.shift += seconds
 
-    def onset(self, time: float) -> None:
+    def add_onset(self, time: float) -> None:
         """Something was struck: a tapped beat nearby is drawn there."""
         if self._grid is None:
             return
@@ -54,19 +54,19 @@ class Tempo:
             nearest = beat + round((time - beat) / period) * period
             self._grid = (nearest + _PULL * error, period + _PULL_PERIOD * error)
 
-    def follow(self, room: tuple[float, float] | None) -> None:
+    def set_link(self, link: tuple[float, float] | None) -> None:
         """A beat and the period of the room, in s; None when nobody else is in it."""
-        self._room = room
+        self._link = link
 
     @property
     def source(self) -> str:
         """What the beat comes from: link, tapped or tracked."""
-        return "link" if self._room else "tapped" if self._grid else "tracked"
+        return "link" if self._link else "tapped" if self._grid else "tracked"
 
     @property
     def bpm(self) -> float | None:
         """Beats a minute; None where there is no beat."""
-        if rule := self._room or self._grid:
+        if rule := self._link or self._grid:
             return 60.0 / rule[1]
         if len(self._tracked) < 4:
             return None
@@ -76,7 +76,7 @@ class Tempo:
 
     def beats(self, start: float, end: float) -> list[float]:
         """The beats from `start` to before `end`."""
-        if rule := self._room or self._grid:
+        if rule := self._link or self._grid:
             beat, period = rule[0] + self.shift, rule[1]
             first = math.ceil((start - beat) / period - 1e-9)
             last = math.ceil((end - beat) / period - 1e-9)
@@ -85,7 +85,7 @@ class Tempo:
 
     def at(self, time: float) -> tuple[float, float]:
         """Phase, 0 on the beat to 1 before the next, and strength, 1 on the beat and decaying; zeros without one."""
-        if rule := self._room or self._grid:
+        if rule := self._link or self._grid:
             since, period = (time - rule[0] - self.shift) % rule[1], rule[1]
         else:
             tracked = self._tracked

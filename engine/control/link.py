@@ -35,10 +35,10 @@ class Link:
                 self.peers = session.num_peers
                 if self.peers:
                     period = 60.0 / session.tempo
-                    self._tempo.follow((self._position() - (session.beat % 1.0) * period, period))
+                    self._tempo.set_link((self._position() - (session.beat % 1.0) * period, period))
                 else:
-                    self._tempo.follow(None)
+                    self._tempo.set_link(None)
                 await asyncio.sleep(_EVERY_S)
         finally:
             session.enabled = False
-            self._tempo.follow(None)
+            self._tempo.set_link(None)

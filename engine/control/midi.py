@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from engine.audio.devices import hushed
+from engine.audio.devices import suppress_stderr
 from engine.control.commands import Command, Refused, command_of, spec_of
 from engine.control.state import Desk
 from engine.errors import DeviceError, MissingExtra, UsageError
@@ -42,7 +42,7 @@ def _there() -> tuple[Any, list[str]]:
     for service in (None, "UNIX_JACK"):
         backend = mido.Backend("mido.backends.rtmidi", api=service)
         try:
-            with hushed():
+            with suppress_stderr():
                 return backend, list(dict.fromkeys(backend.get_input_names()))
         except Exception as error:  # noqa: BLE001 - rtmidi's errors share no base
             whys.append(str(error).split(":")[-1].strip())
@@ -164,7 +164,7 @@ def open_input(name: str) -> Callable[[Callable[[Any], None]], Any]:
 
     def opened(came: Callable[[Any], None]) -> Any:
         try:
-            with hushed():
+            with suppress_stderr():
                 return _there()[0].open_input(name, callback=came)
         except Exception as error:  # noqa: BLE001 - rtmidi's errors share no base
             raise DeviceError(f"the MIDI input {name!r} cannot be opened ({error}): is it in use?") from None

@@ -143,7 +143,7 @@ class Compositor:
 
         On a stroke it springs in with the first picture, as far as a stroke moves a picture otherwise, and settles.
         """
-        before, after = (self._reactions.at(start + pictures / self.fps).risen for pictures in (-0.5, 1.5))
+        before, after = (self._reactions.at(start + pictures / self.fps).cumulative_flux for pictures in (-0.5, 1.5))
         if after - before >= _DROP:
             return 1.0
         hard = min(1.0, (after - before) / _STRUCK)

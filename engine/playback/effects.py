@@ -15,9 +15,9 @@ from engine.playback.yuv import DARKEST, GREY, Parts, cropped, parts, scaled
 from engine.types import Planes
 
 if TYPE_CHECKING:
-    from engine.audio.features import Reaction
+    from engine.audio.features import Features
 if TYPE_CHECKING:
-    from engine.audio.features import Reaction
+    from engine.audio.features import Features
 
 GAP_S = 0.5  # s between two lights: two flashes a second, which leaves room for a cut (WCAG 2.3.1 allows three)
 FAINT = 0.12  # light of an onset that comes sooner: too small a change of luminance, and of red, to be a flash
@@ -43,9 +43,9 @@ _KEPT = 2048  # pictures and onsets: a show has no end
 
 
 class Reactions(Protocol):
-    """What is heard as a function of song time in seconds; `engine.audio.features.Envelopes` is one."""
+    """What is heard as a function of song time in seconds; `engine.audio.features.FeatureExtractor` is one."""
 
-    def at(self, time: float) -> "Reaction": ...
+    def at(self, time: float) -> "Features": ...
 
 
 class Pulse(NamedTuple):
@@ -76,7 +76,7 @@ class Pulses:
         self._fps = fps
         self._scanned = 0  # pictures already looked at
         self._before = 0.0  # onset value at the end of the last of them
-        self._risen = 0.0  # what had risen by then
+        self._flux_before = 0.0  # what had risen by then
         self._usual = 0.0  # of a picture's rise
         self._found: list[_Onset] = []
         self._moves: list[Pulse] = []  # of the last pictures as they begin
@@ -100,7 +100,7 @@ class Pulses:
         begins, ends = picture / self._fps, (picture + 1) / self._fps - 1e-6
         decay = math.exp(-1 / (self._fps * _ONSET_DECAY_S))
         heard = self._reactions.at(ends)
-        rise, self._risen = max(0.0, heard.risen - self._risen), heard.risen
+        rise, self._flux_before = max(0.0, heard.cumulative_flux - self._flux_before), heard.cumulative_flux
         self._moves.append(self._moved(begins, rise))
         peak = max(heard.onset, self._reactions.at(begins).onset)
         if peak > self._before * math.sqrt(decay) + _RISE:
@@ -122,7 +122,7 @@ class Pulses:
     def _rise(self, begins: float) -> float:
         """How much rises in the picture that begins then."""
         ends = begins + 1 / self._fps + _RISING_S
-        return self._reactions.at(ends).risen - self._reactions.at(begins).risen
+        return self._reactions.at(ends).cumulative_flux - self._reactions.at(begins).cumulative_flux
 
     def _is_outdone(self, begins: float, rise: float) -> bool:
         """Whether a clearly stronger onset comes before there may be light again; live that is not known."""
@@ -202,7 +202,7 @@ class Reactor:
         """Seconds by which what is shown should be ahead of its even course: it goes on as sound rises."""
         return min(1.0, self._amount) * self._pulses.at(time).stray
 
-    def _warp(self, seen: Parts, time: float, now: "Reaction", pulse: Pulse) -> Parts:
+    def _warp(self, seen: Parts, time: float, now: "Features", pulse: Pulse) -> Parts:
         """Zoom, shift and turn about the centre; red and blue a little apart towards the edges."""
         amount = self._amount
         kick = pulse.kick * (0.5 + 0.5 * now.low)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.audio.features import Envelopes
+from engine.audio.features import FeatureExtractor
 from engine.generators.registry import find_spec
 from engine.outputs.base import BaseOutput
 from engine.pipeline import Cue, board, perform
@@ -53,7 +53,7 @@ async def test_the_show_goes_on(tmp_path: Path, tally: Tally) -> None:
 
     for number in range(rounds(1, 3)):
         output = Counted()
-        compositor = Compositor(32, 32, 10.0, Envelopes.of(np.zeros(22050 * 10, np.float32), 22050))
+        compositor = Compositor(32, 32, 10.0, FeatureExtractor.of(np.zeros(22050 * 10, np.float32), 22050))
         with tally.blow(), ClipCache(tmp_path / str(number), 10**9) as cache:
             async with WorkerPool(cache, "fake", str(SLOW_S)) as pool:
                 shown = await perform(

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from engine.audio.features import Envelopes
+from engine.audio.features import FeatureExtractor
 from engine.errors import RenderError
 from engine.generators.registry import find_spec
 from engine.outputs.base import BaseOutput
@@ -53,7 +53,7 @@ async def coming(items: Iterable[Cue]) -> AsyncIterator[Cue]:
 
 
 def compositor() -> Compositor:
-    return Compositor(32, 32, FPS, Envelopes.of(np.zeros(22050 * 6, np.float32), 22050), amount=0.0)
+    return Compositor(32, 32, FPS, FeatureExtractor.of(np.zeros(22050 * 6, np.float32), 22050), amount=0.0)
 
 
 def strongest(colour: tuple[float, ...]) -> int:

@@ -108,7 +108,7 @@ class Watched:
             sample = block.start + int(loud[0])
             at = sample / self._show.input.device.rate
             if at - self._last > 0.3:
-                self.clicks.append(Click(self._show.input.clock.when(sample), block.came, heard))
+                self.clicks.append(Click(self._show.input.clock.time_of(sample), block.arrival, heard))
             self._last = at
 
     def picture(self, frame: NDArray[np.uint8], drawn: float) -> None:

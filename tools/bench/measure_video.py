@@ -31,8 +31,8 @@ from rich.table import Table
 
 import aimv
 from aimv.language.score import is_score
-from engine.analysis.windows import song_envelopes
-from engine.audio.features import Envelopes
+from engine.analysis.windows import song_features
+from engine.audio.features import FeatureExtractor
 from engine.audio.song import load_song
 from engine.colour import hex_of_name
 from engine.playback.flash_guard import FlashMeter
@@ -154,12 +154,12 @@ def separation(shots: list[tuple[str, Frames]]) -> float:
     return float(np.mean(between) / np.mean(within)) if between and within else 0.0
 
 
-def dead_seconds(frames: Frames, motion: NDArray[np.float64], envelopes: Envelopes, fps: float) -> list[int]:
+def dead_seconds(frames: Frames, motion: NDArray[np.float64], features: FeatureExtractor, fps: float) -> list[int]:
     """The seconds in which the picture is dead though something is heard."""
     dead = []
     for second in range(int(len(frames) / fps)):
         part = slice(int(second * fps), int((second + 1) * fps))
-        heard = max(envelopes.at(second + k / 10).level for k in range(10)) > SILENT
+        heard = max(features.at(second + k / 10).level for k in range(10)) > SILENT
         if heard and (motion[part].mean() < STILL or frames[part].mean() < BLACK):
             dead.append(second)
     return dead
@@ -169,7 +169,7 @@ def measure(video: Path, song: Path) -> Iterator[tuple[str, float]]:
     """Each figure by its name."""
     score = aimv.Score.load(song) if is_score(song) else aimv.score(song)
     sound = load_song(score.song)
-    envelopes = song_envelopes(sound)
+    features = song_features(sound)
     frames, fps, faults = read_video(video)
     luma = frames.astype(np.float32) @ np.array([0.2126, 0.7152, 0.0722], np.float32)
     motion = np.abs(np.diff(luma, axis=0, prepend=luma[:1])).mean(axis=(1, 2)).astype(np.float64)
@@ -196,7 +196,7 @@ def measure(video: Path, song: Path) -> Iterator[tuple[str, float]]:
     yield "palette_within_12", round(near / max(1, len(shots)), 3)
     yield "shot_separation", round(separation(shots), 2)
     yield "flash_faults", faults
-    yield "dead_seconds", len(dead_seconds(frames, motion, envelopes, fps))
+    yield "dead_seconds", len(dead_seconds(frames, motion, features, fps))
 
 
 def main() -> None:

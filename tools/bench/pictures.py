@@ -17,7 +17,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from engine.audio.features import Envelopes
+from engine.audio.features import FeatureExtractor
 from engine.colour import harmony
 from engine.outputs.encoder import encode_clip
 from engine.playback.compositor import Compositor
@@ -62,7 +62,7 @@ def compositor_rate(generator: ShaderGenerator, folder: Path) -> float:
     job = Job("shader", "", "", ("wave",), harmony("#20a0c0"), 1, 1280, 720, FPS, 4.0)
     clip = folder / "clip.mp4"
     encode_clip(generator.render(job, lambda: False, lambda share: None), clip, lambda count: None)
-    compositor = Compositor(1280, 720, FPS, Envelopes.of(sound, rate))
+    compositor = Compositor(1280, 720, FPS, FeatureExtractor.of(sound, rate))
     compositor.place(0.0, 4.0, clip)
     compositor.frame(0.0)
     began = time.perf_counter()

@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.analysis.windows import ANALYSIS_RATE, song_envelopes
-from engine.audio.features import LiveReactions
+from engine.analysis.windows import ANALYSIS_RATE, song_features
+from engine.audio.features import LiveFeatureExtractor
 from engine.audio.song import Song, load_song
 from engine.audio.tempo import Tempo
 from engine.errors import AimvError, MissingExtra, UsageError
@@ -42,14 +42,14 @@ ONSET_FIGURES = ("onset_f", "onset_p", "onset_r")
 
 def hear_file(song: Song) -> tuple[Times, Times]:
     """Beats and onsets of a song whose future is known, in s."""
-    envelopes = song_envelopes(song)
-    return np.array(envelopes.beats), np.array(sorted(onset.time for onset in envelopes.onsets))
+    features = song_features(song)
+    return np.array(features.beats), np.array(sorted(onset.time for onset in features.onsets))
 
 
 def hear_live(song: Song) -> tuple[Times, Times, Times]:
     """Beats and onsets as a show knows them frame by frame, in s, and the beat phase of each frame."""
     sound = song.mono(ANALYSIS_RATE)
-    reactions = LiveReactions(ANALYSIS_RATE, Tempo())
+    reactions = LiveFeatureExtractor(ANALYSIS_RATE, Tempo())
     beats, onsets, phases = [], [], []
     heard = 0
     for frame in range(1, int(song.duration * FRAMES) + 1):

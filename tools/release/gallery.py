@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 import aimv
 from aimv.app.export import make_cue
 from aimv.language.score import is_score
-from engine.analysis.windows import song_envelopes
-from engine.audio.features import Envelopes
+from engine.analysis.windows import song_features
+from engine.audio.features import FeatureExtractor
 from engine.audio.song import load_song
 from engine.colour import harmony, hex_of_name
 from engine.generators.registry import select_generator
@@ -87,10 +87,10 @@ def colours(shot: aimv.Shot) -> tuple[str, ...]:
     return harmony(hex_of_name(shot.hex))
 
 
-def composed(score: aimv.Score, folder: Path) -> tuple[Compositor, Envelopes]:
+def composed(score: aimv.Score, folder: Path) -> tuple[Compositor, FeatureExtractor]:
     """A compositor with every shot's clip in `folder`."""
-    envelopes = song_envelopes(load_song(score.song))
-    compositor = Compositor(WIDTH, HEIGHT, FPS, envelopes)
+    features = song_features(load_song(score.song))
+    compositor = Compositor(WIDTH, HEIGHT, FPS, features)
     generator, settings = ShaderGenerator(), aimv.Settings(size=(WIDTH, HEIGHT), fps=FPS)
     selection = select_generator("shader")
     for number, shot in enumerate(score.shots):
@@ -99,7 +99,7 @@ def composed(score: aimv.Score, folder: Path) -> tuple[Compositor, Envelopes]:
         encode_clip(rendering(generator, cue.job), clip, lambda done: None)
         compositor.place(cue.start, cue.end, clip)
     generator.close()
-    return compositor, envelopes
+    return compositor, features
 
 
 def main() -> None:
@@ -113,13 +113,13 @@ def main() -> None:
         score = aimv.Score.load(arguments.song) if is_score(arguments.song) else aimv.score(arguments.song)
         save(arguments.folder / "scenes.png", scenes(list(score.shots)))
         with tempfile.TemporaryDirectory() as clips:
-            compositor, envelopes = composed(score, Path(clips))
+            compositor, features = composed(score, Path(clips))
             pictures = [
                 captioned(compositor.frame((shot.start + shot.end) / 2), f"{shot.start:.1f} s  {shot.sentence}")
                 for shot in score.shots
             ]
             save(arguments.folder / "song.png", sheet(pictures, 3))
-            hit = max((o for o in envelopes.onsets if o.time > 1.0), key=lambda onset: onset.strength)
+            hit = max((o for o in features.onsets if o.time > 1.0), key=lambda onset: onset.strength)
             first = int(hit.time * FPS)
             strip = [
                 captioned(compositor.frame((first + k) / FPS), f"{k:+d} frames" if k else f"the hit, {hit.time:.3f} s")

@@ -3,7 +3,7 @@
     python -m tools.stress.soak [--hours 8] [--fps 5] [--seed 0]
 
 The sound is the example song, over and over, louder and softer, with silences and noise, from a device whose crystal
-runs 80 ppm fast and whose blocks come late by chance. Real parts: the capture clock, attacks, envelopes and tempo, the
+runs 80 ppm fast and whose blocks come late by chance. Real parts: the capture clock, attacks, features and tempo, the
 windows and the classifier, shots and sentences, the score, the director, a render process with its clip cache (which
 is kept small, so that clips must go), the compositor with its flash guard, and an output that is too slow now and then.
 Not real: the device, the words, the pictures of the generator. Prints a table and, last, one JSON line; exit status 1
@@ -39,7 +39,7 @@ from aimv.options import Settings
 from engine.analysis.instruments import OnnxClassifier
 from engine.analysis.windows import WindowAnalyzer
 from engine.audio.capture import CaptureClock
-from engine.audio.features import LiveReactions
+from engine.audio.features import LiveFeatureExtractor
 from engine.audio.tempo import Tempo
 from engine.audio.windows import RollingWindows
 from engine.generators.registry import find_spec, select_generator
@@ -81,7 +81,7 @@ class Show(BaseOutput):
         self.captured = 0  # samples, in truth
         self.capture = CaptureClock(RATE)
         self.tempo = Tempo()
-        self.reactions = LiveReactions(RATE, self.tempo)
+        self.reactions = LiveFeatureExtractor(RATE, self.tempo)
         self._cutter = RollingWindows(RATE, HOP_S)
         self._classifier = OnnxClassifier()
         self._listener = WindowAnalyzer(self._classifier)
@@ -127,7 +127,7 @@ class Show(BaseOutput):
         start = self.captured
         self.captured += len(samples)
         at = self.captured / RATE / (1 + PPM * 1e-6)
-        self.capture.mark(len(samples), at + self._rng.uniform(0, JITTER_S))
+        self.capture.update(len(samples), at + self._rng.uniform(0, JITTER_S))
         found = self.reactions.push(samples.mean(axis=1))
         if self.outputs:
             if found:

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.capture import CaptureClock
-from engine.audio.features import LiveReactions
+from engine.audio.features import LiveFeatureExtractor
 from engine.audio.song import load_song
 from engine.audio.tempo import Tempo
 from engine.outputs.base import BaseOutput, MediaFormat
@@ -45,7 +45,7 @@ class Rig(VirtualClock):
     def __init__(self, seconds: float, ppm: float, sound: NDArray[np.float32]) -> None:
         super().__init__(seconds)
         self.capture = CaptureClock(RATE)
-        self.reactions = LiveReactions(RATE, Tempo())
+        self.reactions = LiveFeatureExtractor(RATE, Tempo())
         self.offsets: list[tuple[float, float]] = []  # machine's time, picture against sound in s
         self.lengths = {"onsets": 0, "levels": 0}
         self._true = RATE * (1.0 + ppm * 1e-6)
@@ -64,7 +64,7 @@ class Rig(VirtualClock):
         while self._next[1] <= until:
             self._wall = max(self._wall, self._next[1])
             at = self.capture.samples % (len(self._sound) - BLOCK)
-            self.capture.mark(BLOCK, self._wall)
+            self.capture.update(BLOCK, self._wall)
             self.reactions.push(self._sound[at : at + BLOCK])
             complete = (self.capture.samples + BLOCK) / self._true
             self._next = (complete, max(self._next[1], complete + float(self._random.exponential(0.002))))
@@ -80,7 +80,7 @@ class Rig(VirtualClock):
         self.reactions.at(t)
         self.offsets.append((self._wall, t - self._wall * self._true / RATE))
         self.lengths["onsets"] = max(self.lengths["onsets"], len(self.reactions.onsets))
-        self.lengths["levels"] = max(self.lengths["levels"], len(self.reactions._envelopes.strength))
+        self.lengths["levels"] = max(self.lengths["levels"], len(self.reactions._features.onset_strength))
         return np.zeros((2, 2, 3), np.uint8)
 
 

@@ -9,7 +9,7 @@ from aimv.app.live import LiveShow
 from aimv.options import Settings
 from engine.analysis.instruments import FakeClassifier
 from engine.analysis.transcription.types import FakeTranscriber, Word
-from engine.audio.capture import Take
+from engine.audio.capture import AudioCallback
 from engine.generators.registry import select_generator
 from tests.conftest import tone
 
@@ -21,7 +21,7 @@ class Device:
 
     name, rate, channels = "none", 16_000, 1
 
-    def open(self, take: Take) -> None: ...
+    def open(self, take: AudioCallback) -> None: ...
 
     def close(self) -> None: ...
 

@@ -27,7 +27,7 @@ def window(end: float, kick: float = 0.9, vocal: float = 0.0, lufs: float = -20.
 
 def tempo(period: float = 0.5) -> Tempo:
     made = Tempo()
-    made.follow((0.0, period))
+    made.set_link((0.0, period))
     return made
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.audio.beats import BeatTracker, track_beats
-from engine.audio.features import RATE, Envelopes
+from engine.audio.features import RATE, FeatureExtractor
 from tests.conftest import clicks
 
 SONG_S = 24.0
@@ -12,7 +12,7 @@ SONG_S = 24.0
 
 def strength(bpm: float) -> np.ndarray:
     times = list(np.arange(0.4, SONG_S - 0.1, 60 / bpm))
-    return np.array(Envelopes.of(clicks(times, SONG_S, 22050), 22050).strength)
+    return np.array(FeatureExtractor.of(clicks(times, SONG_S, 22050), 22050).onset_strength)
 
 
 def share_hit(truth: np.ndarray, said: np.ndarray) -> float:
@@ -50,7 +50,7 @@ def disco(bpm: float) -> np.ndarray:
     for beat in np.arange(0.4, SONG_S - 1, 60 / bpm):
         for start, stroke in ((beat, kick), (beat + 30 / bpm, hat)):
             sound[round(start * rate) :][: len(stroke)] += stroke
-    return np.array(Envelopes.of(sound, rate).strength)
+    return np.array(FeatureExtractor.of(sound, rate).onset_strength)
 
 
 @pytest.mark.parametrize("bpm", [104, 126])

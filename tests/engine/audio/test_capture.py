@@ -23,9 +23,9 @@ class Device:
     def __init__(self) -> None:
         self.there = True
         self.opened = 0
-        self.take: capture.Take | None = None
+        self.take: capture.AudioCallback | None = None
 
-    def open(self, take: capture.Take) -> None:
+    def open(self, take: capture.AudioCallback) -> None:
         if not self.there:
             raise DeviceError("the input is gone")
         self.opened += 1
@@ -84,7 +84,7 @@ def test_blocks_that_had_to_wait_are_one_and_tell_when_they_came() -> None:
         go.set()
         wait(lambda: len(blocks) == 2)
     assert len(blocks[1].samples) == 2 * len(blocks[0].samples)
-    assert before <= blocks[1].came <= between <= blocks[1].ended
+    assert before <= blocks[1].arrival <= between <= blocks[1].end_arrival
 
 
 def test_what_is_no_number_becomes_silence() -> None:

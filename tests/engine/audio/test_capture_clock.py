@@ -14,7 +14,7 @@ def run(clock: CaptureClock, seconds: float, ppm: float, jitter: float = 0.0, be
     true = RATE * (1 + ppm * 1e-6)
     first = clock.samples
     for number in range(1, round(seconds * RATE / BLOCK) + 1):
-        clock.mark(BLOCK, begins + number * BLOCK / true + abs(random.normal(0, jitter)))
+        clock.update(BLOCK, begins + number * BLOCK / true + abs(random.normal(0, jitter)))
     return begins + (clock.samples - first) / true
 
 
@@ -29,8 +29,8 @@ def test_it_follows_a_device_that_runs_off(ppm: float) -> None:
 def test_late_callbacks_hardly_move_it() -> None:
     clock = CaptureClock(RATE)
     now = run(clock, 30.0, 0.0)
-    clock.mark(BLOCK, now + BLOCK / RATE + 0.2)  # the thread was held up
-    assert clock.when(clock.samples) == pytest.approx(now + BLOCK / RATE, abs=0.001)
+    clock.update(BLOCK, now + BLOCK / RATE + 0.2)  # the thread was held up
+    assert clock.time_of(clock.samples) == pytest.approx(now + BLOCK / RATE, abs=0.001)
 
 
 def test_it_goes_on_between_blocks_but_not_for_long_and_never_back() -> None:
@@ -59,5 +59,5 @@ def test_a_device_that_stalls_after_its_first_blocks_is_found_at_once(again: boo
     before = clock.samples / RATE
     now = run(clock, 0.05, 0.0, begins=now)
     now = run(clock, 0.3, 0.0, begins=now + 0.19)
-    assert clock.when(clock.samples) == pytest.approx(now, abs=0.002)
+    assert clock.time_of(clock.samples) == pytest.approx(now, abs=0.002)
     assert clock.time(now) == pytest.approx(before + 0.35, abs=0.2), "it does not run back"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.audio.features import Attacks, LiveReactions
+from engine.audio.features import AttackDetector, LiveFeatureExtractor
 from engine.audio.tempo import Tempo
 from tests.conftest import clicks, tone
 
@@ -12,7 +12,7 @@ RATE = 44_100
 
 def pushed(sound: np.ndarray, block: int = 441) -> list[tuple[float, float]]:
     """(time of each attack, seconds of sound known when it was told)."""
-    attacks = Attacks(RATE)
+    attacks = AttackDetector(RATE)
     told = []
     for at in range(0, len(sound), block):
         told += [(onset.time, (at + block) / RATE) for onset in attacks.push(sound[at : at + block])]
@@ -37,19 +37,19 @@ def test_noise_has_no_attacks() -> None:
 
 
 def test_a_click_moves_the_picture_at_once_and_history_is_bounded() -> None:
-    reactions = LiveReactions(RATE, Tempo())
+    reactions = LiveFeatureExtractor(RATE, Tempo())
     sound = clicks([0.5 * k for k in range(1, 120)], 60.0)
     for at in range(0, len(sound), 441):
         found = reactions.push(sound[at : at + 441])
         if found:
             assert reactions.at((at + 441) / RATE).onset > 0.5
     assert len(reactions.onsets) <= 64
-    assert len(reactions._envelopes.strength) <= 2500
+    assert len(reactions._features.onset_strength) <= 2500
     assert reactions.tempo.bpm == pytest.approx(120.0, abs=3.0)
 
 
 def test_the_level_is_that_of_now_after_much_was_forgotten() -> None:
-    reactions = LiveReactions(RATE, Tempo())
+    reactions = LiveFeatureExtractor(RATE, Tempo())
     for _ in range(40):
         reactions.push(tone(1.0))
     loud = reactions.at(40.0).level
@@ -62,7 +62,7 @@ def test_the_level_is_that_of_now_after_much_was_forgotten() -> None:
 def test_taps_give_the_tempo_and_rule_over_what_is_tracked() -> None:
     tempo = Tempo()
     for beat in range(20):
-        tempo.track(0.5 * beat)
+        tempo.add_beat(0.5 * beat)
     assert tempo.bpm == pytest.approx(120.0)
     for time in (10.0, 10.6, 11.2, 11.8):
         tempo.tap(time)
@@ -77,8 +77,8 @@ def test_a_tapped_beat_stays_on_the_onsets() -> None:
     for number in range(4):
         tempo.tap(0.49 * number)
     for number in range(4, 200):
-        tempo.onset(0.5 * number)
-        tempo.onset(0.5 * number + 0.25)
+        tempo.add_onset(0.5 * number)
+        tempo.add_onset(0.5 * number + 0.25)
     assert tempo.bpm == pytest.approx(120.0, abs=0.5)
     assert min(tempo.at(100.0)[0], 1 - tempo.at(100.0)[0]) < 0.05
 
@@ -86,11 +86,11 @@ def test_a_tapped_beat_stays_on_the_onsets() -> None:
 def test_a_nudge_shifts_every_beat_and_a_room_rules() -> None:
     tempo = Tempo()
     for beat in range(20):
-        tempo.track(0.5 * beat)
+        tempo.add_beat(0.5 * beat)
     tempo.nudge(0.05)
     assert tempo.at(9.3)[0] == pytest.approx(0.5)
-    tempo.follow((0.1, 0.4))
+    tempo.set_link((0.1, 0.4))
     assert tempo.source == "link"
     assert tempo.at(4.15)[0] == pytest.approx(0.0, abs=1e-6)
-    tempo.follow(None)
+    tempo.set_link(None)
     assert tempo.source == "tracked"

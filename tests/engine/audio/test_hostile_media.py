@@ -11,7 +11,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from engine.analysis.instruments import OnnxClassifier
-from engine.analysis.windows import song_envelopes
+from engine.analysis.windows import song_features
 from engine.audio.song import Song, load_song
 from engine.errors import MediaError
 from tests.conftest import tone
@@ -159,9 +159,9 @@ def test_sounds_at_the_edge_are_heard_without_harm(
 ) -> None:
     song = load_song(wav(sound, subtype="FLOAT"))
     np.testing.assert_array_equal(song.samples[:, 0], sound)
-    envelopes = song_envelopes(song)
+    features = song_features(song)
     for time in np.linspace(0, song.duration, 50):
-        *shares, risen = msgspec.structs.astuple(envelopes.at(float(time)))
+        *shares, risen = msgspec.structs.astuple(features.at(float(time)))
         assert all(0 <= share <= 1 for share in shares)
         assert 0 <= risen < 1000
     classifier = OnnxClassifier()

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from engine.audio.structure import SHORTEST_S, sections
+from engine.audio.structure import SHORTEST_S, find_sections
 from tests.conftest import HEART
 
 RATE = 22_050
@@ -24,17 +24,17 @@ def part(name: str, seconds: float, seed: int) -> np.ndarray:
 def test_a_songs_form_is_found_and_what_returns_has_its_label_again() -> None:
     form = [("verse", 20.0), ("chorus", 16.0), ("verse", 20.0), ("chorus", 16.0), ("bridge", 12.0), ("chorus", 16.0)]
     song = np.concatenate([part(name, seconds, seed) for seed, (name, seconds) in enumerate(form)])
-    found = sections(song, RATE)
+    found = find_sections(song, RATE)
     assert [section.label for section in found] == ["A", "B", "A", "B", "C", "B"]
     wanted = np.cumsum([seconds for _, seconds in form])
     assert [section.end for section in found] == pytest.approx(list(wanted), abs=1.0)
-    assert found == sections(song, RATE)
+    assert found == find_sections(song, RATE)
 
 
 @pytest.mark.parametrize("seconds", [0.1, 3.0, 40.0])
 def test_what_does_not_change_is_one_section(seconds: float) -> None:
     for sound in (np.zeros(round(seconds * RATE), np.float32), part("verse", seconds, 1)):
-        (only,) = sections(sound, RATE)
+        (only,) = find_sections(sound, RATE)
         assert (only.start, only.label) == (0.0, "A")
         assert only.end == pytest.approx(seconds, abs=1e-3)
 
@@ -43,7 +43,7 @@ def test_sections_cover_a_real_song_without_a_gap() -> None:
     import soundfile  # noqa: PLC0415 - this test's alone
 
     samples, rate = soundfile.read(HEART, dtype="float32", always_2d=True)
-    found = sections(samples.mean(axis=1), rate)
+    found = find_sections(samples.mean(axis=1), rate)
     assert found[0].start == 0.0
     assert found[-1].end == pytest.approx(len(samples) / rate)
     for one, following in itertools.pairwise(found):

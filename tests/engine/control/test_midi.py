@@ -14,7 +14,7 @@ import mido.sockets
 import pytest
 import rtmidi
 
-from engine.audio.devices import hushed
+from engine.audio.devices import suppress_stderr
 from engine.control import midi
 from engine.control.midi import Map, Midi, control_of
 from engine.control.state import Desk
@@ -98,7 +98,7 @@ def controller(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         ends = time.monotonic() + 20.0
         while port is None:
             try:
-                with hushed():
+                with suppress_stderr():
                     port = jack.open_output("pads", virtual=True, client_name="nanoKONTROL")
             except Exception:  # noqa: BLE001 - rtmidi's errors share no base
                 assert server.poll() is None and time.monotonic() < ends, "JACK does not start"

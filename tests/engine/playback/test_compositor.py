@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.audio.features import Reaction
+from engine.audio.features import Features
 from engine.outputs.encoder import encode_clip
 from engine.playback.compositor import FADE_S, Compositor
 from engine.playback.yuv import rgb
 
 WIDTH, HEIGHT, FPS = 96, 64, 24.0
-STILL = Reaction(level=1.0, low=0.0, mid=0.0, high=0.0, onset=0.0, beat_phase=0.0, beat=0.0)
+STILL = Features(level=1.0, low=0.0, mid=0.0, high=0.0, onset=0.0, beat_phase=0.0, beat=0.0)
 
 
 class Quiet:
@@ -23,10 +23,10 @@ class Quiet:
     def __init__(self, stroke: float | None = None, rises: float = 1.0) -> None:
         self._stroke, self._rises = stroke, rises
 
-    def at(self, time: float) -> Reaction:
+    def at(self, time: float) -> Features:
         struck = self._stroke is not None and time >= self._stroke
         onset = 1.0 if struck and time - (self._stroke or 0.0) < 0.1 else 0.0
-        return Reaction(1.0, 0.0, 0.0, 0.0, onset, 0.0, 0.0, risen=self._rises if struck else 0.0)
+        return Features(1.0, 0.0, 0.0, 0.0, onset, 0.0, 0.0, cumulative_flux=self._rises if struck else 0.0)
 
 
 class Frames:
@@ -168,10 +168,10 @@ def test_the_picture_is_a_function_of_time(tmp_path: Path) -> None:
     """Asked in any order, with reaction on: the same pictures as played forwards."""
 
     class Music:
-        def at(self, time: float) -> Reaction:
+        def at(self, time: float) -> Features:
             since = time % 0.4
             felt, beat = float(np.exp(-since / 0.15)), float(np.exp(-since / 0.12))
-            return Reaction(0.7, 0.5, 0.3, 0.6, felt, 0.0, beat, risen=time // 0.4)
+            return Features(0.7, 0.5, 0.3, 0.6, felt, 0.0, beat, cumulative_flux=time // 0.4)
 
     rng = np.random.default_rng(1)
     noise = [cv2.GaussianBlur(rng.integers(0, 255, (HEIGHT, WIDTH, 3)).astype(np.uint8), (0, 0), 4) for _ in range(24)]
@@ -200,9 +200,9 @@ def test_an_onset_jerks_the_clip_on_and_it_lingers_after(tmp_path: Path) -> None
     """The clip's own motion is largest at the stroke."""
 
     class Stroke:
-        def at(self, time: float) -> Reaction:
+        def at(self, time: float) -> Features:
             struck = float(np.exp(-(time - 1.0) / 0.15)) if time >= 1.0 else 0.0
-            return Reaction(1.0, 0.0, 0.0, 0.0, struck, 0.0, 0.0, risen=float(time >= 1.0))
+            return Features(1.0, 0.0, 0.0, 0.0, struck, 0.0, 0.0, cumulative_flux=float(time >= 1.0))
 
     stage = Compositor(WIDTH, HEIGHT, FPS, Stroke())
     stage.place(0.0, 2.0, clip(tmp_path / "a.mp4", [grey(20 + 4 * k) for k in range(48)]))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.audio.features import Envelopes, Reaction
+from engine.audio.features import FeatureExtractor, Features
 from engine.playback.effects import Pulses, Reactions, Reactor
 from engine.playback.flash_guard import FlashMeter
 from engine.playback.yuv import of_rgb, rgb
@@ -13,13 +13,13 @@ RATE, FPS = 44100, 24.0
 WIDTH, HEIGHT = 160, 90
 
 
-def clicks(times: list[float], seconds: float) -> Envelopes:
+def clicks(times: list[float], seconds: float) -> FeatureExtractor:
     sound = np.zeros(round(seconds * RATE), np.float32)
     burst = np.random.default_rng(1).normal(0, 0.3, 400).astype(np.float32) * np.exp(-np.arange(400) / 80)
     for time in times:
         at = round(time * RATE)
         sound[at : at + 400] += burst[: len(sound) - at]
-    return Envelopes.of(sound, RATE)
+    return FeatureExtractor.of(sound, RATE)
 
 
 def scene() -> NDArray[np.uint8]:
@@ -44,9 +44,9 @@ def seen(reactions: Reactions, fps: float = FPS, amount: float = 1.0) -> Seen:
 class Constant:
     def __init__(self, **heard: float) -> None:
         silent = {"level": 0.5, "low": 0.0, "mid": 0.0, "high": 0.0, "onset": 0.0, "beat_phase": 0.0, "beat": 0.0}
-        self._now = Reaction(**{**silent, **heard})
+        self._now = Features(**{**silent, **heard})
 
-    def at(self, time: float) -> Reaction:
+    def at(self, time: float) -> Features:
         return self._now
 
 
@@ -54,11 +54,11 @@ class Constant:
 @pytest.mark.parametrize("offset", [0.0, 0.007, 0.019, 0.033])
 def test_a_click_is_a_flash_in_the_frame_that_contains_it(fps: float, offset: float) -> None:
     times = [0.5 + offset, 1.1 + offset, 1.73 + offset, 2.41 + offset]
-    envelopes = clicks(times, 3.0)
-    reactor = seen(envelopes, fps)
+    features = clicks(times, 3.0)
+    reactor = seen(features, fps)
     luma = np.array([reactor.move(scene(), k / fps).mean() for k in range(int(3 * fps))])
     rise = np.diff(luma, prepend=luma[0])
-    for onset, click in zip(envelopes.onsets, times, strict=True):
+    for onset, click in zip(features.onsets, times, strict=True):
         assert onset.time == pytest.approx(click, abs=0.004)
         frame = int(onset.time * fps)
         around = slice(max(0, frame - 6), frame + 7)
@@ -79,7 +79,7 @@ def test_of_two_strokes_the_stronger_is_lit() -> None:
     for begins, level in ((1.0, 1.0), (2.0, 1.0), (3.0, 0.1), (3.25, 1.0)):
         at = round(begins * RATE)
         sound[at : at + 400] += level * burst
-    pulses = Pulses(Envelopes.of(sound, RATE), FPS)
+    pulses = Pulses(FeatureExtractor.of(sound, RATE), FPS)
     assert pulses.at(1.0).light > 0.5
     assert pulses.at(3.0).light < 0.2
     assert pulses.at(3.25).light > 0.5
@@ -100,8 +100,8 @@ def test_a_clip_goes_on_as_sound_rises() -> None:
 @pytest.mark.parametrize("rate", [2.0, 2.5, 4.0, 6.0, 8.0, 12.0])
 @pytest.mark.parametrize("colour", [(128, 128, 128), (237, 28, 36), (20, 20, 30), (240, 230, 90)])
 def test_strobing_music_makes_no_strobing_picture(rate: float, colour: tuple[int, int, int]) -> None:
-    envelopes = clicks([0.3 + k / rate for k in range(int(4 * rate))], 5.0)
-    reactor = seen(envelopes)
+    features = clicks([0.3 + k / rate for k in range(int(4 * rate))], 5.0)
+    reactor = seen(features)
     meter = FlashMeter(FPS)
     plain = np.full((HEIGHT, WIDTH, 3), colour, np.uint8)
     shown = [reactor.move(plain, k / FPS) for k in range(int(5 * FPS))]
@@ -110,8 +110,8 @@ def test_strobing_music_makes_no_strobing_picture(rate: float, colour: tuple[int
 
 
 def test_the_pulses_do_not_depend_on_the_order_of_asking() -> None:
-    envelopes = clicks([0.3, 0.5, 0.8, 1.6, 1.8], 2.5)
-    forwards, backwards = Pulses(envelopes, FPS), Pulses(envelopes, FPS)
+    features = clicks([0.3, 0.5, 0.8, 1.6, 1.8], 2.5)
+    forwards, backwards = Pulses(features, FPS), Pulses(features, FPS)
     played = [forwards.at(k / FPS) for k in range(60)]
     assert [backwards.at(k / FPS) for k in reversed(range(60))] == played[::-1]
     assert max(pulse.light for pulse in played) > 0.8

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.audio.features import Reaction
+from engine.audio.features import Features
 from engine.playback.clips import ClipReader
 from engine.playback.compositor import Compositor
 from tests.engine.playback.test_compositor import FPS, HEIGHT, WIDTH, clip, compositor, grey
@@ -15,8 +15,8 @@ from tests.engine.playback.test_compositor import FPS, HEIGHT, WIDTH, clip, comp
 class Dancing:
     """Rises now and then, so that the clip's time does not pass evenly."""
 
-    def at(self, time: float) -> Reaction:
-        return Reaction(1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, risen=float(int(time / 0.37)))
+    def at(self, time: float) -> Features:
+        return Features(1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, cumulative_flux=float(int(time / 0.37)))
 
 
 def three_shots(folder: Path) -> Compositor:
