@@ -214,7 +214,7 @@ def _suffix(suffix: str, what: str) -> Callable[[Path], Path]:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Analysis(Group):
+class AnalysisSettings(Group):
     """How a song is analyzed. `language` is an ISO 639-1 code, or None to detect it."""
 
     language: str | None = option(
@@ -231,7 +231,7 @@ class Analysis(Group):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ScoreSettings(Analysis):
+class ScoreSettings(AnalysisSettings):
     """How a song becomes a score."""
 
     style: str = option("", 'Words added to every sentence, such as "oil painting".', metavar="TEXT")

@@ -15,7 +15,7 @@ from aimv.language.content import InstrumentChoice, content_of
 from aimv.language.score import Score, ScoreHeader, Shot, is_score
 from aimv.language.sentence import Content, sentence
 from aimv.language.shots import cut_shots
-from aimv.options import WHISPER, Analysis, ScoreSettings
+from aimv.options import WHISPER, AnalysisSettings, ScoreSettings
 from engine.analysis.instruments import Classifier, Confusion, OnnxClassifier
 from engine.analysis.transcription.models import load as load_whisper
 from engine.analysis.transcription.offline import transcribe_file
@@ -147,12 +147,12 @@ class Analyzer:
     """
 
     def __init__(self, whisper: str = WHISPER, language: str | None = None) -> None:
-        checked = Analysis(whisper=whisper, language=language)
+        checked = AnalysisSettings(whisper=whisper, language=language)
         self.whisper, self.language = checked.whisper, checked.language
         self._models = _Models(self.whisper)
 
     @classmethod
-    def shared(cls, settings: Analysis) -> Self:
+    def shared(cls, settings: AnalysisSettings) -> Self:
         """An analyzer for these settings whose models stay loaded for the next one of the same Whisper model."""
         analyzer = cls(settings.whisper, settings.language)
         analyzer._models = _shared_models(settings.whisper)
@@ -179,7 +179,7 @@ class Analyzer:
             MediaError: the sound cannot be used.
             ModelError: a model is missing or damaged.
         """
-        Analysis(seed=seed)
+        AnalysisSettings(seed=seed)
         sound = _load_input(song, rate)
         steps: Iterable[tuple[float, list[WindowAnalysis]]]
         if live:
@@ -299,7 +299,7 @@ def listen(
     on_progress: Callable[[float, float], None] = lambda done, total: None,
 ) -> Iterator[Row]:
     """Analyze a song window by window: `Analyzer.analyze` with models that stay loaded."""
-    analyzer = Analyzer.shared(Analysis(language=language, whisper=whisper))
+    analyzer = Analyzer.shared(AnalysisSettings(language=language, whisper=whisper))
     return analyzer.analyze(song, rate, hop=hop, live=live, seed=seed, on_progress=on_progress)
 
 

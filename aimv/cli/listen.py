@@ -15,7 +15,7 @@ from aimv.cli.progress import console, listening_bar
 from aimv.language.abstraction import abstractions
 from aimv.language.sentence import NONE, Content
 from aimv.language.sentence import sentence as sentence_of
-from aimv.options import WHISPER, Analysis
+from aimv.options import WHISPER, AnalysisSettings
 from engine.colour import colour_name, hex_of_name
 from engine.errors import UsageError
 from engine.files import check_writable
@@ -52,7 +52,7 @@ def listen(
         check_writable(plot)
     out = Console(highlight=False, markup=False)
     rows: list[Row] = []
-    analysis = Analysis(language=language, whisper=whisper, seed=seed)
+    analysis = AnalysisSettings(language=language, whisper=whisper, seed=seed)
     # A table that grows on the terminal shows by itself how far it is.
     with listening_bar(shown=live or not out.is_terminal) as progress:
         heard = listen_to(
