@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 Frame = NDArray[np.uint8]  # height x width x 3, RGB, top row first
 Planes = NDArray[np.uint8]  # height * 3 / 2 x width: I420, the planes Y, U and V one after the other
 
+LONGEST_CLIP_S = 6.0  # that a video model renders at once: 49 frames at 8 a second
+
 
 class Output(Protocol):
     """Receives the pictures and the sound of a show in order, from one thread at a time."""

@@ -12,9 +12,10 @@ render within about one shot's time; older shots are never begun, and cancelled 
 from collections.abc import Iterable, Iterator
 
 from engine.schedule.state import RenderTask, ScheduleState
+from engine.types import LONGEST_CLIP_S
 
-LONGEST_S, SHORTEST_S = 6.0, 1.125  # of a clip: 49 and 9 frames at 8 a second
-LIVE_LENGTHS_S = (6.0, 4.0, 2.125, SHORTEST_S)
+SHORTEST_S = 1.125  # of a clip: 9 frames at 8 a second
+LIVE_LENGTHS_S = (LONGEST_CLIP_S, 4.0, 2.125, SHORTEST_S)
 STRETCH = 2.0  # a clip may last so many times its length
 LEAD_S = 12.0  # kept between the end of rendering and the start of showing
 MARGIN_S = 8.0  # by which a section's first clip should be early, for stalls
@@ -73,9 +74,9 @@ class Planner:
         open_sections = list(self._sections_without_clip(now))
         for index in self._shots_without_clip(now):
             shot = state.shots[index]
-            seconds = min(shot.seconds, LONGEST_S)
+            seconds = min(shot.seconds, LONGEST_CLIP_S)
             if not state.speed.is_measured:
-                return RenderTask(index, cheapest, max(SHORTEST_S, min(seconds, LONGEST_S / 2)))
+                return RenderTask(index, cheapest, max(SHORTEST_S, min(seconds, LONGEST_CLIP_S / 2)))
             if not state.clips and not state.expected:  # the show waits for its first clip, however long it takes
                 return RenderTask(index, self._level(shot.start - now), seconds)
             latest = shot.start + _LATE_SHARE * shot.seconds
@@ -92,7 +93,7 @@ class Planner:
         cheapest = len(state.levels) - 1
         for index in open_sections:
             end = max(state.shots[other].end for other in self._rest_of_section(index))
-            for seconds in (min(state.shots[index].seconds, LONGEST_S), SHORTEST_S):
+            for seconds in (min(state.shots[index].seconds, LONGEST_CLIP_S), SHORTEST_S):
                 if now + state.seconds_until_ready(seconds, cheapest) <= state.shots[index].start:
                     return RenderTask(index, cheapest, seconds)
             if now + state.seconds_until_ready(SHORTEST_S, cheapest) < end - _USEFUL_S:
@@ -133,7 +134,7 @@ class Planner:
         cheapest = len(state.levels) - 1
         for other in open_sections:
             if state.shots[other].section != state.shots[index].section:
-                length = min(state.shots[other].seconds, LONGEST_S)
+                length = min(state.shots[other].seconds, LONGEST_CLIP_S)
                 busy = state.worker_seconds(length, cheapest)
                 free += busy / self._workers
                 ready = free + state.seconds_until_ready(length, cheapest) - busy

@@ -10,9 +10,10 @@ from pathlib import Path
 from engine.errors import RenderError
 from engine.render.job import Clip, Job
 from engine.render.pool import WorkerPool
-from engine.schedule.planner import LONGEST_S, Planner
+from engine.schedule.planner import Planner
 from engine.schedule.selector import ClipSelector, Placement, PlaybackStats
 from engine.schedule.state import PlannedShot, RenderTask, RenderTime, ScheduleState
+from engine.types import LONGEST_CLIP_S
 
 _LIVE_CLIPS = 256  # kept to be shown again
 _LIVE_SHOTS = 512  # kept without a clip
@@ -90,7 +91,7 @@ class Scheduler:
                 self._clips[index] = self._clips[other]
                 return
         for level in range(len(state.levels)):
-            task = RenderTask(index, level, min(shot.seconds, LONGEST_S))
+            task = RenderTask(index, level, min(shot.seconds, LONGEST_CLIP_S))
             if clip := self._pool.cached(self._job(task)):
                 self._finish(task, None, clip)
                 return

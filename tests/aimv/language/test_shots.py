@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimv.app.listen import make_row, make_shot
-from aimv.language.shots import LONGEST_S, SHORTEST_S, cut_shots, merge_windows
+from aimv.language.shots import RULE, cut_shots, merge_windows
 from engine.analysis.transcription.types import Word
 from engine.analysis.windows import WindowAnalysis
 from engine.audio.features import Onset
@@ -46,7 +46,7 @@ def test_shots_cover_the_song_without_gap(duration: float, beats: list[float], o
     assert abs(shots[-1].end - duration) < 1e-6
     for before, after in itertools.pairwise(shots):
         assert before.end == after.start
-        assert SHORTEST_S - 1e-6 <= before.end - before.start <= LONGEST_S + 1e-6
+        assert RULE.shortest_s - 1e-6 <= before.end - before.start <= RULE.longest_s + 1e-6
 
 
 def cuts(shots: Sequence[WindowAnalysis]) -> list[float]:
@@ -75,8 +75,8 @@ def test_shots_are_known_soon_after_their_windows() -> None:
             yield window
 
     first = next(iter(cut_shots(counted(), [], [], 120.0)))  # type: ignore[arg-type]
-    assert first.end <= LONGEST_S
-    assert asked <= (LONGEST_S + 2) * 4
+    assert first.end <= RULE.longest_s
+    assert asked <= (RULE.longest_s + 2) * 4
 
 
 def test_a_shot_holds_the_words_and_the_crash_of_its_span() -> None:

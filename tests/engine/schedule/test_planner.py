@@ -5,9 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.generators.base import Level
-from engine.schedule.planner import LONGEST_S, SHORTEST_S, STRETCH, Planner
+from engine.schedule.planner import SHORTEST_S, STRETCH, Planner
 from engine.schedule.selector import FREEZE_S, ClipSelector
 from engine.schedule.state import PlannedShot, RenderSpeed, RenderTask, RenderTime, ScheduleState
+from engine.types import LONGEST_CLIP_S
 from tools.stress.simulate_show import KINDS, LEVELS, simulate
 
 RTFS = (0.25, 0.5, 1.0, 2.0, 4.0, 7.5, 15.0)
@@ -222,7 +223,7 @@ def test_whatever_comes_when_something_stands_at_every_moment(data):
             case "work" if task is None:
                 task = planner.next(t)
                 if task:
-                    assert SHORTEST_S <= task.seconds <= LONGEST_S
+                    assert SHORTEST_S <= task.seconds <= LONGEST_CLIP_S
                     state.start(task, t)
             case "work":
                 state.finish(task, RenderTime(data.draw(st.floats(0.1, 30)), data.draw(st.floats(0, 30))))
