@@ -33,13 +33,18 @@ _SHOT_HOP_S = 0.5  # the same for a score: a cut wants to know to half a second 
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One window of a song: its analysis, the content chosen from it and the sentence that states it."""
+    """One window of a song: its analysis and the content chosen from it, which `sentence` states."""
 
     analysis: WindowAnalysis
     instruments: InstrumentChoice
     content: Content
     hex: str
-    sentence: str
+    seed: int
+
+    @property
+    def sentence(self) -> str:
+        """The sentence, made when it is read."""
+        return sentence(self.content, self.seed)
 
     def as_json(self, with_probabilities: bool = False) -> dict[str, Any]:
         """The row as plain values: times in s, frequency in Hz, loudness in LUFS."""
@@ -70,9 +75,9 @@ def _cut_off(probability: float) -> float:
 
 
 def make_row(analysis: WindowAnalysis, confusion: Confusion, seed: int = 0) -> Row:
-    """The content and the sentence of a window, or of a span of windows."""
+    """The content of a window, or of a span of windows."""
     content, chosen, hex_colour = content_of(analysis, confusion)
-    return Row(analysis, chosen, content, hex_colour, sentence(content, seed))
+    return Row(analysis, chosen, content, hex_colour, seed)
 
 
 def make_shot(row: Row, seed: int) -> Shot:
