@@ -22,7 +22,7 @@ HEART = ROOT / "examples" / "heart.wav"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def user_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One cache for the whole run, so that joined models and clips are made once."""
     folder = tmp_path_factory.mktemp("cache")
     os.environ["AIMV_CACHE"] = str(folder)

@@ -36,7 +36,7 @@ FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
 @pytest.mark.skipif(FAKETIME is None, reason="needs Debian's libfaketime")
 @pytest.mark.parametrize("step", ["-2h", "+30d", "+0 x40"] if LONG else ["-2h"])
 def test_an_export_under_a_clock_that_steps(
-    tmp_path: Path, song: Path, cache: Path, tally: Tally, aimv_process: Callable[..., Command], step: str
+    tmp_path: Path, song: Path, user_cache: Path, tally: Tally, aimv_process: Callable[..., Command], step: str
 ) -> None:
     """A clock that is set while the command and its render process run, or that runs 40 times too fast."""
     told = tmp_path / "now"

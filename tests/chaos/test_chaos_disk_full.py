@@ -21,9 +21,9 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def score(tmp_path_factory: pytest.TempPathFactory, song: Path, cache: Path) -> Path:
+def score(tmp_path_factory: pytest.TempPathFactory, song: Path, user_cache: Path) -> Path:
     path = tmp_path_factory.mktemp("score") / "song.score.jsonl"
-    made = Command(["score", str(song), "-o", str(path)], cache)
+    made = Command(["score", str(song), "-o", str(path)], user_cache)
     assert made.end()[0] == 0, made.said
     return path
 
@@ -81,10 +81,10 @@ async def test_full_under_the_clip_store(disk: Path, tally: Tally) -> None:
 
 
 def test_full_under_a_score(disk: Path, song: Path, tally: Tally, aimv_process: Callable[..., Command],
-                            cache: Path) -> None:  # fmt: skip
+                            user_cache: Path) -> None:  # fmt: skip
     fill(disk, 0)
     with tally.blow():
-        struck = aimv_process("score", song, "-o", disk / "a.score.jsonl", cache=cache)
+        struck = aimv_process("score", song, "-o", disk / "a.score.jsonl", cache=user_cache)
         status, lines = struck.end()
         assert (status, len(lines)) == (1, 1), struck.said
         assert "no room left" in lines[0]

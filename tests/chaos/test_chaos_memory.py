@@ -12,14 +12,14 @@ LEAST, MOST = 200, 3000  # MB of address space: from not enough to begin with to
 
 
 def test_export_within_too_little_memory(
-    tmp_path: Path, song: Path, cache: Path, tally: Tally, aimv_process: Callable[..., Command], rng: random.Random
+    tmp_path: Path, song: Path, user_cache: Path, tally: Tally, aimv_process: Callable[..., Command], rng: random.Random
 ) -> None:
     for number in range(rounds(2, 20)):
         megabytes = rng.randrange(LEAST, MOST)
         place = tmp_path / str(number)
         (place / "out").mkdir(parents=True)
-        (place / "whisper").symlink_to(cache / "whisper")
-        (cache / "whisper").mkdir(exist_ok=True)
+        (place / "whisper").symlink_to(user_cache / "whisper")
+        (user_cache / "whisper").mkdir(exist_ok=True)
 
         def limit(size: int = megabytes << 20) -> None:
             resource.setrlimit(resource.RLIMIT_AS, (size, size))

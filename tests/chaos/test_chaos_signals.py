@@ -53,11 +53,11 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory, song: Path, cache: Path) -> Stage:
+def stage(tmp_path_factory: pytest.TempPathFactory, song: Path, user_cache: Path) -> Stage:
     def start(*arguments: object, cache: Path) -> Command:
         return Command([str(each) for each in arguments], cache)
 
-    return Stage(tmp_path_factory.mktemp("signals"), song, cache, start)
+    return Stage(tmp_path_factory.mktemp("signals"), song, user_cache, start)
 
 
 def workers_of(place: Path) -> list[int]:
