@@ -60,25 +60,7 @@ void isf_vertShaderInit() {
     gl_Position = vec4(corner, 0.0, 1.0);
 }
 """
-_EMPTY_WORDS = frozenset(
-    [
-        "that",
-        "this",
-        "with",
-        "from",
-        "into",
-        "over",
-        "under",
-        "and",
-        "the",
-        "for",
-        "its",
-        "generator",
-        "effect",
-        "filter",
-        "shader",
-    ]
-)
+_STOP_WORDS = re.compile("that|this|with|from|into|over|under|generator|effect|filter|shader")
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -233,7 +215,7 @@ def parse(text: str, name: str, folder: Path, vertex: str = "") -> Scene:
 def _words_of(name: str, header: _Header) -> tuple[str, ...]:
     """What a scene pictures that does not say: the words of its name, its categories and its description."""
     text = " ".join((name, *header.categories, header.description)).lower()
-    return tuple(dict.fromkeys(word for word in re.findall(r"[a-z]{4,}", text) if word not in _EMPTY_WORDS))
+    return tuple(dict.fromkeys(word for word in re.findall(r"[a-z]{4,}", text) if not _STOP_WORDS.fullmatch(word)))
 
 
 def _uniforms(header: _Header) -> str:

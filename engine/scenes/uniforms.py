@@ -63,7 +63,7 @@ Image = NDArray[np.uint8]  # height x width x 3, RGB, bottom row first, as OpenG
 _BINS = 256
 
 
-def of_input(name: str, kind: str, job: Job) -> Image:
+def input_image(name: str, kind: str, job: Job) -> Image:
     """The picture for the input `name` of the ISF type `kind`.
 
     Clips are drawn before their moment, so audio inputs hold what any music looks like at rest: a level waveform, a
@@ -79,7 +79,7 @@ def of_input(name: str, kind: str, job: Job) -> Image:
     return _picture(job)
 
 
-def of_file(path: Path) -> Image:
+def read_image(path: Path) -> Image:
     """The picture in `path`.
 
     Raises:

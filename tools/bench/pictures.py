@@ -19,10 +19,10 @@ from rich.table import Table
 
 from engine.audio.features import FeatureExtractor
 from engine.colour import harmony
+from engine.generators.scenes.generator import SceneGenerator
 from engine.outputs.encoder import encode_clip
 from engine.playback.compositor import Compositor
 from engine.render.job import Job
-from engine.scenes.draw import ShaderGenerator
 from tools.bench.export import encode_alone, export, join_models
 
 SIZES = "640x360,1280x720,1920x1080,3840x2160"
@@ -30,14 +30,14 @@ FPS = 30.0
 LEAST_S = 0.5  # of drawing for a figure
 
 
-def scene_rates(generator: ShaderGenerator, sizes: list[tuple[int, int]], wanted: set[str]) -> Table:
+def scene_rates(generator: SceneGenerator, sizes: list[tuple[int, int]], wanted: set[str]) -> Table:
     """Frames a second by scene and size."""
-    table = Table("scene", *(f"{width}x{height}" for width, height in sizes), title=generator.renderer)
-    everything = generator.scenes
+    table = Table("scene", *(f"{width}x{height}" for width, height in sizes), title=generator.library.context.renderer)
+    everything = generator.library.scenes
     for scene in everything:
         if wanted and scene.name not in wanted:
             continue
-        generator.scenes = (scene,)
+        generator.library.scenes = (scene,)
         rates = []
         for width, height in sizes:
             job = Job("shader", "", "", tuple(scene.keywords[:1]), harmony("#20a0c0"), 1, width, height, FPS, 60.0)
@@ -50,11 +50,11 @@ def scene_rates(generator: ShaderGenerator, sizes: list[tuple[int, int]], wanted
             rates.append(drawn / (time.perf_counter() - began))
             del drawing  # releases its textures
         table.add_row(scene.name, *(f"{rate:.1f}" for rate in rates))
-    generator.scenes = everything
+    generator.library.scenes = everything
     return table
 
 
-def compositor_rate(generator: ShaderGenerator, folder: Path) -> float:
+def compositor_rate(generator: SceneGenerator, folder: Path) -> float:
     """Frames a second of the compositor at 1280x720: a clip of its size read, moved by noise in bursts, guarded."""
     rate = 22050
     noise = np.random.default_rng(1).normal(0, 0.2, rate * 8).astype(np.float32)
@@ -89,7 +89,7 @@ def main() -> None:
     asked.add_argument("--export", type=Path, help="a song to export as well")
     given = asked.parse_args()
     sizes = [(int(w), int(h)) for w, h in (size.split("x") for size in given.sizes.split(","))]
-    generator = ShaderGenerator()
+    generator = SceneGenerator()
     console = Console(width=100)
     with tempfile.TemporaryDirectory() as name:
         figures: dict[str, float] = {"compositor_fps": compositor_rate(generator, Path(name))}

@@ -26,10 +26,10 @@ from engine.audio.features import FeatureExtractor
 from engine.audio.song import load_song
 from engine.colour import harmony, hex_of_name
 from engine.generators.registry import select_generator
+from engine.generators.scenes.generator import SceneFrames, SceneGenerator
 from engine.outputs.encoder import encode_clip
 from engine.playback.compositor import Compositor
 from engine.render.job import Job
-from engine.scenes.draw import SceneFrames, ShaderGenerator
 
 Frame = NDArray[np.uint8]
 
@@ -61,18 +61,18 @@ def save(path: Path, picture: Frame) -> None:
     print(f"{path}  {picture.shape[1]}x{picture.shape[0]}")
 
 
-def rendering(generator: ShaderGenerator, job: Job) -> SceneFrames:
+def rendering(generator: SceneGenerator, job: Job) -> SceneFrames:
     """The job's pictures as they come."""
     return generator.render(job, lambda: False, lambda share: None)
 
 
 def scenes(shots: list[aimv.Shot]) -> Frame:
     """Three moments of every scene, each scene in the colours of another shot."""
-    generator = ShaderGenerator()
+    generator = SceneGenerator()
     pictures = []
-    for scene, shot in zip(generator.scenes, cycle(shots), strict=False):
-        only = ShaderGenerator()
-        only.scenes = (scene,)
+    for scene, shot in zip(generator.library.scenes, cycle(shots), strict=False):
+        only = SceneGenerator()
+        only.library.scenes = (scene,)
         job = Job("shader", "", "", scene.keywords, colours(shot), 1, WIDTH, HEIGHT, FPS, 4.0)
         frames = list(rendering(only, job))
         only.close()
@@ -91,7 +91,7 @@ def composed(score: aimv.Score, folder: Path) -> tuple[Compositor, FeatureExtrac
     """A compositor with every shot's clip in `folder`."""
     features = song_features(load_song(score.song))
     compositor = Compositor(WIDTH, HEIGHT, FPS, features)
-    generator, settings = ShaderGenerator(), aimv.Settings(size=(WIDTH, HEIGHT), fps=FPS)
+    generator, settings = SceneGenerator(), aimv.Settings(size=(WIDTH, HEIGHT), fps=FPS)
     selection = select_generator("shader")
     for number, shot in enumerate(score.shots):
         cue = make_cue(shot, score.header.style, selection, settings)

@@ -41,7 +41,7 @@ def opening(job: Job, width: int, height: int) -> Frame:
             raise RenderError("the picture that a clip should begin with cannot be read")
         picture = np.asarray(cv2.cvtColor(coded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
     else:
-        picture = uniforms.of_input("opening", "image", job)[::-1]
+        picture = uniforms.input_image("opening", "image", job)[::-1]
     high, wide = picture.shape[:2]
     scale = max(width / wide, height / high)
     part_w, part_h = min(wide, round(width / scale)), min(high, round(height / scale))

@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.errors import RenderError
+from engine.generators.scenes.generator import SceneGenerator
 from engine.render.job import Job
-from engine.scenes.draw import ShaderGenerator
 
 TEAL = ("#008b8b", "#d8663c")
 
@@ -120,7 +120,7 @@ REFUSED = {
 
 
 def draw(folder: Path) -> NDArray[np.uint8]:
-    generator = ShaderGenerator(folder)
+    generator = SceneGenerator(folder)
     job = Job("shader", "", "", ("x",), TEAL, 3, 96, 54, 12.0, 0.5)
     frames = np.stack(list(generator.render(job, lambda: False, lambda share: None)))
     generator.close()
@@ -142,7 +142,7 @@ def test_it_is_refused_with_a_reason_in_one_line(tmp_path: Path, name: str) -> N
     source, reason = REFUSED[name]
     (tmp_path / "x.fs").write_text(source)
     with pytest.raises(RenderError, match=reason) as refused:
-        ShaderGenerator(tmp_path)
+        SceneGenerator(tmp_path)
     assert str(refused.value).startswith("x") and "\n" not in str(refused.value)
 
 
@@ -168,5 +168,5 @@ def test_a_vertex_shader_beside_it_hands_on_its_varyings(tmp_path: Path) -> None
 def test_a_scene_without_keywords_pictures_the_words_it_is_described_with(tmp_path: Path) -> None:
     header = '{"CATEGORIES": ["Generator", "Glitch"], "DESCRIPTION": "Falling snow with a moon"}'
     (tmp_path / "Winter-Night.fs").write_text(f"/*{header}*/ void main() {{ gl_FragColor = vec4(1.0); }}")
-    generator = ShaderGenerator(tmp_path)
-    assert set(generator.scenes[0].keywords) == {"winter", "night", "glitch", "falling", "snow", "moon"}
+    generator = SceneGenerator(tmp_path)
+    assert set(generator.library.scenes[0].keywords) == {"winter", "night", "glitch", "falling", "snow", "moon"}

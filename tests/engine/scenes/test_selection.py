@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.scenes import isf
-from engine.scenes.draw import SCENES
+from engine.scenes.draw import LIBRARY
 from engine.scenes.selection import select_scene
 
 
@@ -45,7 +45,7 @@ def test_no_words_and_no_scenes() -> None:
 
 
 def test_every_abstraction_of_the_content_language_is_pictured() -> None:
-    scenes = [isf.load(path) for path in SCENES.glob("*.fs")]
+    scenes = [isf.load(path) for path in LIBRARY.glob("*.fs")]
     pictured = {word for each in scenes for word in each.keywords}
     shipped = """
         impact wave tech canon deep bounce floating vibrate pedal burst spark shatter pulse neon circuit crystal fire

@@ -10,11 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.errors import Cancelled, ModelError, RenderError
+from engine.generators.scenes.generator import SceneGenerator
 from engine.render.job import Job
 from engine.scenes import isf
-from engine.scenes.draw import SCENES, ShaderGenerator, scenes_digest, soft_size
+from engine.scenes.draw import LIBRARY, scenes_digest, soft_size
 
-NAMES = sorted(path.stem for path in SCENES.glob("*.fs"))
+NAMES = sorted(path.stem for path in LIBRARY.glob("*.fs"))
 TEAL = ("#008b8b", "#1d6fb0", "#2e9e5a", "#d8663c")
 
 
@@ -22,23 +23,24 @@ def job(*words: str, seed: int = 1, palette: tuple[str, ...] = TEAL, seconds: fl
     return Job("shader", "", "", words, palette, seed, size * 16 // 9, size, 12.0, seconds)
 
 
-def draw(generator: ShaderGenerator, wanted: Job) -> NDArray[np.uint8]:
+def draw(generator: SceneGenerator, wanted: Job) -> NDArray[np.uint8]:
     return np.stack(list(generator.render(wanted, lambda: False, lambda share: None)))
 
 
 @pytest.fixture(scope="module")
-def generator() -> Iterator[ShaderGenerator]:
-    opened = ShaderGenerator()
+def generator() -> Iterator[SceneGenerator]:
+    opened = SceneGenerator()
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def only(generator: ShaderGenerator, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ShaderGenerator]:
+def only(generator: SceneGenerator, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], SceneGenerator]:
     """The generator with a single scene."""
+    scenes = generator.library.scenes
 
-    def restrict(name: str) -> ShaderGenerator:
-        monkeypatch.setattr(generator, "scenes", tuple(s for s in generator.scenes if s.name == name))
+    def restrict(name: str) -> SceneGenerator:
+        monkeypatch.setattr(generator.library, "scenes", tuple(s for s in scenes if s.name == name))
         return generator
 
     return restrict
@@ -48,13 +50,13 @@ def lab(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(cv2.cvtColor(frames.reshape(-1, 1, 3).astype(np.float32) / 255.0, cv2.COLOR_RGB2Lab))[:, 0]
 
 
-def test_there_are_sixteen_families_or_more_and_none_is_refused(generator: ShaderGenerator) -> None:
+def test_there_are_sixteen_families_or_more_and_none_is_refused(generator: SceneGenerator) -> None:
     assert len(NAMES) >= 16
-    assert generator.refused == ()
+    assert generator.library.skipped == ()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_scene_is_alive_and_deterministic(only: Callable[[str], ShaderGenerator], name: str) -> None:
+def test_every_scene_is_alive_and_deterministic(only: Callable[[str], SceneGenerator], name: str) -> None:
     wanted = job("any", seconds=1.5)
     frames = draw(only(name), wanted)
     assert frames.shape == (18, 90, 160, 3)
@@ -68,7 +70,7 @@ def test_every_scene_is_alive_and_deterministic(only: Callable[[str], ShaderGene
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("colour", ["#dc143c", "#4b0082", "#2e8b57"])
-def test_the_named_colour_rules(only: Callable[[str], ShaderGenerator], name: str, colour: str) -> None:
+def test_the_named_colour_rules(only: Callable[[str], SceneGenerator], name: str, colour: str) -> None:
     """The largest of five clusters in CIELAB lies near the named colour."""
     frames = draw(only(name), job("any", palette=(colour, *TEAL[1:]), seconds=1.0, size=72))
     pixels = lab(frames)[::29]
@@ -81,11 +83,11 @@ def test_the_named_colour_rules(only: Callable[[str], ShaderGenerator], name: st
     assert abs(dominant[0] - wanted[0]) < 16, "lightness"
 
 
-def test_scenes_differ_from_one_another(generator: ShaderGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scenes_differ_from_one_another(generator: SceneGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even the two most alike differ far more than two moments of one shot."""
     small, within = {}, []
-    for scene in generator.scenes:
-        monkeypatch.setattr(generator, "scenes", (scene,))
+    for scene in generator.library.scenes:
+        monkeypatch.setattr(generator.library, "scenes", (scene,))
         frames = draw(generator, job("any", seconds=0.5)).astype(np.float32)
         small[scene.name] = cv2.resize(frames[3], (32, 18), interpolation=cv2.INTER_AREA)
         within.append(np.abs(frames[2] - frames[3]).mean())
@@ -96,9 +98,9 @@ def test_scenes_differ_from_one_another(generator: ShaderGenerator, monkeypatch:
     assert np.mean(apart) > 3 * np.mean(within)
 
 
-def test_words_choose_the_scene(generator: ShaderGenerator) -> None:
+def test_words_choose_the_scene(generator: SceneGenerator) -> None:
     seen = {
-        word: {generator.render(job(word, seed=s), lambda: False, lambda x: None).scene.name for s in range(8)}
+        word: {generator.render(job(word, seed=s), lambda: False, lambda x: None).scenes[0].name for s in range(8)}
         for word in ("impact", "wave", "techy", "canon", "deep", "bouncey", "floating", "vibrate", "pedaly", "heart")
     }
     assert seen["impact"] == {"impact"}
@@ -111,20 +113,20 @@ def test_words_choose_the_scene(generator: ShaderGenerator) -> None:
 def test_an_error_in_a_scene_is_named_with_its_line_and_the_others_are_drawn(tmp_path: Path) -> None:
     (tmp_path / "wrong.fs").write_text('/*{\n"DESCRIPTION": "x"\n}*/\nvoid main() {\n  gl_FragColor = nonsense;\n}\n')
     with pytest.raises(RenderError, match=r"^wrong: line 5: .*nonsense") as refused:
-        ShaderGenerator(tmp_path)
+        SceneGenerator(tmp_path)
     assert "\n" not in str(refused.value)
     (tmp_path / "right.fs").write_text("/*{}*/ void main() { gl_FragColor = vec4(1.0); }")
     (tmp_path / "text.fs").write_text("no shader")
-    partly = ShaderGenerator(tmp_path)
-    assert [scene.name for scene in partly.scenes] == ["right"]
-    assert [line.split(":")[0] for line in partly.refused] == ["text", "wrong"]
+    partly = SceneGenerator(tmp_path)
+    assert [scene.name for scene in partly.library.scenes] == ["right"]
+    assert [line.split(":")[0] for line in partly.library.skipped] == ["text", "wrong"]
 
 
 def test_line_numbers_survive_an_include(tmp_path: Path) -> None:
     (tmp_path / "lib.glsl").write_text("\n\n\n\nfloat one() { return 1.0; }\n")
     (tmp_path / "wrong.fs").write_text('/*{}*/\n#include "lib.glsl"\nvoid main() {\n  gl_FragColor = nonsense;\n}\n')
     with pytest.raises(RenderError, match="line 4: "):
-        ShaderGenerator(tmp_path)
+        SceneGenerator(tmp_path)
 
 
 def test_persistent_buffers_remember_and_passes_have_sizes(tmp_path: Path) -> None:
@@ -136,13 +138,13 @@ void main() {
 }
 """
     )
-    frames = draw(ShaderGenerator(tmp_path), job("x"))
+    frames = draw(SceneGenerator(tmp_path), job("x"))
     assert frames[:, 0, 0].tolist() == [[round(255 * 0.125 * (k + 1)), 64, 128] for k in range(6)]
 
 
 def test_the_top_row_comes_first_and_red_is_red(tmp_path: Path) -> None:
     (tmp_path / "up.fs").write_text("/*{}*/ void main() { gl_FragColor = vec4(isf_FragNormCoord.y, 0.0, 0.0, 1.0); }")
-    frame = draw(ShaderGenerator(tmp_path), job("x"))[0]
+    frame = draw(SceneGenerator(tmp_path), job("x"))[0]
     assert frame[0, 0, 0] > 250 and frame[-1, 0, 0] < 5
     assert frame[..., 1:].max() == 0
 
@@ -152,12 +154,12 @@ def test_colour_inputs_take_the_palette_in_order(tmp_path: Path) -> None:
         """/*{"INPUTS": [{"NAME": "one", "TYPE": "color"}, {"NAME": "two", "TYPE": "color"}]}*/
 void main() { gl_FragColor = isf_FragNormCoord.x < 0.5 ? one : two; }"""
     )
-    frame = draw(ShaderGenerator(tmp_path), job("x", palette=("#102030", "#405060")))[0]
+    frame = draw(SceneGenerator(tmp_path), job("x", palette=("#102030", "#405060")))[0]
     assert frame[0, 0].tolist() == [0x10, 0x20, 0x30]
     assert frame[0, -1].tolist() == [0x40, 0x50, 0x60]
 
 
-def test_what_is_said_to_be_behind_is_seen_around_what_is_in_front(generator: ShaderGenerator) -> None:
+def test_what_is_said_to_be_behind_is_seen_around_what_is_in_front(generator: SceneGenerator) -> None:
     """The middle is the foreground alone; the corners are the background's, dimmer and out of focus."""
     alone = draw(generator, job("wave", size=180, seconds=0.1))[0].astype(int)
     before = {
@@ -169,10 +171,10 @@ def test_what_is_said_to_be_behind_is_seen_around_what_is_in_front(generator: Sh
         assert np.abs(picture[middle] - alone[middle]).max() <= 1
         assert picture[corner].mean() < alone[corner].mean()
     assert np.abs(before["fire"][corner].astype(int) - before["strings"][corner]).mean() > 2
-    assert generator.render(job("wave"), lambda: False, lambda share: None).scene.name == "wave"
+    assert generator.render(job("wave"), lambda: False, lambda share: None).scenes[0].name == "wave"
 
 
-def test_the_preset_half_draws_the_same_at_half_the_size(generator: ShaderGenerator) -> None:
+def test_the_preset_half_draws_the_same_at_half_the_size(generator: SceneGenerator) -> None:
     """For machines that cannot keep up: a picture of the same scene, a quarter of the work."""
     whole = job("wave", size=180)
     small = draw(generator, msgspec.structs.replace(whole, preset="half"))
@@ -181,7 +183,7 @@ def test_the_preset_half_draws_the_same_at_half_the_size(generator: ShaderGenera
     assert np.abs(shrunk.astype(int) - small).mean() < 6
 
 
-def test_a_withdrawn_job_ends_early(generator: ShaderGenerator) -> None:
+def test_a_withdrawn_job_ends_early(generator: SceneGenerator) -> None:
     asked: list[int] = []
 
     def cancelled() -> bool:
@@ -204,7 +206,7 @@ def test_a_withdrawn_job_ends_early(generator: ShaderGenerator) -> None:
         job("x", palette=("red",)),
     ],
 )
-def test_impossible_jobs_are_refused(generator: ShaderGenerator, wanted: Job) -> None:
+def test_impossible_jobs_are_refused(generator: SceneGenerator, wanted: Job) -> None:
     with pytest.raises(RenderError):
         list(generator.render(wanted, lambda: False, lambda share: None))
 
@@ -215,23 +217,23 @@ def test_without_opengl_the_packages_are_named(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr("moderngl.create_context", missing)
     with pytest.raises(ModelError, match="libegl1 and libgl1-mesa-dri") as refused:
-        ShaderGenerator()
+        SceneGenerator()
     assert "\n" not in str(refused.value)
 
 
 def test_the_scene_that_the_documentation_teaches_draws(tmp_path: Path) -> None:
     page = (Path(__file__).parents[3] / "docs" / "scenes.md").read_text(encoding="utf-8")
     (tmp_path / "ripples.fs").write_text(page.split("```glsl\n")[1].split("```")[0])
-    (tmp_path / "lib.glsl").write_text((SCENES / "lib.glsl").read_text())
-    frames = draw(ShaderGenerator(tmp_path), job("ring"))
+    (tmp_path / "lib.glsl").write_text((LIBRARY / "lib.glsl").read_text())
+    frames = draw(SceneGenerator(tmp_path), job("ring"))
     assert frames.std() > 10
 
 
 def test_a_folder_of_ones_own_joins_the_scenes_and_its_files_win(tmp_path: Path) -> None:
     (tmp_path / "snow.fs").write_text('/*{"KEYWORDS": ["confetti"]}*/ void main() { gl_FragColor = vec4(1.0); }')
     (tmp_path / "wave.fs").write_text('/*{"KEYWORDS": ["wave"]}*/ void main() { gl_FragColor = vec4(0.5); }')
-    both = ShaderGenerator(SCENES, tmp_path)
-    assert {scene.name for scene in both.scenes} == {*NAMES, "snow"}
+    both = SceneGenerator(LIBRARY, tmp_path)
+    assert {scene.name for scene in both.library.scenes} == {*NAMES, "snow"}
     assert draw(both, job("confetti")).min() == 255
     assert set(draw(both, job("wave")).ravel()) <= {127, 128}
 
@@ -244,14 +246,14 @@ def test_the_digest_changes_with_a_scene(tmp_path: Path) -> None:
     assert scenes_digest(tmp_path) != before
 
 
-@pytest.mark.parametrize("name", [path.stem for path in sorted(SCENES.glob("*.fs")) if isf.load(path).soft])
+@pytest.mark.parametrize("name", [path.stem for path in sorted(LIBRARY.glob("*.fs")) if isf.load(path).soft])
 def test_a_soft_scene_drawn_at_half_the_size_looks_as_if_drawn_whole(
-    only: Callable[[str], ShaderGenerator], name: str, monkeypatch: pytest.MonkeyPatch
+    only: Callable[[str], SceneGenerator], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Structural similarity (Wang et al. 2004) of light, at 1280x720; a scene too fine for it must not be soft."""
     wanted = job("any", seconds=0.2, size=720)
     small = draw(only(name), wanted)[-1]
-    monkeypatch.setattr("engine.scenes.draw.soft_size", lambda width, height: (width, height))
+    monkeypatch.setattr("engine.generators.scenes.generator.soft_size", lambda width, height: (width, height))
     whole = draw(only(name), wanted)[-1]
     assert small.shape == (360, 640, 3) and whole.shape == (720, 1280, 3)
     grown = cv2.resize(small, (1280, 720), interpolation=cv2.INTER_CUBIC)

@@ -1,0 +1,70 @@
+"""Clips of GLSL scenes: the scene is selected by the job's words, its inputs are set by the palette and the seed."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from engine.errors import Cancelled, RenderError
+from engine.generators.scenes import HALF
+from engine.render.job import Job
+from engine.scenes import isf
+from engine.scenes.draw import SceneLibrary, open_picture, soft_size
+from engine.types import Frame
+
+_MAX_SIDE = 16384  # pixels
+
+
+class SceneGenerator:
+    """Draws ISF scenes. A job gives the same frames every time on the same GL driver."""
+
+    def __init__(self, *folders: Path) -> None:
+        """Load the scenes of `folders`; see `SceneLibrary`. Raises ModelError, RenderError."""
+        self.library = SceneLibrary(*folders)
+
+    def render(self, job: Job, cancelled: Callable[[], bool], progress: Callable[[float], None]) -> "SceneFrames":
+        """Start `job`; its frames are drawn while they are iterated.
+
+        Raises:
+            RenderError: the job has an impossible length, size or colour, or a preset that is not of this generator.
+        """
+        if job.preset not in ("", HALF):
+            raise RenderError(f"the shader generator has no preset {job.preset!r}, only {HALF!r}")
+        if not (job.seconds > 0 and job.fps > 0 and math.isfinite(job.seconds * job.fps)):
+            raise RenderError(f"a clip of {job.seconds} s at {job.fps} frames per second cannot be drawn")
+        if not (1 <= job.width <= _MAX_SIDE and 1 <= job.height <= _MAX_SIDE):
+            raise RenderError(f"{job.width}x{job.height} is not a size that can be drawn")
+        width, height = job.width, job.height
+        if job.preset == HALF:
+            width, height = max(2, width // 4 * 2), max(2, height // 4 * 2)
+        scenes = self.library.select(job)
+        if scenes[0].soft:
+            width, height = soft_size(width, height)
+        job = msgspec.structs.replace(job, width=width, height=height)
+        return SceneFrames(self.library, scenes, job, cancelled)
+
+    def close(self) -> None:
+        """Release the GL context."""
+        self.library.close()
+
+
+class SceneFrames:
+    """The frames of one job, drawn one at a time."""
+
+    overlappable = False  # a GL context belongs to one thread
+
+    def __init__(
+        self, library: SceneLibrary, scenes: Sequence[isf.Scene], job: Job, cancelled: Callable[[], bool]
+    ) -> None:
+        self.fps = job.fps
+        self.count = max(1, round(job.seconds * job.fps))
+        self.scenes = scenes  # the foreground's and, if there is one, the background's
+        self._library, self._job, self._cancelled = library, job, cancelled
+
+    def __iter__(self) -> Iterator[Frame]:
+        with open_picture(self._library, self.scenes, self._job) as draw:
+            for index in range(self.count):
+                if self._cancelled():
+                    raise Cancelled
+                yield draw(index)
