@@ -11,7 +11,7 @@ import functools
 import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import msgspec
@@ -21,7 +21,7 @@ from engine.errors import RenderError
 from engine.generators.base import GeneratorSpec
 from engine.playback.clock import Clock
 from engine.playback.compositor import Compositor
-from engine.playback.player import Drawing, Played, Tally, play
+from engine.playback.player import Played, Tally, play
 from engine.render.job import Clip, Job
 from engine.render.pool import WorkerPool
 from engine.schedule.scheduler import Scheduler
@@ -184,16 +184,6 @@ async def write(
         await draw_until(group, number, end)
 
 
-class Canvas(Drawing, Protocol):
-    """A picture that clips can be placed in; `Compositor` and `Stage` are."""
-
-    def place(self, start_s: float, end_s: float, clip_path: Path) -> None: ...
-
-    def prepare(self, t: float) -> None:
-        """Do what can be done for the picture at `t` before it is drawn."""
-        ...
-
-
 class Performance(msgspec.Struct, frozen=True):
     """What became of a show: its pictures, the seconds that stood on the screen in each way, the clips that failed."""
 
@@ -205,7 +195,7 @@ class Performance(msgspec.Struct, frozen=True):
 async def perform(
     cues: AsyncIterator[Cue],
     pool: WorkerPool,
-    canvas: Canvas,
+    compositor: Compositor,
     clock: Clock,
     output: Output,
     stop: Callable[[], bool],
@@ -242,7 +232,7 @@ async def perform(
         workers=workers,
         position=clock.time,
         job_for=job_for,
-        place=canvas.place,
+        place=compositor.place,
         on_clip=lambda: progress.rendering(len(state.clips)),
     )
 
@@ -260,7 +250,7 @@ async def perform(
             await scheduler.wait_for_first_clip()
         with without_gc_pauses():
             async with clock:
-                played = await play(canvas, clock, output, stop, scheduler.show, canvas.prepare, tally, hurry)
+                played = await play(compositor, clock, output, stop, scheduler.show, compositor.prepare, tally, hurry)
                 seconds = scheduler.stats.seconds(clock.time())
         for task in side:
             task.cancel()

@@ -1,5 +1,6 @@
 """Types and protocols that more than one part of the engine uses."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -50,3 +51,12 @@ class Progress:
 
     def shown(self, until: float) -> None:
         """Pictures are written or shown up to `until`."""
+
+
+@dataclass
+class Overrides:
+    """How a running show looks, as far as a performer may change it; the compositor reads it for each picture."""
+
+    reaction: float = 1.0  # how far the music moves the picture: 0 leaves it as it is, 2 is a lot
+    flashes: int = 3  # allowed in any second, 0 to 3; with 0 onsets make no light
+    blackout: bool = False

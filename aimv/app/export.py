@@ -31,7 +31,7 @@ from engine.render.cache import ClipCache
 from engine.render.job import Job
 from engine.render.pool import PoolConfig, WorkerEvent, WorkerPool
 from engine.threads import request_low_latency
-from engine.types import Progress
+from engine.types import Overrides, Progress
 
 _T = TypeVar("_T")
 
@@ -159,7 +159,7 @@ def play(
         title = f"AIMV: {Path(path).name}"
         with (
             contextlib.closing(compositor),
-            PlayedSong(title, source.song, compositor, source.features, settings.reaction, dressing) as stage,
+            PlayedSong(title, source.song, compositor, source.features, dressing) as stage,
         ):
 
             def worked(event: WorkerEvent) -> None:
@@ -174,7 +174,7 @@ def play(
                 return await perform(
                     in_thread(cues),
                     pool,
-                    stage,
+                    compositor,
                     stage.clock,
                     stage,
                     stage.stopped,
@@ -190,7 +190,8 @@ def play(
 
 
 def _compositor(settings: Settings, source: ShotSource) -> Compositor:
-    return Compositor(settings.width, settings.height, settings.fps, source.features, settings.reaction)
+    overrides = Overrides(reaction=settings.reaction)
+    return Compositor(settings.width, settings.height, settings.fps, source.features, overrides)
 
 
 def _lettering(compositor: Compositor, settings: Settings, shots: Iterable[Shot]) -> Iterator[Shot]:
@@ -198,7 +199,7 @@ def _lettering(compositor: Compositor, settings: Settings, shots: Iterable[Shot]
     for shot in shots:
         if settings.lettering and shot.words:
             for text, start, end in caption_words(shot.words, shot.times, shot.start, shot.end):
-                compositor.say(text, start, end)
+                compositor.show_caption(text, start, end)
         yield shot
 
 

@@ -8,7 +8,6 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from pathlib import Path
 
 import msgspec
 
@@ -30,14 +29,14 @@ from engine.generators.registry import AUTO, Selection, find_spec, select_genera
 from engine.outputs.base import QueuedOutput
 from engine.outputs.fanout import FanOut
 from engine.pipeline import Cue, Performance, board, perform
-from engine.playback.compositor import Compositor, Stage
+from engine.playback.compositor import Compositor
 from engine.playback.player import Tally
 from engine.render.cache import ClipCache
 from engine.render.job import Job
 from engine.render.pool import PoolConfig, WorkerEvent, WorkerPool
 from engine.schedule.selector import Kind
 from engine.threads import request_low_latency, to_thread
-from engine.types import Frame, Output, Progress
+from engine.types import Output, Progress
 
 _WAIT_S = 2.0  # that a word may wait for those before it: beyond this it is shown at once
 _LEAST_S = 0.2  # between the last word of a look and the first of the next
@@ -47,7 +46,7 @@ class LiveLettering:
     """Takes words as they are committed, some two seconds after they were sung, and gives them to `say`."""
 
     def __init__(self, say: Callable[[str, float, float], None], now: Callable[[], float]) -> None:
-        """`say` is `Compositor.say`; `now` gives the time of the show in s."""
+        """`say` is `Compositor.show_caption`; `now` gives the time of the show in s."""
         self._say, self._now = say, now
         self._free = 0.0  # when the words before have been shown
 
@@ -116,7 +115,6 @@ class LiveShow:
         self._shots = LiveCutter(self.tempo)
         self.reactions = LiveFeatureExtractor(device.rate, self.tempo)
         self.compositor = Compositor(settings.width, settings.height, settings.fps, self.reactions)
-        self.stage = Stage(self.compositor)
         self.input = LiveInput(device, self._on_block)
         self.desk = Desk(
             self.tempo,
@@ -127,8 +125,9 @@ class LiveShow:
             on_next=self._shots.request_cut,
             on_generator=self._change_generator,
         )
-        self.desk.react = settings.reaction
-        lettering = LiveLettering(self.compositor.say, self.input.time) if settings.lettering else None
+        self.desk.reaction = settings.reaction
+        self.compositor.overrides = self.desk
+        lettering = LiveLettering(self.compositor.show_caption, self.input.time) if settings.lettering else None
         self.analyzer = LiveAnalyzer(
             device.rate, classifier, transcriber, self._on_analysis, lettering.hear if lettering else lambda words: None
         )
@@ -156,7 +155,7 @@ class LiveShow:
     @property
     def on_screen(self) -> tuple[float, str] | None:
         """The second at which what the clip on screen says was heard, and its sentence."""
-        return self._sentences.get(self.stage.clip.stem) if self.stage.clip else None
+        return self._sentences.get(clip.stem) if (clip := self.compositor.latest_clip) else None
 
     async def perform(
         self, window: Output | None, queued: Sequence[QueuedOutput], stop: Callable[[], bool]
@@ -172,7 +171,7 @@ class LiveShow:
         with (
             contextlib.closing(self.compositor),
             clip_cache() as cache,
-            FanOut(window, queued, lambda: self.stage.begun) as outputs,
+            FanOut(window, queued, lambda: self.compositor.drawing_since) as outputs,
         ):
             self.outputs = outputs
             with self.analyzer, self.input:
@@ -197,7 +196,7 @@ class LiveShow:
                 shown = await perform(
                     self._coming(),
                     pool,
-                    self,
+                    self.compositor,
                     clock,
                     outputs,
                     lambda: ended() or self._wanted is not None,
@@ -216,21 +215,6 @@ class LiveShow:
                 return Performance(shown.played, seconds, tuple(failures))
             self.selection, self._wanted = self._wanted, None
             self.desk.generator = self.selection.generator
-
-    # What `perform` takes for its canvas: the stage, steered by the desk before each picture.
-
-    def place(self, start_s: float, end_s: float, clip_path: Path) -> None:
-        """Have a clip shown; see `Stage.place`."""
-        self.stage.place(start_s, end_s, clip_path)
-
-    def prepare(self, t: float) -> None:
-        """See `Stage.prepare`."""
-        self.stage.prepare(t)
-
-    def frame(self, t: float) -> Frame:
-        """The picture at `t` s; see `Stage.frame`."""
-        self.stage.amount, self.stage.flashes, self.stage.black = self.desk.react, self.desk.flashes, self.desk.blackout
-        return self.stage.frame(t)
 
     def _on_block(self, block: Block) -> None:
         """In the input's thread."""

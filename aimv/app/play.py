@@ -4,7 +4,6 @@ import bisect
 import statistics
 from collections import deque
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,8 +23,8 @@ from engine.outputs.hud import Readout
 from engine.outputs.window import Window
 from engine.pipeline import Cue
 from engine.playback.clock import AudioClock
-from engine.playback.compositor import Compositor, Stage
-from engine.playback.effects import Reactions
+from engine.playback.compositor import Compositor
+from engine.playback.effects import FeatureSource
 from engine.playback.player import Tally
 from engine.render.job import Job
 from engine.render.pool import WorkerEvent
@@ -46,26 +45,26 @@ class Dressing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlayedSong(BaseOutput):
-    """The stage of a song that is played: a canvas for `perform`, steered by its desk. Use as a context manager.
+    """A song that is played: its clock, window and outputs, steered by its desk. Use as a context manager.
 
     Raises UsageError, MissingExtra, DeviceError or OutputError for an output or a wire that cannot be.
     """
 
     def __init__(
-        self, title: str, song: Song, compositor: Compositor, reactions: Reactions, reaction: float, dressing: Dressing
+        self, title: str, song: Song, compositor: Compositor, features: FeatureSource, dressing: Dressing
     ) -> None:
         self.fps = compositor.fps
         self.clock = AudioClock(song.stereo(), song.rate)
-        self.stage = Stage(compositor)
+        self.compositor = compositor
         self.desk = Desk(Tempo(), self.clock.time, refuses=_REFUSED)
-        self.desk.react = reaction
+        self.desk.reaction = compositor.overrides.reaction
+        compositor.overrides = self.desk
         self.tally = Tally()
         self.worker: WorkerEvent | None = None
-        self.ready = 0.0  # s of the song up to which there are clips
         self._sentences: dict[str, str] = {}
         self._shots: list[Shot] = []
         self._offsets: deque[float] = deque(maxlen=_REMEMBERED)  # s by which pictures came after their sound
-        self._song, self._reactions, self._title = song, reactions, title
+        self._song, self._features, self._title = song, features, title
         self._fed = 0  # samples given to the outputs
         size = (compositor.width, compositor.height)
         self._room = ControlRoom(dressing.wires, self.desk, Tempo(), self.clock.time, self.telemetry)
@@ -74,22 +73,8 @@ class PlayedSong(BaseOutput):
         if dressing.fullscreen:
             self.window.set_fullscreen()
         opened = open_outputs(dressing.outputs, MediaFormat(*size, self.fps, song.rate))
-        self.outputs = FanOut(self.window, opened, lambda: self.stage.begun)
+        self.outputs = FanOut(self.window, opened, lambda: compositor.drawing_since)
         self.connected = self._room.connected
-
-    def place(self, start_s: float, end_s: float, clip_path: Path) -> None:
-        """Have a clip shown; see `Stage.place`."""
-        self.ready = max(self.ready, end_s)
-        self.stage.place(start_s, end_s, clip_path)
-
-    def prepare(self, t: float) -> None:
-        """See `Stage.prepare`."""
-        self.stage.prepare(t)
-
-    def frame(self, t: float) -> Frame:
-        """The picture at `t` s of the song, as the desk wants it."""
-        self.stage.amount, self.stage.flashes, self.stage.black = self.desk.react, self.desk.flashes, self.desk.blackout
-        return self.stage.frame(t)
 
     def write(self, frame: Frame, time: float) -> None:
         """Show the picture, and give the outputs the sound up to its end."""
@@ -123,8 +108,8 @@ class PlayedSong(BaseOutput):
     def readout(self) -> Readout:
         """The show as its player sees it now."""
         time = self.clock.time()
-        now = self._reactions.at(time)
-        lead = self.ready - time
+        now = self._features.at(time)
+        lead = self.compositor.ready_until - time
         shot = self._shot(time)
         offset = 1000 * statistics.median(self._offsets) if self._offsets else 0.0
         return Readout(
@@ -148,7 +133,7 @@ class PlayedSong(BaseOutput):
                 ("latency", f"{abs(offset):.0f} ms {'ahead of' if offset < 0 else 'behind'} the sound"),
                 ("sound", f"{self.clock.underruns} underruns"),
                 ("worker", self.worker.state if self.worker else "starting"),
-                ("desk", f"react {self.desk.react:g}, flashes {self.desk.flashes}"),
+                ("desk", f"react {self.desk.reaction:g}, flashes {self.desk.flashes}"),
             ),
         )
 
@@ -162,12 +147,12 @@ class PlayedSong(BaseOutput):
             "instruments": list(shot.instruments) if shot else [],
             "words": (shot.words or "") if shot else "",
             "colour": shot.colour if shot else "",
-            "lead_s": round(max(0.0, self.ready - time), 2),
+            "lead_s": round(max(0.0, self.compositor.ready_until - time), 2),
             "fps": round(self.outputs.fps, 1),
             "late": self.tally.late,
             "skipped": self.tally.skipped,
             "dropped": self.outputs.dropped,
-            "react": self.desk.react,
+            "react": self.desk.reaction,
             "flashes": self.desk.flashes,
             "hold": self.desk.hold,
             "blackout": self.desk.blackout,
@@ -180,4 +165,4 @@ class PlayedSong(BaseOutput):
         return self._shots[index] if index >= 0 else None
 
     def _sentence(self) -> str:
-        return self._sentences.get(self.stage.clip.stem, "") if self.stage.clip else ""
+        return self._sentences.get(clip.stem, "") if (clip := self.compositor.latest_clip) else ""

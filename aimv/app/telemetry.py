@@ -34,7 +34,7 @@ def readout_of(show: LiveShow, wires: str = "") -> Readout:
         ("latency", _latency(show)),
         ("worker", _worker(show)),
         ("input", f"{show.input.xruns} xruns, {show.input.losses} losses"),
-        ("desk", f"react {show.desk.react:g}, flashes {show.desk.flashes}, seed {show.desk.seed}"),
+        ("desk", f"react {show.desk.reaction:g}, flashes {show.desk.flashes}, seed {show.desk.seed}"),
     ]
     if show.desk.style:
         rows.append(("style", show.desk.style))
@@ -95,7 +95,7 @@ def telemetry_of(show: LiveShow) -> dict[str, Any]:
         "generator": show.selection.generator,
         "style": show.desk.style,
         "seed": show.desk.seed,
-        "react": show.desk.react,
+        "react": show.desk.reaction,
         "flashes": show.desk.flashes,
         "hold": show.desk.hold,
         "blackout": show.desk.blackout,

@@ -73,7 +73,7 @@ class Keyboard:
             elif key == _ENTER:
                 desk.check(Style(""))
                 self.typing, self._at = desk.style, len(self._styles)
-            elif command := command_of_key(key, desk.react, desk.seed, desk.generator):
+            elif command := command_of_key(key, desk.reaction, desk.seed, desk.generator):
                 desk.take(command)
 
     def _type(self, key: str, line: str) -> None:

@@ -26,11 +26,12 @@ from engine.control.commands import (
     Value,
     command_of,
 )
+from engine.types import Overrides
 
 _NOTE_S = 6.0
 
 
-class Desk:
+class Desk(Overrides):
     """Follows commands, from the event loop. The show reads the attributes and is told of `next` and `generator`."""
 
     def __init__(
@@ -47,9 +48,8 @@ class Desk:
     ) -> None:
         """`position` gives the show's time in s; `refuses` says of commands, by name, why they are not possible."""
         self.style, self.seed, self.generator = style, seed, generator
-        self.hold = self.blackout = self.quit = False
-        self.flashes = 3
-        self.react = 1.0
+        super().__init__()
+        self.hold = self.quit = False
         self.followed = self.refused = 0
         self._tempo, self._position = tempo, position
         self._on_next, self._on_generator = on_next, on_generator
@@ -85,7 +85,7 @@ class Desk:
             case Flashes(most):
                 self.flashes = most
             case React(amount):
-                self.react = amount
+                self.reaction = amount
             case Tap():
                 self._tempo.tap(self._position())
             case Nudge(ms):

@@ -103,7 +103,7 @@ class _Word(NamedTuple):
     text: str
 
 
-class Lettering:
+class CaptionRenderer:
     """Words over time, set in OpenCV's own type, which has most scripts.
 
     Arabic needs joined letters: it is set where a font with them is installed (Debian's fonts-dejavu-core), else left
@@ -115,12 +115,12 @@ class Lettering:
         self._words: tuple[_Word, ...] = ()  # a new one for each change: it is drawn from another thread
         self._masks: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
 
-    def say(self, text: str, start: float, end: float) -> None:
+    def add(self, text: str, start: float, end: float) -> None:
         """Set `text` from `start` to `end` s of the song."""
         if text.strip() and _font(visual(text)) is not None:
             self._words = tuple(sorted([*self._words, _Word(start, max(end, start + _LEAST_S), text.strip())]))
 
-    def is_set(self, time: float) -> bool:
+    def is_visible(self, time: float) -> bool:
         """Whether a word may stand on the picture of this moment."""
         last = bisect.bisect_right(self._words, (time, math.inf, ""))
         return any(word.end + _FALL_S > time for word in self._words[max(0, last - 3) : last])

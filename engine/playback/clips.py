@@ -114,7 +114,7 @@ def mix(first: Planes, second: Planes, share: float) -> Planes:
     return np.asarray(cv2.addWeighted(first, 1.0 - share, second, share, 0.0), dtype=np.uint8)
 
 
-class Tween:
+class FrameInterpolator:
     """Mixes two frames along DIS optical flow (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", 2016).
 
     The flow of the last pair is kept: several pictures are asked for between the same two frames.
@@ -125,7 +125,7 @@ class Tween:
         self._pair: tuple[int, int] | None = None
         self._flows: tuple[Flow, Flow] | None = None  # of light and of colour
 
-    def between(self, first: Planes, second: Planes, share: float, key: tuple[int, int]) -> Planes:
+    def interpolate(self, first: Planes, second: Planes, share: float, key: tuple[int, int]) -> Planes:
         """The picture at `share` (0..1) of the way from `first` to `second`; `key` names the pair."""
         if self._pair != key:
             self._pair, self._flows = key, self._measure(first, second)

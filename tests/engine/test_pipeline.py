@@ -22,7 +22,7 @@ from engine.playback.yuv import rgb
 from engine.render.cache import ClipCache
 from engine.render.job import Clip, Job
 from engine.render.pool import WorkerPool
-from engine.types import Frame, Planes, Progress
+from engine.types import Frame, Overrides, Planes, Progress
 
 COLOURS = ("#ff0000", "#00ff00", "#0000ff")
 FPS = 10.0
@@ -53,7 +53,7 @@ async def coming(items: Iterable[Cue]) -> AsyncIterator[Cue]:
 
 
 def compositor() -> Compositor:
-    return Compositor(32, 32, FPS, FeatureExtractor.of(np.zeros(22050 * 6, np.float32), 22050), amount=0.0)
+    return Compositor(32, 32, FPS, FeatureExtractor.of(np.zeros(22050 * 6, np.float32), 22050), Overrides(reaction=0.0))
 
 
 def strongest(colour: tuple[float, ...]) -> int:

@@ -113,9 +113,9 @@ class Watched:
 
     def picture(self, frame: NDArray[np.uint8], drawn: float) -> None:
         """A picture has been shown that had been drawn by then."""
-        stage, shown = self._show.stage, time.perf_counter()
+        compositor, shown = self._show.compositor, time.perf_counter()
         clock = self._show.input.clock.time(shown)
-        self.pictures.append(Picture(stage.time, stage.begun, drawn, shown, luminance(frame), clock))
+        self.pictures.append(Picture(compositor.time, compositor.drawing_since, drawn, shown, luminance(frame), clock))
 
     def answers(self) -> list[tuple[float, ...]]:
         """Per answered click: s of each of `STAGES`."""

@@ -46,7 +46,7 @@ from engine.generators.registry import find_spec, select_generator
 from engine.outputs.base import BaseOutput, QueuedOutput
 from engine.outputs.fanout import FanOut
 from engine.pipeline import Cue, Performance, board, perform
-from engine.playback.compositor import Compositor, Stage
+from engine.playback.compositor import Compositor
 from engine.playback.player import Tally
 from engine.render.cache import ClipCache
 from engine.render.pool import WorkerPool
@@ -206,11 +206,11 @@ class Slow(BaseOutput):
             time.sleep(0.5)
 
 
-class Canvas(Stage):
-    """The stage, which tells the show of each picture."""
+class WatchedCompositor(Compositor):
+    """A compositor that reports the time of each picture to the show."""
 
-    def __init__(self, compositor: Compositor, show: Show) -> None:
-        super().__init__(compositor)
+    def __init__(self, show: Show) -> None:
+        super().__init__(WIDTH, HEIGHT, show.fps, show.reactions)
         self._show = show
 
     def frame(self, t: float) -> Frame:
@@ -220,15 +220,18 @@ class Canvas(Stage):
 
 async def run(show: Show, folder: Path) -> tuple[Performance, QueuedOutput]:
     """Perform the show to its end."""
-    stage = Canvas(Compositor(WIDTH, HEIGHT, show.fps, show.reactions), show)
+    compositor = WatchedCompositor(show)
     output = QueuedOutput(Slow, 2.0, show.fps)
-    with ClipCache(folder, CLIP_CACHE_BYTES) as cache, FanOut(show, [output], lambda: stage.begun) as outputs:
+    with (
+        ClipCache(folder, CLIP_CACHE_BYTES) as cache,
+        FanOut(show, [output], lambda: compositor.drawing_since) as outputs,
+    ):
         show.outputs = outputs
         async with WorkerPool(cache, "fake", "0") as pool:
             shown = await perform(
                 show.cues(),
                 pool,
-                stage,
+                compositor,
                 show,
                 outputs,
                 lambda: False,

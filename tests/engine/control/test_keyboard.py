@@ -19,7 +19,7 @@ def press(keyboard: Keyboard, *keys: str) -> None:
 def test_keys_are_followed_and_what_the_show_cannot_is_said() -> None:
     desk, keyboard = desk_and_keyboard(refuses={"generator": "there is one"})
     press(keyboard, "b", "+", "x")
-    assert (desk.blackout, desk.react) == (True, 1.25)
+    assert (desk.blackout, desk.reaction) == (True, 1.25)
     press(keyboard, "g")
     assert "there is one" in desk.note
 

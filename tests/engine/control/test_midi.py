@@ -37,8 +37,8 @@ MAP = {
     "ch1 pitch": "nudge",
 }
 SENT: list[tuple[mido.Message, Callable[[Desk], bool]]] = [
-    (mido.Message("control_change", control=7, value=127), lambda desk: desk.react == 2.0),
-    (mido.Message("control_change", control=7, value=0), lambda desk: desk.react == 0.0),
+    (mido.Message("control_change", control=7, value=127), lambda desk: desk.reaction == 2.0),
+    (mido.Message("control_change", control=7, value=0), lambda desk: desk.reaction == 0.0),
     (mido.Message("control_change", control=8, value=42), lambda desk: desk.flashes == 1),
     (mido.Message("control_change", control=10, value=127), lambda desk: desk.seed == 2**31 - 1),
     (mido.Message("control_change", control=11, value=100), lambda desk: desk.hold),
@@ -169,7 +169,7 @@ async def test_any_bytes_at_all_leave_the_show_alone(desk: Desk) -> None:
     parser.feed(bytes(range(256)) * 20)
     for message in parser:
         door.hear(message)
-    assert 0.0 <= desk.react <= 2.0
+    assert 0.0 <= desk.reaction <= 2.0
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ COMMANDS = {
     "hold": ("on", lambda desk: desk.hold),
     "blackout": ("", lambda desk: desk.blackout),
     "flashes": ("1", lambda desk: desk.flashes == 1),
-    "react": ("0.5", lambda desk: desk.react == 0.5),
+    "react": ("0.5", lambda desk: desk.reaction == 0.5),
     "generator": ("shader", lambda desk: desk.cuts == ["cut", "shader"]),
     "tap": ("", lambda desk: desk._tempo._taps == [12.0]),
     "nudge": ("-20", lambda desk: desk._tempo.shift == -0.02),

@@ -22,7 +22,7 @@ COMMANDS: dict[str, tuple[object, Callable[[Desk], bool]]] = {
     "hold": (1, lambda desk: desk.hold),
     "blackout": (True, lambda desk: desk.blackout),
     "flashes": (2.0, lambda desk: desk.flashes == 2),
-    "react": (0.25, lambda desk: desk.react == 0.25),
+    "react": (0.25, lambda desk: desk.reaction == 0.25),
     "generator": ("shader", lambda desk: desk.cuts == ["cut", "shader"]),
     "tap": (1.0, lambda desk: desk._tempo._taps == [12.0]),
     "nudge": (15, lambda desk: desk._tempo.shift == 0.015),
@@ -48,7 +48,7 @@ async def test_a_bundle_is_several_commands(desk: Desk) -> None:
         bundle.add_content(message.build())
     async with Osc("127.0.0.1", 0, Receiver(desk)) as osc:
         SimpleUDPClient("127.0.0.1", osc.port).send(bundle.build())
-        await until(lambda: (desk.seed, desk.react) == (3, 1.5))
+        await until(lambda: (desk.seed, desk.reaction) == (3, 1.5))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ async def test_a_thousand_packets_that_are_none(desk: Desk) -> None:
                 damaged[int(random.integers(len(damaged)))] = int(random.integers(256))
         osc.datagram_received(bytes(damaged), ("127.0.0.1", 9))
     assert desk.refused > 500
-    assert 0.0 <= desk.react <= 2.0
+    assert 0.0 <= desk.reaction <= 2.0
 
 
 async def test_a_port_that_is_taken_or_none(desk: Desk) -> None:

@@ -25,7 +25,7 @@ def test_what_this_show_cannot_is_refused_with_the_reason() -> None:
     assert (desk.refused, desk.followed, desk.style) == (1, 0, "")
     assert "known" in desk.note
     desk.take(React(0.5))
-    assert desk.react == 0.5
+    assert desk.reaction == 0.5
 
 
 def test_a_receiver_gives_the_reason_back() -> None:
@@ -33,4 +33,4 @@ def test_a_receiver_gives_the_reason_back() -> None:
     receiver = Receiver(desk)
     assert receiver.receive("react", "0.5") is None
     assert "from 0 to 2" in (receiver.receive("react", "3") or "")
-    assert (desk.refused, desk.react) == (1, 0.5)
+    assert (desk.refused, desk.reaction) == (1, 0.5)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.playback import captions
-from engine.playback.captions import Lettering, visual
+from engine.playback.captions import CaptionRenderer, visual
 
 WIDTH, HEIGHT = 320, 180
 PLAIN = np.full((HEIGHT, WIDTH, 3), (120, 40, 60), np.uint8)
@@ -50,8 +50,8 @@ def test_latin_words_keep_their_order_among_arabic_ones() -> None:
 
 
 def shown(text: str) -> np.ndarray:
-    letters = Lettering(WIDTH, HEIGHT)
-    letters.say(text, 1.0, 2.0)
+    letters = CaptionRenderer(WIDTH, HEIGHT)
+    letters.add(text, 1.0, 2.0)
     return letters.draw(PLAIN, 1.5)
 
 
@@ -75,8 +75,8 @@ def test_a_long_line_is_made_smaller_until_it_fits() -> None:
 
 
 def test_it_comes_on_its_time_and_goes() -> None:
-    letters = Lettering(WIDTH, HEIGHT)
-    letters.say("heart", 1.0, 1.6)
+    letters = CaptionRenderer(WIDTH, HEIGHT)
+    letters.add("heart", 1.0, 1.6)
     change = {t: np.abs(letters.draw(PLAIN, t).astype(int) - PLAIN).mean() for t in (0.99, 1.1, 1.5, 1.8, 2.2)}
     assert change[0.99] == 0.0 and change[2.2] == 0.0
     assert min(change[1.1], change[1.5]) > 2 and 0 < change[1.8] < change[1.5]
@@ -84,12 +84,12 @@ def test_it_comes_on_its_time_and_goes() -> None:
 
 
 def test_a_word_makes_room_for_the_next() -> None:
-    letters = Lettering(WIDTH, HEIGHT)
-    letters.say("one", 1.0, 5.0)
-    letters.say("two", 2.0, 3.0)
-    alone = Lettering(WIDTH, HEIGHT)
-    alone.say("nothing", 0.0, 0.1)
-    alone.say("two", 2.0, 3.0)
+    letters = CaptionRenderer(WIDTH, HEIGHT)
+    letters.add("one", 1.0, 5.0)
+    letters.add("two", 2.0, 3.0)
+    alone = CaptionRenderer(WIDTH, HEIGHT)
+    alone.add("nothing", 0.0, 0.1)
+    alone.add("two", 2.0, 3.0)
     assert np.array_equal(letters.draw(PLAIN, 2.8), alone.draw(PLAIN, 2.8))
 
 
@@ -98,10 +98,10 @@ def test_blank_words_are_left_out() -> None:
 
 
 def test_words_long_past_are_let_go_and_the_others_keep_their_places() -> None:
-    kept, trimmed = Lettering(WIDTH, HEIGHT), Lettering(WIDTH, HEIGHT)
+    kept, trimmed = CaptionRenderer(WIDTH, HEIGHT), CaptionRenderer(WIDTH, HEIGHT)
     for number in range(1000):
         for each in (kept, trimmed):
-            each.say(f"word{number}", float(number), number + 0.8)
+            each.add(f"word{number}", float(number), number + 0.8)
         trimmed.forget(number - 30.0)
         if number % 7 == 0:
             assert np.array_equal(kept.draw(PLAIN, number + 0.3), trimmed.draw(PLAIN, number + 0.3))

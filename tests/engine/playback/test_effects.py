@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.audio.features import FeatureExtractor, Features
-from engine.playback.effects import Pulses, Reactions, Reactor
+from engine.playback.effects import Effects, FeatureSource, Modulator
 from engine.playback.flash_guard import FlashMeter
 from engine.playback.yuv import of_rgb, rgb
 
@@ -28,17 +28,17 @@ def scene() -> NDArray[np.uint8]:
 
 
 class Seen:
-    """A reactor that is given RGB and gives RGB."""
+    """Effects that take RGB and give RGB."""
 
-    def __init__(self, reactor: Reactor) -> None:
-        self._reactor = reactor
+    def __init__(self, effects: Effects, reaction: float) -> None:
+        self._effects, self._reaction = effects, reaction
 
     def move(self, frame: NDArray[np.uint8], time: float) -> NDArray[np.uint8]:
-        return rgb(self._reactor.move(of_rgb(frame), time))
+        return rgb(self._effects.apply(of_rgb(frame), time, self._reaction))
 
 
-def seen(reactions: Reactions, fps: float = FPS, amount: float = 1.0) -> Seen:
-    return Seen(Reactor(WIDTH, HEIGHT, fps, reactions, amount))
+def seen(features: FeatureSource, fps: float = FPS, reaction: float = 1.0) -> Seen:
+    return Seen(Effects(WIDTH, HEIGHT, fps, features), reaction)
 
 
 class Constant:
@@ -79,16 +79,16 @@ def test_of_two_strokes_the_stronger_is_lit() -> None:
     for begins, level in ((1.0, 1.0), (2.0, 1.0), (3.0, 0.1), (3.25, 1.0)):
         at = round(begins * RATE)
         sound[at : at + 400] += level * burst
-    pulses = Pulses(FeatureExtractor.of(sound, RATE), FPS)
-    assert pulses.at(1.0).light > 0.5
-    assert pulses.at(3.0).light < 0.2
-    assert pulses.at(3.25).light > 0.5
+    modulator = Modulator(FeatureExtractor.of(sound, RATE), FPS)
+    assert modulator.at(1.0).light > 0.5
+    assert modulator.at(3.0).light < 0.2
+    assert modulator.at(3.25).light > 0.5
 
 
 def test_a_clip_goes_on_as_sound_rises() -> None:
     """Its course jumps at each stroke of an even beat and is even over many of them."""
-    reactor = Reactor(WIDTH, HEIGHT, FPS, clicks([k / 2 for k in range(1, 20)], 10.0))
-    course = np.array([k / FPS + reactor.stray(k / FPS) for k in range(240)])
+    effects = Effects(WIDTH, HEIGHT, FPS, clicks([k / 2 for k in range(1, 20)], 10.0))
+    course = np.array([k / FPS + effects.time_offset(k / FPS, 1.0) for k in range(240)])
     steps = np.diff(course) * FPS
     struck = [round(k / 2 * FPS) - 1 for k in range(6, 20)]
     assert steps.min() > 0, "never backwards"
@@ -109,12 +109,12 @@ def test_strobing_music_makes_no_strobing_picture(rate: float, colour: tuple[int
     assert np.ptp([frame.mean() for frame in shown]) > 15, "there is light all the same"
 
 
-def test_the_pulses_do_not_depend_on_the_order_of_asking() -> None:
+def test_the_modulator_do_not_depend_on_the_order_of_asking() -> None:
     features = clicks([0.3, 0.5, 0.8, 1.6, 1.8], 2.5)
-    forwards, backwards = Pulses(features, FPS), Pulses(features, FPS)
+    forwards, backwards = Modulator(features, FPS), Modulator(features, FPS)
     played = [forwards.at(k / FPS) for k in range(60)]
     assert [backwards.at(k / FPS) for k in reversed(range(60))] == played[::-1]
-    assert max(pulse.light for pulse in played) > 0.8
+    assert max(modulation.light for modulation in played) > 0.8
 
 
 def test_a_kick_zooms_in() -> None:
@@ -122,8 +122,8 @@ def test_a_kick_zooms_in() -> None:
     line = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     line[:, 120:123] = 255
 
-    def column(reactions: Constant) -> float:
-        moved = seen(reactions).move(line, 0.0).astype(float).mean(axis=(0, 2))
+    def column(features: Constant) -> float:
+        moved = seen(features).move(line, 0.0).astype(float).mean(axis=(0, 2))
         bright = (moved - moved.max() / 2).clip(0)
         return float((bright * np.arange(WIDTH)).sum() / bright.sum())
 
@@ -134,22 +134,22 @@ def test_highs_part_the_colours_at_the_edge() -> None:
     line = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     line[:, 138:144] = 255
 
-    def parting(reactions: Constant) -> float:
-        moved = seen(reactions).move(line, 0.0).astype(float).clip(60).sum(axis=0)
+    def parting(features: Constant) -> float:
+        moved = seen(features).move(line, 0.0).astype(float).clip(60).sum(axis=0)
         place = [(c * np.arange(WIDTH)).sum() / c.sum() for c in (moved - moved.min(axis=0)).T]
         return float(place[0] - place[2])
 
     assert parting(Constant(high=1.0)) > parting(Constant()) + 0.3
 
 
-def test_amount_zero_leaves_the_picture_alone() -> None:
-    reactor = Reactor(WIDTH, HEIGHT, FPS, Constant(onset=1.0, beat=1.0, low=1.0, high=1.0), amount=0.0)
-    assert np.array_equal(reactor.move(of_rgb(scene()), 0.3), of_rgb(scene()))
+def test_reaction_zero_leaves_the_picture_alone() -> None:
+    effects = Effects(WIDTH, HEIGHT, FPS, Constant(onset=1.0, beat=1.0, low=1.0, high=1.0))
+    assert np.array_equal(effects.apply(of_rgb(scene()), 0.3, 0.0), of_rgb(scene()))
 
 
-def test_more_amount_is_more_motion() -> None:
-    def motion(amount: float) -> float:
-        reactor = seen(clicks([0.5], 1.0), amount=amount)
+def test_more_reaction_is_more_motion() -> None:
+    def motion(reaction: float) -> float:
+        reactor = seen(clicks([0.5], 1.0), reaction=reaction)
         return float(np.abs(reactor.move(scene(), 12 / FPS).astype(int) - scene()).mean())
 
     assert motion(0.3) < motion(1.0) < motion(2.0)

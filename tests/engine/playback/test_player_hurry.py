@@ -25,7 +25,7 @@ class Show:
         self._number = round(t * FPS)
         return np.zeros((2, 2, 3), np.uint8)
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame, time: float) -> None:
         self.shown.append((self._number, self._clock.time()))
 
     def close(self) -> None: ...

@@ -9,6 +9,7 @@ import pytest
 from engine.audio.features import Features
 from engine.playback.clips import ClipReader
 from engine.playback.compositor import Compositor
+from engine.types import Overrides
 from tests.engine.playback.test_compositor import FPS, HEIGHT, WIDTH, clip, compositor, grey
 
 
@@ -20,7 +21,7 @@ class Dancing:
 
 
 def three_shots(folder: Path) -> Compositor:
-    stage = Compositor(WIDTH, HEIGHT, FPS, Dancing(), amount=1.0)
+    stage = Compositor(WIDTH, HEIGHT, FPS, Dancing(), Overrides(reaction=1.0))
     stage.place(0.0, 2.0, clip(folder / "a.mp4", [grey(20 + 2 * k) for k in range(48)]))
     stage.place(2.0, 4.0, clip(folder / "b.mp4", [grey(200 - 8 * k) for k in range(16)], 8.0))
     stage.place(4.0, 6.0, folder / "a.mp4")
