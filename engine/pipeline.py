@@ -77,7 +77,7 @@ _T = TypeVar("_T")
 _CUES_KEPT = 512  # of a live show: a cue is asked for only while its clip is made
 
 
-def board(spec: GeneratorSpec, preset: str = "") -> ScheduleState:
+def initial_state(spec: GeneratorSpec, preset: str = "") -> ScheduleState:
     """The state of a schedule without shots, with the generator's levels and the first guess of its speed.
 
     `preset` is the one that the user chose, "" for all levels.

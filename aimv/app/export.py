@@ -25,7 +25,7 @@ from engine.files import cache_folder, check_writable
 from engine.generators.registry import Selection, select_generator
 from engine.outputs.base import MediaFormat
 from engine.outputs.encoder import EXPORT, encode_file
-from engine.pipeline import Cue, Performance, Rendering, board, in_thread, perform, write
+from engine.pipeline import Cue, Performance, Rendering, in_thread, initial_state, perform, write
 from engine.playback.compositor import Compositor
 from engine.render.cache import ClipCache
 from engine.render.job import Job
@@ -178,7 +178,7 @@ def play(
                     stage.clock,
                     stage,
                     stage.stopped,
-                    board(selection.spec, settings.preset),
+                    initial_state(selection.spec, settings.preset),
                     progress,
                     workers=pool_config.size,
                     tally=stage.tally,

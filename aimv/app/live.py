@@ -28,7 +28,7 @@ from engine.errors import AimvError, UsageError
 from engine.generators.registry import AUTO, Selection, find_spec, select_generator
 from engine.outputs.base import QueuedOutput
 from engine.outputs.fanout import FanOut
-from engine.pipeline import Cue, Performance, board, perform
+from engine.pipeline import Cue, Performance, initial_state, perform
 from engine.playback.compositor import Compositor
 from engine.playback.player import Tally
 from engine.render.cache import ClipCache
@@ -200,7 +200,7 @@ class LiveShow:
                     clock,
                     outputs,
                     lambda: ended() or self._wanted is not None,
-                    board(self.selection.spec, self.settings.preset),
+                    initial_state(self.selection.spec, self.settings.preset),
                     Progress(),
                     live=True,
                     workers=self.pool_config.size,

@@ -8,7 +8,7 @@ import numpy as np
 from engine.audio.features import FeatureExtractor
 from engine.generators.registry import find_spec
 from engine.outputs.base import BaseOutput
-from engine.pipeline import Cue, board, perform
+from engine.pipeline import Cue, initial_state, perform
 from engine.playback.clock import VirtualClock
 from engine.playback.compositor import Compositor
 from engine.render.cache import ClipCache
@@ -63,7 +63,7 @@ async def test_the_show_goes_on(tmp_path: Path, tally: Tally) -> None:
                     VirtualClock(10.0),
                     output,
                     lambda: False,
-                    board(find_spec("fake")),
+                    initial_state(find_spec("fake")),
                     Progress(),
                 )
             assert output.pictures == shown.played.drawn > 0

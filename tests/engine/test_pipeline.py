@@ -15,7 +15,7 @@ from engine.audio.features import FeatureExtractor
 from engine.errors import RenderError
 from engine.generators.registry import find_spec
 from engine.outputs.base import BaseOutput
-from engine.pipeline import Cue, Performance, Rendering, board, in_thread, last_picture, perform, write
+from engine.pipeline import Cue, Performance, Rendering, in_thread, initial_state, last_picture, perform, write
 from engine.playback.clock import VirtualClock
 from engine.playback.compositor import Compositor
 from engine.playback.yuv import rgb
@@ -124,7 +124,15 @@ async def show(
     with ClipCache(folder, 2**30) as cache:
         async with WorkerPool(cache, "fake", "0") as pool:
             return await perform(
-                coming(items), pool, compositor(), clock, output, stop, board(find_spec("fake")), Progress(), live=live
+                coming(items),
+                pool,
+                compositor(),
+                clock,
+                output,
+                stop,
+                initial_state(find_spec("fake")),
+                Progress(),
+                live=live,
             )
 
 
@@ -218,7 +226,7 @@ async def test_a_show_that_is_played_continues_clips_too(tmp_path: Path) -> None
                 VirtualClock(3.0),
                 Pictures(),
                 lambda: False,
-                board(find_spec("fake")),
+                initial_state(find_spec("fake")),
                 Progress(),
                 on_job=lambda cue, job: asked.append(job),
             )

@@ -45,7 +45,7 @@ from engine.audio.windows import RollingWindows
 from engine.generators.registry import find_spec, select_generator
 from engine.outputs.base import BaseOutput, QueuedOutput
 from engine.outputs.fanout import FanOut
-from engine.pipeline import Cue, Performance, board, perform
+from engine.pipeline import Cue, Performance, initial_state, perform
 from engine.playback.compositor import Compositor
 from engine.playback.player import Tally
 from engine.render.cache import ClipCache
@@ -235,7 +235,7 @@ async def run(show: Show, folder: Path) -> tuple[Performance, QueuedOutput]:
                 show,
                 outputs,
                 lambda: False,
-                board(find_spec("fake")),
+                initial_state(find_spec("fake")),
                 Progress(),
                 live=True,
                 tally=Tally(),
