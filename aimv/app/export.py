@@ -25,7 +25,15 @@ from engine.files import cache_folder, check_writable
 from engine.generators.registry import Selection, select_generator
 from engine.outputs.base import MediaFormat
 from engine.outputs.encoder import EXPORT, encode_file
-from engine.pipeline import Cue, Performance, Rendering, in_thread, initial_state, perform, write
+from engine.pipeline import (
+    ExportRenderer,
+    PlannedClip,
+    ShowResult,
+    initial_state,
+    iterate_in_thread,
+    run_show,
+    write_video,
+)
 from engine.playback.compositor import Compositor
 from engine.render.cache import ClipCache
 from engine.render.job import Job
@@ -40,7 +48,7 @@ HERE = PoolConfig()  # one process on this host
 PLAIN = Dressing()
 
 
-def make_cue(shot: Shot, style: str, selection: Selection, settings: Settings) -> Cue:
+def plan_clip(shot: Shot, style: str, selection: Selection, settings: Settings) -> PlannedClip:
     """The shot as the engine sees it: a job to render and where its clip is shown."""
     thing = sung_object(shot.words, shot.english)
     # As the sentence has it: the thing, the abstractions and the least likely instrument in front, the others behind.
@@ -59,7 +67,7 @@ def make_cue(shot: Shot, style: str, selection: Selection, settings: Settings) -
         seconds=round(shot.end - shot.start, 3),
         preset=settings.preset if settings.preset in selection.spec.presets else "",
     )
-    return Cue(shot.start, shot.end, job, continues=selection.model.image_start)
+    return PlannedClip(shot.start, shot.end, job, chained=selection.model.image_start)
 
 
 def export(
@@ -108,8 +116,8 @@ def export(
     async def run(cache: ClipCache) -> None:
         compositor = _compositor(settings, source)
         shots = kept.keeping(source.shots())
-        cues = (
-            make_cue(shot, source.header.style, selection, settings)
+        planned = (
+            plan_clip(shot, source.header.style, selection, settings)
             for shot in _lettering(compositor, settings, itertools.takewhile(lambda shot: shot.start < end, shots))
             if shot.end > start
         )
@@ -118,8 +126,8 @@ def export(
             contextlib.closing(compositor),
         ):
             video.write_audio(sound, round(start * source.song.rate))
-            async with _rendering(cache, selection, pool_config, progress, on_worker) as rendering:
-                await write(in_thread(cues), rendering, compositor, video, start, end, progress)
+            async with _rendering(cache, selection, pool_config, progress, on_worker) as renderer:
+                await write_video(iterate_in_thread(planned), renderer, compositor, video, start, end, progress)
 
     with clip_cache() as cache:
         run_async(run(cache))
@@ -136,7 +144,7 @@ def play(
     progress: Progress | None = None,
     on_selection: Callable[[Selection], None] = lambda selection: None,
     on_worker: Callable[[WorkerEvent], None] = lambda event: None,
-) -> Performance:
+) -> ShowResult:
     """Play a song with its video in a window: sound by PortAudio, the picture on the sound's clock.
 
     `dressing` says which outputs there are beside the window, and how the show may be steered.
@@ -153,7 +161,7 @@ def play(
     source = ShotSource(path, settings, Analyzer.shared(settings), progress)
     progress.lasts(source.song.duration, source.song.duration)
 
-    async def run(cache: ClipCache) -> Performance:
+    async def run(cache: ClipCache) -> ShowResult:
         request_low_latency()
         compositor = _compositor(settings, source)
         title = f"AIMV: {Path(path).name}"
@@ -166,13 +174,13 @@ def play(
                 stage.worker = event
                 on_worker(event)
 
-            cues = _cues_in_sections(source, compositor, selection, settings, stage.know)
+            planned = _plan_in_sections(source, compositor, selection, settings, stage.know)
             pool = WorkerPool(
                 cache, selection.generator, selection.model.id, pool_config.local, pool_config.remotes, on_worker=worked
             )
             async with stage.connected(), pool:
-                return await perform(
-                    in_thread(cues),
+                return await run_show(
+                    iterate_in_thread(planned),
                     pool,
                     compositor,
                     stage.clock,
@@ -181,7 +189,7 @@ def play(
                     initial_state(selection.spec, settings.preset),
                     progress,
                     workers=pool_config.size,
-                    tally=stage.tally,
+                    stats=stage.stats,
                     on_job=stage.remember,
                 )
 
@@ -203,16 +211,16 @@ def _lettering(compositor: Compositor, settings: Settings, shots: Iterable[Shot]
         yield shot
 
 
-def _cues_in_sections(
+def _plan_in_sections(
     source: ShotSource, compositor: Compositor, selection: Selection, settings: Settings, know: Callable[[Shot], None]
-) -> Iterator[Cue]:
-    """The cues of a song that is played, each with the section of the song that its middle lies in."""
+) -> Iterator[PlannedClip]:
+    """The planned clips of a song that is played, each with the section of the song that its middle lies in."""
     found = find_sections(source.song.mono(ANALYSIS_RATE), ANALYSIS_RATE)
     starts = [section.start for section in found]
     for shot in _lettering(compositor, settings, source.shots()):
         know(shot)
         section = found[bisect.bisect_right(starts, (shot.start + shot.end) / 2) - 1]
-        yield msgspec.structs.replace(make_cue(shot, source.header.style, selection, settings), section=section.label)
+        yield msgspec.structs.replace(plan_clip(shot, source.header.style, selection, settings), section=section.label)
 
 
 class _KeptScore:
@@ -266,19 +274,19 @@ async def _rendering(
     pool_config: PoolConfig,
     progress: Progress,
     on_worker: Callable[[WorkerEvent], None],
-) -> AsyncIterator[Rendering]:
-    made: list[Rendering] = []
+) -> AsyncIterator[ExportRenderer]:
+    made: list[ExportRenderer] = []
     pool = WorkerPool(
         cache,
         selection.generator,
         selection.model.id,
         pool_config.local,
         pool_config.remotes,
-        on_progress=lambda job, share: made[0].share(share),
+        on_progress=lambda job, share: made[0].report_share(share),
         on_worker=on_worker,
     )
     async with pool:
-        made.append(Rendering(pool, progress))
+        made.append(ExportRenderer(pool, progress))
         yield made[0]
 
 

@@ -48,7 +48,7 @@ from aimv.cli.video import (
     Size,
     Style,
     Workers,
-    say_performance,
+    print_show_result,
 )
 from aimv.config import config_path
 from aimv.config import learn as write_learnt
@@ -69,7 +69,7 @@ from engine.generators.registry import select_generator
 from engine.outputs.base import MediaFormat, QueuedOutput
 from engine.outputs.fanout import open_outputs
 from engine.outputs.window import Window
-from engine.pipeline import Performance
+from engine.pipeline import ShowResult
 from engine.render.pool import PoolConfig
 from engine.threads import lower_priority, to_thread
 
@@ -166,7 +166,7 @@ def live(
             show.score = ScoreRecorder(record)
         ends = duration and time.monotonic() + duration
 
-        async def run() -> Performance:
+        async def run() -> ShowResult:
             async with room.connected(), watched(lambda: telemetry_of(show), served):
                 return await show.perform(
                     window, outputs, lambda: window.quit or bool(ends and time.monotonic() > ends)
@@ -257,9 +257,9 @@ def _words(whisper: str, language: str | None) -> StreamingWhisper:
     return asyncio.run(to_thread(load))
 
 
-def _say(show: LiveShow, shown: Performance, queued: Sequence[QueuedOutput]) -> None:
+def _say(show: LiveShow, shown: ShowResult, queued: Sequence[QueuedOutput]) -> None:
     """How the show went."""
-    say_performance(shown)
+    print_show_result(shown)
     outputs = show.outputs
     console.print(
         f"input: {show.input.xruns} xruns, {show.input.overflows} overflows, {show.input.losses} losses, "

@@ -37,7 +37,7 @@ from engine.control.service import Wires
 from engine.errors import UsageError
 from engine.files import check_writable
 from engine.generators.registry import Selection, names, presets
-from engine.pipeline import Performance
+from engine.pipeline import ShowResult
 from engine.render.pool import PoolConfig, WorkerEvent
 
 SongOrScore = Annotated[
@@ -204,12 +204,12 @@ def play(
             on_selection=_say_selection,
             on_worker=_say_worker,
         )
-    say_performance(shown)
+    print_show_result(shown)
 
 
-def say_performance(shown: Performance) -> None:
+def print_show_result(shown: ShowResult) -> None:
     """How the show went: its pictures, the account of its seconds, what failed."""
-    played = shown.played
+    played = shown.frames
     console.print(f"{played.drawn} pictures, {played.late} late, {played.skipped} skipped")
     console.print(", ".join(f"{seconds:.1f} s {kind}" for kind, seconds in shown.seconds.items()))
     for reason, times in Counter(shown.failures).items():
