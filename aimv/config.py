@@ -1,4 +1,4 @@
-"""The config: one TOML file whose keys are the commands' own options, so that every setting has its place in it.
+"""The config: one TOML file whose keys are the names of the commands' options.
 
 style = "oil painting"       # for every command that has the option
 
@@ -6,7 +6,7 @@ style = "oil painting"       # for every command that has the option
 input = "USB"
 mqtt = "mqtts://vj@stage.local"
 
-[midi]                       # what `aimv learn` writes
+[midi]                       # written by `aimv learn`
 "ch1 cc7" = "react"
 """
 
@@ -20,23 +20,23 @@ from typing import Any
 import msgspec
 import platformdirs
 
+from aimv.fields import Option
 from engine.errors import UsageError
 from engine.files import whole_file
 
 MIDI = "midi"
-SECRET = ("mqtt_password",)
 _SHOWN = 40  # characters of a wrong key in an error
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """One value and where it stands."""
+    """One value and its source: the file, or the file and the table in it."""
 
     value: Any
     source: str
 
 
 class Config(msgspec.Struct, frozen=True):
-    """What the file says: by command, then by option; and the MIDI map."""
+    """The settings in the file by command and option, and the MIDI map."""
 
     path: Path
     settings: dict[str, dict[str, Setting]]
@@ -52,13 +52,14 @@ def config_path() -> Path:
     return Path(os.environ.get("AIMV_CONFIG") or platformdirs.user_config_path("aimv") / "config.toml")
 
 
-def read_config(path: Path, options: Mapping[str, Iterable[str]]) -> Config:
-    """Read the config; an empty one if there is no file. `options` are those of each command.
+def read_config(path: Path, options: Mapping[str, Iterable[Option]]) -> Config:
+    """Read and check the config; an empty one if there is no file. `options` are those of each command.
 
     Raises:
-        UsageError: the file cannot be read, or has a key that no command has; the nearest one is named.
+        UsageError: the file cannot be read, has a key that no command has (the nearest is named), or a value that is
+            not possible.
     """
-    known = {command: frozenset(names) for command, names in options.items()}
+    known = {command: {option.name: option for option in own} for command, own in options.items()}
     settings: dict[str, dict[str, Setting]] = {command: {} for command in known}
     midi: dict[str, str] = {}
     tables: dict[str, dict[str, Any]] = {}
@@ -75,18 +76,18 @@ def read_config(path: Path, options: Mapping[str, Iterable[str]]) -> Config:
             if not having:
                 raise _unknown(path, f"there is no setting {key[:_SHOWN]!r}", name, set().union(*known.values()))
             for command in having:
-                settings[command][name] = Setting(value, str(path))
+                settings[command][name] = _checked(path, known[command][name], value, str(path))
     for command, table in tables.items():
         for key, value in table.items():
             name = key.replace("-", "_")
             if name not in known[command]:
                 raise _unknown(path, f"there is no setting {key[:_SHOWN]!r} in [{command}]", name, known[command])
-            settings[command][name] = Setting(value, f"{path} [{command}]")
+            settings[command][name] = _checked(path, known[command][name], value, f"{path} [{command}]")
     return Config(path, settings, midi)
 
 
-def learn(path: Path, control: str, command: str) -> None:
-    """Write a MIDI control into the config, in place of what it or the command had; all else stays as it is.
+def write_midi_control(path: Path, control: str, command: str) -> None:
+    """Map a MIDI control to a command in the config, in place of what either had; all else stays as it is.
 
     Raises:
         UsageError, OutputError: the file cannot be read or written.
@@ -115,6 +116,17 @@ def _parse(path: Path) -> dict[str, Any]:
         raise UsageError(f"the config {path} cannot be read ({error}): mend it or move it away") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"the config {path} is not TOML: {error}") from None
+
+
+def _checked(path: Path, option: Option, value: Any, source: str) -> Setting:
+    try:
+        if option.type is str and not isinstance(value, str):
+            raise UsageError(f"{str(value)[:_SHOWN]} is not possible: {option.name} is a text")
+        option.parse(value)
+    except UsageError as error:
+        table = source.removeprefix(str(path))
+        raise UsageError(f"the config {path}:{table} {option.name}: {error}") from None
+    return Setting(value, source)
 
 
 def _midi(path: Path, table: dict[str, Any]) -> dict[str, str]:

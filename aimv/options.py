@@ -1,22 +1,21 @@
-"""Every option, defined once: typed, checked at construction, read by the command line, the config and Python alike.
+"""Every option, defined once; the command line, the config file, Python and docs/options.md read these definitions.
 
-A group is a frozen dataclass whose fields are options. Its constructor checks and normalizes every value, so that an
-instance is always valid; a value that is not possible raises UsageError with the name of its field in `option`.
+An instance of a group is always valid: its constructor checks and normalizes every value, and raises UsageError with
+the name of the field in `option`.
 
     Settings(size="1280x720", seed=7).width    # 1280
 
-To add an option, add one field here: its flag, help, check, config key and place in docs/options.md follow.
+To add an option, add a field: its flag, help, check, config key and place in docs/options.md follow. A command has the
+options of the groups that its function takes (aimv/cli).
 """
 
-import dataclasses
-import types
-import typing
-from collections.abc import Callable, Iterable
+from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import platformdirs
 
+from aimv.fields import Group, between, named, option, with_default
 from engine.errors import UsageError
 from engine.generators.registry import check_name, check_preset, names, presets
 
@@ -26,171 +25,19 @@ MAX_WORKERS = 16
 WHISPER = "base"  # multilingual, installed with AIMV
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Option:
-    """What is known of one option. `name` is its field, its key in the config and, with dashes, its flag."""
-
-    name: str
-    type: Any  # bool, int, float, str, Path, or list for an option that may be repeated
-    default: Any
-    help: str
-    metavar: str | None
-    flags: tuple[str, ...]
-    env: str | None
-    secret: bool
-    show_default: bool
-    advice: str  # for a person whose value was refused; {flag} stands for the flag
-    check: Callable[[Any], Any] | None
-    optional: bool  # None is a value
-
-    @property
-    def flag(self) -> str:
-        """The flag that a person types."""
-        return self.flags[0] if self.flags else "--" + self.name.replace("_", "-")
-
-    def parse(self, value: Any) -> Any:
-        """The value, checked and normalized.
-
-        Raises:
-            UsageError: it is of the wrong type, or not possible.
-        """
-        if value is None and self.optional:
-            return None
-        try:
-            value = _CONVERT[self.type](value)
-            return self.check(value) if self.check else value
-        except UsageError as error:
-            error.option = error.option or self.name
-            raise
-        except (TypeError, ValueError):
-            raise UsageError(f"{self.name} is {_TYPE_NAMES[self.type]}, not {value!r:.40}", option=self.name) from None
-
-
-def option(
-    default: Any,
-    help: str,
-    *,
-    metavar: str | None = None,
-    flags: tuple[str, ...] = (),
-    env: str | None = None,
-    secret: bool = False,
-    show_default: bool = True,
-    advice: str = "see {flag}",
-    check: Callable[[Any], Any] | None = None,
-) -> Any:
-    """A field of a group. `check` takes a value of the field's type and returns it normalized, or raises UsageError."""
-    return dataclasses.field(
-        default=default,
-        metadata={
-            "help": help,
-            "metavar": metavar,
-            "flags": flags,
-            "env": env,
-            "secret": secret,
-            "show_default": show_default,
-            "advice": advice,
-            "check": check,
-        },
-    )
-
-
-class Group:
-    """Base of the groups of options."""
-
-    def __post_init__(self) -> None:
-        for each in options_of(type(self)):
-            object.__setattr__(self, each.name, each.parse(getattr(self, each.name)))
-
-
-def options_of(group: Any) -> tuple[Option, ...]:
-    """The options of a group, in order."""
-    fields: Any = dataclasses.fields(group)
-    return tuple(
-        Option(name=field.name, default=field.default, **_kind(field.type), **field.metadata) for field in fields
-    )
-
-
-def _kind(annotation: Any) -> dict[str, Any]:
-    """The value's type by the field's annotation: the first of a union; a tuple of strings is a list."""
-    is_union = isinstance(annotation, types.UnionType)
-    members = typing.get_args(annotation) if is_union else (annotation,)
-    kind = typing.get_origin(members[0]) or members[0]
-    return {"type": list if kind is tuple else kind, "optional": types.NoneType in members}
-
-
-def _to_bool(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError
-    return value
-
-
-def _to_int(value: Any) -> int:
-    if isinstance(value, bool) or value != int(value) or isinstance(value, str):
-        raise TypeError
-    return int(value)
-
-
-def _to_float(value: Any) -> float:
-    if isinstance(value, bool | str):
-        raise TypeError
-    return float(value)
-
-
-def _to_str(value: Any) -> Any:
-    if not isinstance(value, str | Path | tuple | list):
-        raise TypeError
-    return str(value) if isinstance(value, Path) else value
-
-
-def _to_path(value: Any) -> Path:
-    return Path(value)
-
-
-def _to_list(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not all(isinstance(each, str) for each in value):
-        raise TypeError
-    return tuple(value)
-
-
-_CONVERT: dict[Any, Callable[[Any], Any]] = {
-    bool: _to_bool,
-    int: _to_int,
-    float: _to_float,
-    str: _to_str,
-    Path: _to_path,
-    list: _to_list,
-}
-_TYPE_NAMES: dict[Any, str] = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "a text",
-    Path: "a path",
-    list: "a list of texts",
-}
-
-
-def _between(low: float, high: float, what: str, advice: str) -> Callable[[float], float]:
-    """A check for a number from `low` to `high`."""
-
-    def check(value: float) -> float:
-        if not low <= value <= high:  # also for NaN
-            raise UsageError(f"{what.format(value)} is not possible: choose {advice}")
-        return value
-
-    return check
-
-
 def parse_size(value: Any) -> tuple[int, int]:
-    """(width, height) of "1280x720" or (1280, 720)."""
-    sides = value.lower().split("x") if isinstance(value, str) else list(value)
+    """(width, height) in pixels of "1280x720" or (1280, 720).
+
+    Raises:
+        UsageError: it is no size, or one that no video can have.
+    """
     try:
-        width, height = (int(str(side).strip()[:7]) for side in sides)
-    except ValueError:
+        width, height = (int(side) for side in (value.lower().split("x") if isinstance(value, str) else value))
+    except (TypeError, ValueError):
         raise UsageError(f"a size of {value!r:.40} cannot be read: give WIDTHxHEIGHT, for example 1280x720") from None
     if any(not 16 <= side <= LARGEST_SIDE or side % 2 for side in (width, height)):
         raise UsageError(
-            f"a size of {width}x{height} is not possible: width and height must be even numbers "
+            f"a size of {width:.6g}x{height:.6g} is not possible: width and height must be even numbers "
             f"from 16 to {LARGEST_SIDE}, for example 1280x720"
         )
     return width, height
@@ -202,47 +49,83 @@ def _language(value: str) -> str | None:
     return None if value == "auto" else parse_language(value)
 
 
-def _suffix(suffix: str, what: str) -> Callable[[Path], Path]:
-    """A check for a file name."""
+def _broker(value: str) -> str:
+    if value:
+        from engine.control.mqtt import broker_of  # noqa: PLC0415 - for a value that needs it
 
-    def check(path: Path) -> Path:
-        if not path.name.lower().endswith(suffix):
-            raise UsageError(f"{path} is not named as {what}: give a name that ends in {suffix}")
-        return path
-
-    return check
+        broker_of(value)
+    return value
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class AnalysisSettings(Group):
-    """How a song is analyzed. `language` is an ISO 639-1 code, or None to detect it."""
+def _address(value: str) -> str:
+    if value:
+        from engine.control.osc import address_of  # noqa: PLC0415 - for a value that needs it
+
+        address_of(value)
+    return value
+
+
+def _file(value: str) -> str:
+    if value and not Path(value).is_file():
+        raise UsageError(f"there is no file {value}: check its name")
+    return value
+
+
+_SECONDS = between(0, float("inf"), "{:g} s", "0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Log(Group):
+    """What is logged."""
+
+    log: Path | None = option(None, "Append what happens to this file, as JSON Lines.", env="AIMV_LOG")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seed(Group):
+    """Where chance comes from."""
+
+    seed: int = option(
+        0,
+        "The number all chance comes from; the same one gives the same result.",
+        check=between(0, MAX_SEED, "a seed of {}", f"from 0 to {MAX_SEED}"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalysisSettings(Seed):
+    """How a song is analyzed. `language` is a code of Whisper's, or None to detect it."""
 
     language: str | None = option(
         "auto", "Language that is sung, as en, es, fr, de, ...; auto detects it.", metavar="LANG", check=_language
     )
     whisper: str = option(
-        WHISPER, "Whisper model: a name that `aimv models` lists, a hub id or a folder.", metavar="MODEL"
-    )
-    seed: int = option(
-        0,
-        "The number all chance comes from; the same one gives the same result.",
-        check=_between(0, MAX_SEED, "a seed of {}", f"from 0 to {MAX_SEED}"),
+        WHISPER,
+        "Whisper model: a name that `aimv models` lists, a hub id or a folder.",
+        metavar="MODEL",
+        advice="see {flag}; `aimv models` lists them",
     )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ScoreSettings(AnalysisSettings):
     """How a song becomes a score."""
 
     style: str = option("", 'Words added to every sentence, such as "oil painting".', metavar="TEXT")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings(ScoreSettings):
-    """How a video looks. `size` is "WIDTHxHEIGHT" or (width, height), and (width, height) once constructed."""
+@dataclass(frozen=True, kw_only=True)
+class Generation(Group):
+    """What makes the pictures."""
 
     generator: str = option("auto", f"What makes the pictures: {', '.join(names())}.", check=check_name)
     model: str = option("", "Hub id or folder, for a generator that loads a model.", metavar="ID_OR_FOLDER")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(ScoreSettings, Generation):
+    """How a video looks. `size` is "WIDTHxHEIGHT" or (width, height) in pixels; once constructed, the latter."""
+
     preset: str = option("", f"How much work a clip is given: {', '.join(presets())}.", metavar="NAME")
     scenes: str = option("", "A folder of ISF files to draw in place of AIMV's own scenes.", metavar="FOLDER")
     lettering: bool = option(False, "Set the sung words in type on the picture.")
@@ -250,14 +133,14 @@ class Settings(ScoreSettings):
         1.0,
         "How far the music moves the picture, 0 to 2.",
         metavar="X",
-        check=_between(0, 2, "a reaction of {:g}", "from 0 (none) to 2 (a lot)"),
+        check=between(0, 2, "a reaction of {:g}", "from 0 (none) to 2 (a lot)"),
     )
     size: str | tuple[int, int] = option("1280x720", "Width and height in pixels.", metavar="WxH", check=parse_size)
     fps: float = option(
         24.0,
         "Frames a second, 1 to 120.",
         metavar="N",
-        check=_between(1, 120, "{:g} frames a second", "from 1 to 120"),
+        check=between(1, 120, "{:g} frames a second", "from 1 to 120"),
     )
 
     def __post_init__(self) -> None:
@@ -267,34 +150,35 @@ class Settings(ScoreSettings):
     @property
     def width(self) -> int:
         """Pixels."""
-        return typing.cast(tuple[int, int], self.size)[0]
+        return cast(tuple[int, int], self.size)[0]
 
     @property
     def height(self) -> int:
         """Pixels."""
-        return typing.cast(tuple[int, int], self.size)[1]
+        return cast(tuple[int, int], self.size)[1]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ShowSettings(Settings):
     """How a video looks that is shown while it is made."""
 
-    fps: float = dataclasses.field(default=30.0, metadata=Settings.__dataclass_fields__["fps"].metadata)
+    fps: float = with_default(Settings, "fps", 30.0)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Keys(Group):
-    """By which keys hosts know each other."""
+    """The keys by which hosts know each other."""
 
     keys: Path = option(
         Path(platformdirs.user_config_dir("aimv")) / "keys",
         "The folder of keys that `aimv keys` makes.",
         metavar="FOLDER",
         show_default=False,
+        advice="`aimv keys` makes them; see {flag}",
     )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Pool(Keys):
     """Which render processes there are."""
 
@@ -302,14 +186,21 @@ class Pool(Keys):
         1,
         "Render processes on this host.",
         metavar="N",
-        check=_between(0, MAX_WORKERS, "a number of {} render processes", f"from 0 to {MAX_WORKERS}"),
+        check=between(0, MAX_WORKERS, "a number of {} render processes", f"from 0 to {MAX_WORKERS}"),
     )
     worker: tuple[str, ...] = option(
         (), "A render process on another host (`aimv render`); may be repeated.", metavar="tcp://HOST:PORT"
     )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
+class Host(Keys, Generation):
+    """Where and what to render for other hosts."""
+
+    bind: str = option(MISSING, "Where to wait for work: an address of this host.", metavar="tcp://HOST:PORT")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Outputs(Group):
     """Where pictures and sound go beside the window."""
 
@@ -317,8 +208,7 @@ class Outputs(Group):
         None,
         "Record pictures and sound into this .mp4, and the score beside it.",
         metavar="OUT.mp4",
-        advice="choose another with {flag}",
-        check=_suffix(".mp4", "a video"),
+        check=named(".mp4", "video"),
     )
     stream: tuple[str, ...] = option(
         (), "Stream to rtmp://, srt://, udp:// or tcp://HOST:PORT; may be repeated.", metavar="URL"
@@ -327,38 +217,97 @@ class Outputs(Group):
     ndi: bool = option(False, "Be an NDI source on the network.")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Control(Group):
-    """What a show may be steered by; empty for not at all."""
+@dataclass(frozen=True, kw_only=True)
+class MidiInput(Group):
+    """A MIDI input."""
 
-    mqtt: str = option("", "Control by MQTT: mqtt://[USER@]HOST, mqtts:// for TLS.", metavar="URL")
-    mqtt_password: str = option("", "Better in the config.", metavar="WORD", env="AIMV_MQTT_PASSWORD", secret=True)
-    mqtt_ca: str = option("", "File with the broker's certificate.", metavar="FILE")
-    osc: str = option("", "Control by OSC at this port.", metavar="[HOST:]PORT")
-    midi: str = option("", "Control by this MIDI input, or a part of its name.")
+    midi: str = option("", "The MIDI input that controls the show, or a part of its name.", metavar="NAME")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
+class Control(MidiInput):
+    """What controls a show; empty for nothing."""
+
+    mqtt: str = option("", "Control by MQTT: mqtt://[USER@]HOST, mqtts:// for TLS.", metavar="URL", check=_broker)
+    mqtt_password: str = option(
+        "", "The broker's password; better in the config.", metavar="WORD", env="AIMV_MQTT_PASSWORD", secret=True
+    )
+    mqtt_ca: str = option("", "File with the broker's certificate.", metavar="FILE", check=_file)
+    osc: str = option("", "Control by OSC at this port.", metavar="[HOST:]PORT", check=_address)
+
+
+@dataclass(frozen=True, kw_only=True)
 class LiveControl(Control):
-    """What a live show may be steered by, and what reads its state."""
+    """What controls a live show, and who reads its state."""
 
     link: bool = option(False, "Take the beat from Ableton Link while others are in it.")
-    metrics: str = option("", "Serve numbers to Prometheus at this port.", metavar="[HOST:]PORT")
+    metrics: str = option("", "Serve metrics to Prometheus at this port.", metavar="[HOST:]PORT", check=_address)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Window(Group):
-    """The window that a show is shown in."""
+    """The window of a show."""
 
-    fullscreen: bool = option(False, "Begin with the whole screen.")
-    hud: bool = option(False, "Begin with what it hears and does over the picture.")
+    fullscreen: bool = option(False, "Begin in full screen.")
+    hud: bool = option(False, "Begin with the readout of what it hears and does over the picture.")
 
 
-def groups() -> Iterable[type[Group]]:
-    """Every group, a base before what extends it."""
-    waiting: list[type[Group]] = [Group]
-    while waiting:
-        group = waiting.pop(0)
-        waiting += group.__subclasses__()
-        if group is not Group:
-            yield group
+@dataclass(frozen=True, kw_only=True)
+class LiveInput(Group):
+    """What a live show listens to, and how long."""
+
+    input: str | None = option(None, "The sound input: a name, a part of one, or a number of `aimv inputs`.")
+    words: bool = option(True, "Transcribe what is sung, too.")
+    duration: float | None = option(None, "End after this many seconds.", metavar="S", check=_SECONDS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listening(Group):
+    """How a song is listened to, and what is printed of it."""
+
+    hop: float = option(
+        1.0,
+        "Seconds from one window of 1 s to the next, 0.02 to 1.",
+        metavar="S",
+        check=between(0.02, 1, "a hop of {:g} s", "from 0.02 to 1"),
+    )
+    live: bool = option(False, "Hear the file as a live input: nothing is known early.")
+    json: bool = option(False, "JSON Lines instead of a table, one per window.")
+    all: bool = option(False, "With --json: the probability of every label, too.")
+    plot: Path | None = option(
+        None, "Draw what is heard into this PNG file.", metavar="OUT.png", check=named(".png", "picture")
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.all and not self.json:
+            raise UsageError("all probabilities are printed as JSON only: ask for both, or neither", option="all")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreFile(Group):
+    """Where a score goes."""
+
+    out: Path | None = option(
+        None,
+        "Where to write it; without it, FILE's name with .score.jsonl.",
+        flags=("-o",),
+        metavar="OUT.score.jsonl",
+        check=named(".score.jsonl", "score"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoFile(Group):
+    """Where a video goes, and which part of a song it shows."""
+
+    out: Path | None = option(
+        None,
+        "The video; without it, FILE's name with .mp4.",
+        flags=("-o",),
+        metavar="OUT.mp4",
+        check=named(".mp4", "video"),
+    )
+    start: float = option(0.0, "Begin at this second of the song.", metavar="S", check=_SECONDS)
+    duration: float | None = option(None, "Only this many seconds.", metavar="S", check=_SECONDS)
+    resume: bool = option(False, "Continue an export that was stopped.")

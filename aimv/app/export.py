@@ -25,15 +25,7 @@ from engine.files import cache_folder, check_writable
 from engine.generators.registry import Selection, select_generator
 from engine.outputs.base import MediaFormat
 from engine.outputs.encoder import EXPORT, encode_file
-from engine.pipeline import (
-    ExportRenderer,
-    PlannedClip,
-    ShowResult,
-    initial_state,
-    iterate_in_thread,
-    run_show,
-    write_video,
-)
+from engine.pipeline import Cue, Performance, Rendering, board, in_thread, perform, write
 from engine.playback.compositor import Compositor
 from engine.render.cache import ClipCache
 from engine.render.job import Job
@@ -48,7 +40,7 @@ HERE = PoolConfig()  # one process on this host
 PLAIN = Dressing()
 
 
-def plan_clip(shot: Shot, style: str, selection: Selection, settings: Settings) -> PlannedClip:
+def make_cue(shot: Shot, style: str, selection: Selection, settings: Settings) -> Cue:
     """The shot as the engine sees it: a job to render and where its clip is shown."""
     thing = sung_object(shot.words, shot.english)
     # As the sentence has it: the thing, the abstractions and the least likely instrument in front, the others behind.
@@ -67,7 +59,7 @@ def plan_clip(shot: Shot, style: str, selection: Selection, settings: Settings) 
         seconds=round(shot.end - shot.start, 3),
         preset=settings.preset if settings.preset in selection.spec.presets else "",
     )
-    return PlannedClip(shot.start, shot.end, job, chained=selection.model.image_start)
+    return Cue(shot.start, shot.end, job, continues=selection.model.image_start)
 
 
 def export(
@@ -116,8 +108,8 @@ def export(
     async def run(cache: ClipCache) -> None:
         compositor = _compositor(settings, source)
         shots = kept.keeping(source.shots())
-        planned = (
-            plan_clip(shot, source.header.style, selection, settings)
+        cues = (
+            make_cue(shot, source.header.style, selection, settings)
             for shot in _lettering(compositor, settings, itertools.takewhile(lambda shot: shot.start < end, shots))
             if shot.end > start
         )
@@ -126,8 +118,8 @@ def export(
             contextlib.closing(compositor),
         ):
             video.write_audio(sound, round(start * source.song.rate))
-            async with _rendering(cache, selection, pool_config, progress, on_worker) as renderer:
-                await write_video(iterate_in_thread(planned), renderer, compositor, video, start, end, progress)
+            async with _rendering(cache, selection, pool_config, progress, on_worker) as rendering:
+                await write(in_thread(cues), rendering, compositor, video, start, end, progress)
 
     with clip_cache() as cache:
         run_async(run(cache))
@@ -144,7 +136,7 @@ def play(
     progress: Progress | None = None,
     on_selection: Callable[[Selection], None] = lambda selection: None,
     on_worker: Callable[[WorkerEvent], None] = lambda event: None,
-) -> ShowResult:
+) -> Performance:
     """Play a song with its video in a window: sound by PortAudio, the picture on the sound's clock.
 
     `dressing` says which outputs there are beside the window, and how the show may be steered.
@@ -161,7 +153,7 @@ def play(
     source = ShotSource(path, settings, Analyzer.shared(settings), progress)
     progress.lasts(source.song.duration, source.song.duration)
 
-    async def run(cache: ClipCache) -> ShowResult:
+    async def run(cache: ClipCache) -> Performance:
         request_low_latency()
         compositor = _compositor(settings, source)
         title = f"AIMV: {Path(path).name}"
@@ -174,22 +166,22 @@ def play(
                 stage.worker = event
                 on_worker(event)
 
-            planned = _plan_in_sections(source, compositor, selection, settings, stage.know)
+            cues = _cues_in_sections(source, compositor, selection, settings, stage.know)
             pool = WorkerPool(
                 cache, selection.generator, selection.model.id, pool_config.local, pool_config.remotes, on_worker=worked
             )
             async with stage.connected(), pool:
-                return await run_show(
-                    iterate_in_thread(planned),
+                return await perform(
+                    in_thread(cues),
                     pool,
                     compositor,
                     stage.clock,
                     stage,
                     stage.stopped,
-                    initial_state(selection.spec, settings.preset),
+                    board(selection.spec, settings.preset),
                     progress,
                     workers=pool_config.size,
-                    stats=stage.stats,
+                    tally=stage.tally,
                     on_job=stage.remember,
                 )
 
@@ -211,16 +203,16 @@ def _lettering(compositor: Compositor, settings: Settings, shots: Iterable[Shot]
         yield shot
 
 
-def _plan_in_sections(
+def _cues_in_sections(
     source: ShotSource, compositor: Compositor, selection: Selection, settings: Settings, know: Callable[[Shot], None]
-) -> Iterator[PlannedClip]:
-    """The planned clips of a song that is played, each with the section of the song that its middle lies in."""
+) -> Iterator[Cue]:
+    """The cues of a song that is played, each with the section of the song that its middle lies in."""
     found = find_sections(source.song.mono(ANALYSIS_RATE), ANALYSIS_RATE)
     starts = [section.start for section in found]
     for shot in _lettering(compositor, settings, source.shots()):
         know(shot)
         section = found[bisect.bisect_right(starts, (shot.start + shot.end) / 2) - 1]
-        yield msgspec.structs.replace(plan_clip(shot, source.header.style, selection, settings), section=section.label)
+        yield msgspec.structs.replace(make_cue(shot, source.header.style, selection, settings), section=section.label)
 
 
 class _KeptScore:
@@ -274,19 +266,19 @@ async def _rendering(
     pool_config: PoolConfig,
     progress: Progress,
     on_worker: Callable[[WorkerEvent], None],
-) -> AsyncIterator[ExportRenderer]:
-    made: list[ExportRenderer] = []
+) -> AsyncIterator[Rendering]:
+    made: list[Rendering] = []
     pool = WorkerPool(
         cache,
         selection.generator,
         selection.model.id,
         pool_config.local,
         pool_config.remotes,
-        on_progress=lambda job, share: made[0].report_share(share),
+        on_progress=lambda job, share: made[0].share(share),
         on_worker=on_worker,
     )
     async with pool:
-        made.append(ExportRenderer(pool, progress))
+        made.append(Rendering(pool, progress))
         yield made[0]
 
 

@@ -1,33 +1,28 @@
-"""`aimv config`, and how the config's values become the commands' defaults."""
+"""`aimv config`, and the config's values as the commands' defaults."""
 
 import os
+from dataclasses import MISSING
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from aimv.config import SECRET, Config, config_path, read_config
+from aimv.cli.commands import OPTIONS, command
+from aimv.config import Config, config_path, read_config
+from aimv.fields import Option
 from engine.errors import UsageError
 
-_NOT_SETTINGS = ("help",)
 _config: Config | None = None
 
 
-def load_config(app: typer.Typer) -> dict[str, dict[str, Any]]:
-    """Read the config and check every value as its option would; the defaults of each command.
+def load_config() -> dict[str, dict[str, Any]]:
+    """Read and check the config; the defaults of each command.
 
     Raises:
-        UsageError: a key or a value that cannot be, named.
+        UsageError: a key or a value that is not possible, named.
     """
     global _config  # noqa: PLW0603 - one command line, one config
-    commands = _commands(app)
-    _config = read_config(
-        config_path(), {name: [each.name for each in options(each)] for name, each in commands.items()}
-    )
-    for name, given in _config.settings.items():
-        for option in options(commands[name]):
-            if option.name in given:
-                _check(commands[name], name, option, given[option.name].value)
+    _config = read_config(config_path(), OPTIONS)
     return _config.defaults()
 
 
@@ -36,14 +31,11 @@ def loaded() -> Config:
     return _config or Config(config_path(), {}, {})
 
 
-def options(command: Any) -> list[Any]:
-    """The options of a command that can stand in the config."""
-    return [each for each in command.params if each.param_type_name == "option" and each.name not in _NOT_SETTINGS]
-
-
+@command
 def config(
-    context: typer.Context,
-    command: Annotated[str, typer.Argument(help="Only this command's settings: play, live, export, ...")] = "",
+    name: Annotated[
+        str, typer.Argument(help="Only this command's settings: play, live, export, ...", metavar="COMMAND")
+    ] = "",
 ) -> None:
     """Show every setting, its value and where the value comes from.
 
@@ -54,52 +46,38 @@ def config(
         aimv config
         aimv config live
     """
-    commands = context.parent.command.commands if context.parent else {}  # type: ignore[attr-defined]
-    if command and command not in commands:
-        raise UsageError(f"there is no command {command!r}: there are {', '.join(commands)}")
+    if name and name not in OPTIONS:
+        raise UsageError(f"there is no command {name!r}: there are {', '.join(OPTIONS)}")
     read = loaded()
     out = Console(highlight=False, markup=False, soft_wrap=True)
     out.print(f"{read.path}{'' if read.path.exists() else ' (not there yet)'}")
     rows = [
-        (name, option.name, *_effective(option, read, name))
-        for name in ([command] if command else ("play", "live", "export"))
-        for option in options(commands[name])
+        (each, option.name, *_effective(option, read, each))
+        for each in ([name] if name else ("play", "live", "export"))
+        for option in OPTIONS[each]
     ]
     rows += [("midi", control, wanted, str(read.path)) for control, wanted in read.midi.items()]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     for row in rows:
         out.print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]))
 
 
-def _effective(option: Any, read: Config, command: str) -> tuple[str, str]:
-    given = read.settings.get(command, {}).get(option.name)
-    if option.envvar and (value := os.environ.get(option.envvar)):
-        source = str(option.envvar)
+def _effective(option: Option, read: Config, name: str) -> tuple[str, str]:
+    """The value of a command's option as text, and its source."""
+    given = read.settings.get(name, {}).get(option.name)
+    value: Any
+    if option.env and (value := os.environ.get(option.env)):
+        source = option.env
     elif given:
         value, source = given.value, given.source
     else:
         value, source = option.default, "default"
-    if option.name in SECRET and value:
-        value = "(set)"
-    return _shown(value), source
+    return "(set)" if option.secret and value else _text(value), source
 
 
-def _shown(value: Any) -> str:
-    if value is None or value in ("", [], ()):
+def _text(value: Any) -> str:
+    if value is None or value is MISSING or value in ("", [], ()):
         return "-"
     if isinstance(value, bool):
         return "on" if value else "off"
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _commands(app: typer.Typer) -> dict[str, Any]:
-    group: Any = typer.main.get_command(app)
-    return dict(group.commands)
-
-
-def _check(command: Any, name: str, option: Any, value: Any) -> None:
-    wrong: Any = typer.BadParameter.__base__
-    try:
-        option.process_value(command.make_context(name, [], resilient_parsing=True), value)
-    except wrong as error:
-        raise UsageError(f"the config {config_path()}: {option.name} for {name}: {error.message}") from None

@@ -1,116 +1,42 @@
-"""`aimv live`, `aimv inputs` and `aimv learn`: a show from a sound input, and what it may be steered by."""
+"""`aimv live`, `aimv inputs` and `aimv learn`: a show from a sound input, and what may control it."""
+
+from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import queue
 import time
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from aimv.app.export import run_async, usable_pool
-from aimv.app.live import LiveShow
-from aimv.app.telemetry import Metrics, readout_of, telemetry_of, watched
-from aimv.cli.config import loaded
-from aimv.cli.options import (
-    KEYS,
-    Broker,
-    BrokerCa,
-    BrokerPassword,
-    Camera,
-    Fullscreen,
-    Hud,
-    KeysFolder,
-    Language,
-    LinkIn,
-    MetricsPort,
-    MidiPort,
-    NdiOut,
-    OscPort,
-    Record,
-    Seed,
-    Stream,
-    Whisper,
-)
-from aimv.cli.progress import console
-from aimv.cli.video import (
-    Elsewhere,
-    Fps,
-    Generator,
-    Lettering,
-    Model,
-    Preset,
-    Reaction,
-    Scenes,
-    Size,
-    Style,
-    Workers,
-    print_show_result,
-)
-from aimv.config import config_path
-from aimv.config import learn as write_learnt
-from aimv.language.score import ScoreRecorder
-from aimv.options import WHISPER, Settings
-from engine.analysis.instruments import OnnxClassifier
-from engine.analysis.transcription.models import load as load_whisper
-from engine.analysis.transcription.streaming import StreamingWhisper
-from engine.audio.devices import SoundCard, find_input
-from engine.audio.devices import inputs as sound_inputs
-from engine.control.commands import spec_of
-from engine.control.keyboard import Keyboard
-from engine.control.midi import control_of, find_port, open_input, ports
-from engine.control.osc import address_of
-from engine.control.service import ControlRoom, Wires
+from aimv.cli.commands import command, console
+from aimv.cli.video import pool_config, print_performance, print_selection, wires
+from aimv.config import config_path, write_midi_control
+from aimv.options import LiveControl, LiveInput, MidiInput, Outputs, Pool, ShowSettings
+from aimv.options import Window as WindowOptions
 from engine.errors import DeviceError, OutputError, UsageError
-from engine.generators.registry import select_generator
-from engine.outputs.base import MediaFormat, QueuedOutput
-from engine.outputs.fanout import open_outputs
-from engine.outputs.window import Window
-from engine.pipeline import ShowResult
-from engine.render.pool import PoolConfig
-from engine.threads import lower_priority, to_thread
+
+if TYPE_CHECKING:
+    from aimv.app.live import LiveShow
+    from engine.analysis.transcription.streaming import StreamingWhisper
+    from engine.outputs.base import QueuedOutput
+    from engine.pipeline import Performance
 
 _LEARNING_S = 30.0
-_MOVED = 0.1  # of its way: a knob that only trembles is not meant
+_MOVED = 0.1  # of its range: a knob that only trembles is not meant
 
 
+@command
 def live(
-    input: Annotated[
-        str | None, typer.Option("--input", help="A name, a part of one, or a number of `aimv inputs`.")
-    ] = None,
-    generator: Generator = "auto",
-    model: Model = "",
-    preset: Preset = "",
-    scenes: Scenes = "",
-    lettering: Lettering = False,
-    reaction: Reaction = 1.0,
-    workers: Workers = 1,
-    worker: Elsewhere = None,
-    keys: KeysFolder = KEYS,
-    style: Style = "",
-    size: Size = "1280x720",
-    fps: Fps = 30.0,
-    words: Annotated[bool, typer.Option(help="Hear what is sung, too.")] = True,
-    language: Language = "auto",
-    whisper: Whisper = WHISPER,
-    seed: Seed = 0,
-    duration: Annotated[float | None, typer.Option(help="End after so many seconds.", metavar="S")] = None,
-    fullscreen: Fullscreen = False,
-    hud: Hud = False,
-    record: Record = None,
-    stream: Stream = [],  # noqa: B006 - typer copies it
-    camera: Camera = False,
-    ndi: NdiOut = False,
-    mqtt: Broker = "",
-    mqtt_password: BrokerPassword = "",
-    mqtt_ca: BrokerCa = "",
-    osc: OscPort = "",
-    midi: MidiPort = "",
-    link: LinkIn = False,
-    metrics: MetricsPort = "",
+    settings: ShowSettings,
+    input: LiveInput,
+    pool: Pool,
+    window: WindowOptions,
+    outputs: Outputs,
+    control: LiveControl,
 ) -> None:
     """Perform what a sound input plays: the picture moves with it at once, its scenes follow within seconds.
 
@@ -123,64 +49,52 @@ def live(
         aimv live --input "USB Audio" --record show.mp4
         aimv live --mqtt mqtts://vj@stage.local --osc 9000 --fullscreen
     """
-    settings = Settings(
-        generator=generator,
-        model=model,
-        preset=preset,
-        scenes=scenes,
-        lettering=lettering,
-        reaction=reaction,
-        style=style,
-        size=size,
-        fps=fps,
-        seed=seed,
-        language=language,
-        whisper=whisper,
-    )
-    card = SoundCard(find_input(input))
-    wires = Wires(
-        mqtt=mqtt,
-        mqtt_password=mqtt_password,
-        mqtt_ca=mqtt_ca,
-        osc=osc,
-        midi=midi,
-        midi_map=loaded().midi,
-        link=link,
-    )
-    hands = PoolConfig.from_addresses(workers, tuple(worker or ()), keys)
-    selection = select_generator(generator, model, scenes, remote=bool(hands.remotes))
-    console.print(f"generator: {selection.reason}")
-    transcriber = _words(whisper, settings.language) if words else None
-    show = LiveShow(settings, card, OnnxClassifier(), transcriber, selection, usable_pool(hands, selection))
-    room = ControlRoom(wires, show.desk, show.tempo, show.input.time, lambda: telemetry_of(show))
-    served = Metrics(*address_of(metrics)) if metrics else None
+    from aimv.app.export import run_async, usable_pool
+    from aimv.app.live import LiveShow
+    from aimv.app.telemetry import Metrics, readout_of, telemetry_of, watched
+    from aimv.language.score import ScoreRecorder
+    from engine.analysis.instruments import OnnxClassifier
+    from engine.audio.devices import SoundCard, find_input
+    from engine.control.keyboard import Keyboard
+    from engine.control.osc import address_of
+    from engine.control.service import ControlRoom
+    from engine.generators.registry import select_generator
+    from engine.outputs.base import MediaFormat
+    from engine.outputs.fanout import open_outputs
+    from engine.outputs.window import Window
 
-    wanted = {"record": record, "stream": stream, "camera": camera, "ndi": ndi}
-    shape = settings.width, settings.height
-    with Window("AIMV live", *shape, Keyboard(show.desk), lambda: readout_of(show, room.why)) as window:
-        window.readout_shown = hud
-        if fullscreen:
-            window.set_fullscreen()
-        outputs = open_outputs(wanted, MediaFormat(*shape, fps, card.rate))
-        if record:
-            show.score = ScoreRecorder(record)
-        ends = duration and time.monotonic() + duration
+    card = SoundCard(find_input(input.input))
+    config = pool_config(pool)
+    selection = select_generator(settings.generator, settings.model, settings.scenes, remote=bool(config.remotes))
+    print_selection(selection)
+    transcriber = load_transcriber(settings.whisper, settings.language) if input.words else None
+    show = LiveShow(settings, card, OnnxClassifier(), transcriber, selection, usable_pool(config, selection))
+    room = ControlRoom(wires(control), show.desk, show.tempo, show.input.time, lambda: telemetry_of(show))
+    metrics = Metrics(*address_of(control.metrics)) if control.metrics else None
+    size = settings.width, settings.height
+    with Window("AIMV live", *size, Keyboard(show.desk), lambda: readout_of(show, room.why)) as shown:
+        shown.readout_shown = window.hud
+        if window.fullscreen:
+            shown.set_fullscreen()
+        queued = open_outputs(dataclasses.asdict(outputs), MediaFormat(*size, settings.fps, card.rate))
+        if outputs.record:
+            show.score = ScoreRecorder(outputs.record)
+        ends = input.duration and time.monotonic() + input.duration
 
-        async def run() -> ShowResult:
-            async with room.connected(), watched(lambda: telemetry_of(show), served):
-                return await show.perform(
-                    window, outputs, lambda: window.quit or bool(ends and time.monotonic() > ends)
-                )
+        async def run() -> Performance:
+            async with room.connected(), watched(lambda: telemetry_of(show), metrics):
+                return await show.perform(shown, queued, lambda: shown.quit or bool(ends and time.monotonic() > ends))
 
         try:
-            shown = run_async(run())
+            performance = run_async(run())
         except KeyboardInterrupt:
             with contextlib.suppress(OutputError):
-                _write_score(show, outputs)
+                _write_score(show, queued)
             raise
-    _say(show, shown, outputs)
+    _print_summary(show, performance, queued)
 
 
+@command
 def inputs() -> None:
     """List the sound inputs and MIDI inputs of this machine.
 
@@ -188,6 +102,12 @@ def inputs() -> None:
 
         aimv inputs
     """
+    from rich.console import Console
+    from rich.table import Table
+
+    from engine.audio.devices import inputs as sound_inputs
+    from engine.control.midi import ports
+
     out = Console(highlight=False, markup=False, soft_wrap=True)
     there = sound_inputs()
     table = Table("", "sound input", "by", "channels", "rate", box=None)
@@ -206,9 +126,12 @@ def inputs() -> None:
             out.print("no MIDI input")
 
 
+@command
 def learn(
-    command: Annotated[str, typer.Argument(help='What a control shall do: react, next, "style oil painting", ...')],
-    midi: Annotated[str, typer.Option(help="The MIDI input, or a part of its name.", metavar="NAME")] = "",
+    action: Annotated[
+        str, typer.Argument(help='What a control shall do: react, next, "style oil painting", ...', metavar="COMMAND")
+    ],
+    input: MidiInput,
 ) -> None:
     """Learn a MIDI control: move a knob or press a key, and it is written into the config.
 
@@ -217,38 +140,46 @@ def learn(
         aimv learn react --midi nanoKONTROL
         aimv learn next --midi nanoKONTROL
     """
-    spec_of(command.split(" ", 1)[0])
-    name = find_port(midi)
-    came: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    port = open_input(name)(came.put)
-    console.print(f"{name}: move the knob or press the key for {command!r} (Ctrl-C gives up)")
+    from engine.control.commands import spec_of
+    from engine.control.midi import find_port, open_input
+
+    spec_of(action.split(" ", 1)[0])
+    name = find_port(input.midi)
+    messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    port = open_input(name)(messages.put)
+    console.print(f"{name}: move the knob or press the key for {action!r} (Ctrl-C gives up)")
     try:
-        control = _first_moved(came)
+        control = _first_moved(messages)
     finally:
         port.close()
-    write_learnt(config_path(), control, command)
-    console.print(f"{control} is now {command!r}, in {config_path()}")
+    write_midi_control(config_path(), control, action)
+    console.print(f"{control} is now {action!r}, in {config_path()}")
 
 
-def _first_moved(came: "queue.SimpleQueue[Any]") -> str:
+def _first_moved(messages: queue.SimpleQueue[Any]) -> str:
     """The control that is pressed or moved first."""
-    rested: dict[str, float] = {}
+    from engine.control.midi import control_of
+
+    first: dict[str, float] = {}  # the position of each control in its first message
     ends = time.monotonic() + _LEARNING_S
     while (left := ends - time.monotonic()) > 0:
         try:
-            found = control_of(came.get(timeout=left))
+            found = control_of(messages.get(timeout=left))
         except queue.Empty:
             break
         if found is None:
             continue
-        control, share = found
-        if ("note" in control and share > 0) or abs(share - rested.setdefault(control, share)) > _MOVED:
+        control, position = found
+        if ("note" in control and position > 0) or abs(position - first.setdefault(control, position)) > _MOVED:
             return control
     raise UsageError(f"no control was moved for {_LEARNING_S:g} s: is this the right MIDI input?")
 
 
-def _words(whisper: str, language: str | None) -> StreamingWhisper:
-    """Whisper on threads that step back behind the picture: they inherit the priority of the one that starts them."""
+def load_transcriber(whisper: str, language: str | None) -> StreamingWhisper:
+    """Whisper on threads of low priority, which they inherit from the thread that loads the model."""
+    from engine.analysis.transcription.models import load as load_whisper
+    from engine.analysis.transcription.streaming import StreamingWhisper
+    from engine.threads import lower_priority, to_thread
 
     def load() -> StreamingWhisper:
         lower_priority()
@@ -257,13 +188,12 @@ def _words(whisper: str, language: str | None) -> StreamingWhisper:
     return asyncio.run(to_thread(load))
 
 
-def _say(show: LiveShow, shown: ShowResult, queued: Sequence[QueuedOutput]) -> None:
-    """How the show went."""
-    print_show_result(shown)
+def _print_summary(show: LiveShow, performance: Performance, queued: Sequence[QueuedOutput]) -> None:
+    print_performance(performance)
     outputs = show.outputs
     console.print(
         f"input: {show.input.xruns} xruns, {show.input.overflows} overflows, {show.input.losses} losses, "
-        f"{show.analyzer.skipped_s:.1f} s not heard"
+        f"{show.analyzer.skipped_s:.1f} s not analyzed"
     )
     if outputs and (late := outputs.latency(0.95)) is not None:
         console.print(f"sound to picture: p95 {1000 * late:.0f} ms")

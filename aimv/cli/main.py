@@ -5,20 +5,20 @@ import errno
 import logging
 import os
 import sys
-from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Any, NoReturn
 
 import typer
-from rich.console import Console
 
 from aimv.app.logs import log_to, report, tell
+from aimv.cli.commands import console, with_options
 from aimv.cli.config import config, load_config
 from aimv.cli.listen import listen, sentence
 from aimv.cli.live import inputs, learn, live
 from aimv.cli.models import models
 from aimv.cli.render import keys, render
-from aimv.cli.signals import STOPPED, ignore_stops, stop_came, stop_status, watch_for_stops
+from aimv.cli.signals import STOPPED, ignore_signals, interrupt_on_signals, stop_requested, stop_status
 from aimv.cli.video import export, play, score
+from aimv.options import Log
 from engine.errors import OUT_OF_MEMORY, AimvError, is_out_of_memory
 
 app = typer.Typer(
@@ -31,19 +31,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (listen, sentence, score, export, play, live, inputs, learn, config, render, keys, models):
-    app.command()(command)
+for each in (listen, sentence, score, export, play, live, inputs, learn, config, render, keys, models):
+    app.command()(each)
 
 
 @app.callback()
-def _common(
-    context: typer.Context,
-    log: Annotated[
-        Path | None, typer.Option("--log", help="Append what happens to this file, as JSON Lines.", envvar="AIMV_LOG")
-    ] = None,
-) -> None:
-    if log:
-        log_to(log)
+@with_options
+def common(context: typer.Context, options: Log) -> None:
+    """Do what is the same for every command."""
+    if options.log:
+        log_to(options.log)
         tell("command", name=context.invoked_subcommand or "")
 
 
@@ -53,60 +50,63 @@ _Failed: Any = _WrongUse.__base__
 _INTERRUPTED = 130
 _FAULT = 70  # EX_SOFTWARE of sysexits.h
 
-# What libraries log, of each damaged packet for example, is not for the person who plays.
+# Libraries log every damaged packet, for example: not for users.
 logging.getLogger().addHandler(logging.NullHandler())
 
 
 def main() -> NoReturn:
-    """Run the command line and exit: 0 done, 1 it failed, 2 it was asked wrongly, 70 a bug, 129, 130 or 143 stopped."""
-    watch_for_stops()
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong use, 70 a bug, 129, 130 or 143 stopped."""
+    interrupt_on_signals()
     try:
-        status = app(standalone_mode=False, default_map=load_config(app))
-        if status == _INTERRUPTED:  # how typer tells of Ctrl-C
+        status = app(standalone_mode=False, default_map=load_config())
+        if status == _INTERRUPTED:  # typer's result after Ctrl-C
             raise KeyboardInterrupt
         sys.stdout.flush()
         tell("end", status=0)
-        ignore_stops()
+        ignore_signals()
     except _WrongUse as error:
         hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
-        _fail(f"{error.format_message()}{hint}", 2)
+        _exit_with_error(f"{error.format_message()}{hint}", 2)
     except (KeyboardInterrupt, typer.Abort):
-        _fail(STOPPED, stop_status())
+        _exit_with_error(STOPPED, stop_status())
     except _Failed as error:
-        _fail(error.format_message(), 1)
+        _exit_with_error(error.format_message(), 1)
     except AimvError as error:
-        _fail(str(error), error.exit_status)
-    except BrokenPipeError:  # the reader (head, a pager) has had enough
-        _drop_output()
+        advice = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+        _exit_with_error(f"{error}{advice}", error.exit_status)
+    except BrokenPipeError:  # the reader (head, a pager) has closed the pipe
+        _discard_output()
         sys.exit(0)
-    except Exception as error:  # noqa: BLE001 - AIMV's own fault, whatever it is
-        if stop_came():
+    except Exception as error:  # noqa: BLE001 - a bug, whatever it is
+        if stop_requested():
             tell("interrupted", error=type(error).__name__)
-            _fail(STOPPED, stop_status())
+            _exit_with_error(STOPPED, stop_status())
         if is_out_of_memory(error):
-            _fail(OUT_OF_MEMORY, 1)
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # not of a file of ours, which says so itself
-            _drop_output()
-            _fail("no room left on the disk for what is printed: free some space, then run it again", 1)
-        _fail(_own_fault(error), _FAULT)
+            _exit_with_error(OUT_OF_MEMORY, 1)
+        if (
+            isinstance(error, OSError) and error.errno == errno.ENOSPC
+        ):  # of standard output: files of AIMV raise OutputError
+            _discard_output()
+            _exit_with_error("no room left on the disk for what is printed: free some space, then run it again", 1)
+        _exit_with_error(_report_bug(error), _FAULT)
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _drop_output() -> None:
-    """Nothing more can be printed, not even what waits to be."""
+def _discard_output() -> None:
+    """Send what is still to be printed nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _own_fault(error: Exception) -> str:
-    """One line on an error that nobody foresaw, and where its report is."""
+def _report_bug(error: Exception) -> str:
+    """One line on an unexpected error, with the path of its report."""
     what = f"AIMV met an error of its own ({type(error).__name__}), which is a bug"
     path = report(error)
     return f"{what}: please send {path} to its maintainers" if path else what
 
 
-def _fail(message: str, status: int) -> NoReturn:
-    ignore_stops()
+def _exit_with_error(message: str, status: int) -> NoReturn:
+    ignore_signals()
     tell("end", status=status, why=message)
     with contextlib.suppress(OSError):  # the terminal has gone
-        Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(f"aimv: {' '.join(message.split())}")
+        console.print(f"aimv: {' '.join(message.split())}")
     sys.exit(status)

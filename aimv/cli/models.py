@@ -3,15 +3,18 @@
 from rich.console import Console
 from rich.text import Text
 
-from engine.analysis.instruments import read_pinned, shipped_model
-from engine.analysis.transcription.models import available, computing
+from aimv.cli.commands import command
 from engine.errors import AimvError, ModelError
-from engine.files import sha256_of
-from engine.generators.registry import listed, select_generator
 
 
+@command
 def models() -> None:
     """List every model: where it was found, its checksum, and what to do when it is missing."""
+    from engine.analysis.instruments import read_pinned, shipped_model
+    from engine.analysis.transcription.models import available, computing
+    from engine.files import sha256_of
+    from engine.generators.registry import listed, select_generator
+
     path = shipped_model()
     try:
         read_pinned(path)

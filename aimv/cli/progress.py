@@ -3,12 +3,10 @@
 import contextlib
 from collections.abc import Callable, Iterator
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from engine.types import Progress as Told
-
-console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+from aimv.cli.commands import console
+from engine.types import Progress as ProgressListener
 
 
 def _bars(shown: bool = True) -> Progress:
@@ -32,13 +30,13 @@ def listening_bar(shown: bool) -> Iterator[Callable[[float, float], None]]:
     with _bars(shown) as bars:
         task = bars.add_task("listening", total=None, detail="")
 
-        def told(done: float, total: float) -> None:
+        def show(done: float, total: float) -> None:
             bars.update(task, completed=done, total=total, detail=f"{done:.0f} of {total:.0f} s")
 
-        yield told
+        yield show
 
 
-class VideoBars(Told):
+class VideoBars(ProgressListener):
     """Bars for listening, rendering and writing, which go on side by side."""
 
     def __init__(self) -> None:
@@ -58,8 +56,8 @@ class VideoBars(Told):
     def heard(self, until: float) -> None:
         self._bars.update(self._listening, completed=until, detail=f"{until:.0f} s of song")
 
-    def planned(self, clips: int) -> None:
-        self._planned = clips
+    def planned(self, cues: int) -> None:
+        self._planned = cues
 
     def rendering(self, finished: float) -> None:
         self._bars.update(

@@ -154,7 +154,7 @@ def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song
     """Run the show in this process and measure it."""
     from aimv.app.export import run_async  # noqa: PLC0415
     from aimv.app.live import LiveShow  # noqa: PLC0415
-    from aimv.cli.live import _words  # noqa: PLC0415 - sound and screen must be there first
+    from aimv.cli.live import load_transcriber  # noqa: PLC0415 - sound and screen must be there first
     from aimv.options import Settings  # noqa: PLC0415
     from engine.analysis.instruments import OnnxClassifier  # noqa: PLC0415
     from engine.audio.devices import SoundCard, find_input  # noqa: PLC0415
@@ -165,7 +165,7 @@ def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song
 
     settings = Settings(size=size, fps=fps)
     card = SoundCard(find_input(None))
-    transcriber = _words("base", "en") if words else None
+    transcriber = load_transcriber("base", "en") if words else None
     show = LiveShow(settings, card, OnnxClassifier(), transcriber, select_generator("shader"))
     watched = Watched(show)
     on_block = show.input._on_block
@@ -213,9 +213,9 @@ def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song
         "window_offset_p99_ms": float(np.quantile(own, 0.99)),
         "words": watched.words,
         "dropped": sum(each.dropped for each in outputs),
-        "late": show.stats.late,
-        "skipped": show.stats.skipped,
-        "drawn": show.stats.drawn,
+        "late": show.tally.late,
+        "skipped": show.tally.skipped,
+        "drawn": show.tally.drawn,
         "clicks": len(watched.clicks),
         "answered": len(answers),
         "xruns": show.input.xruns,

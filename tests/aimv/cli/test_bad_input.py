@@ -85,8 +85,11 @@ def test_unusable_songs(
         (("--duration", "0"), 2, "--duration"),
         (("--generator", "crayons"), 2, "crayons"),
         (("--generator", "cogvideox", "--model", "/no/such/folder"), 1, "/no/such/folder"),
-        (("-o", "out.avi"), 2, ".mp4"),
-        (("-o", "/no/such/folder/out.mp4"), 2, "does not exist"),
+        (("--seed", str(10**23)), 2, "from 0 to 2147483647 (see --seed)"),
+        (("--seed", "10^23"), 2, "--seed"),
+        (("--language", "cz"), 2, "(see --language)"),
+        (("-o", "out.avi"), 2, ".mp4 (see -o)"),
+        (("-o", "/no/such/folder/out.mp4"), 2, "choose another (see -o)"),
         (("-o", "/proc/out.mp4"), 1, "/proc"),
     ],
 )

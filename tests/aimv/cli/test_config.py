@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from aimv.config import learn, read_config
+from aimv.config import read_config, write_midi_control
+from aimv.fields import options_of
+from aimv.options import Settings, ShowSettings
 from engine.errors import UsageError
 from tests.conftest import Ran, tone
 
-OPTIONS = {"live": ["fps", "style", "mqtt_password", "input"], "play": ["fps", "style"], "export": ["fps", "size"]}
+OPTIONS = {"live": options_of(ShowSettings), "play": options_of(ShowSettings), "export": options_of(Settings)}
 
 
 @pytest.fixture
@@ -58,7 +60,14 @@ def test_the_environment_rules_over_the_file(
         ("[live]\nfsp = 3", "there is no setting 'fsp' in [live]: did you mean 'fps'?"),
         ("[liev]\nfps = 3", "there is no command 'liev': did you mean 'live'?"),
         ("[play]\nsede = 3\n", "in [play]: did you mean 'seed'?"),
-        ('fps = "fast"', "fps for export"),
+        ('fps = "fast"', "fps: 'fast' is not possible: fps is a number"),
+        ("[export]\nfps = 500", "[export] fps: 500 frames a second is not possible"),
+        ("seed = 1.5", "seed: 1.5 is not possible: seed is a whole number"),
+        ("style = 3", "style: 3 is not possible: style is a text"),
+        ("stream = 'tcp://a:1'", "stream: 'tcp://a:1' is not possible: stream is a list of texts"),
+        ("[live]\nlettering = 1", "[live] lettering: 1 is not possible: lettering is true or false"),
+        ("language = 'cz'", "language: there is no language 'cz'"),
+        ("size = [640, 360]", "size: [640, 360] is not possible: size is a text"),
         ("fps = ", "is not TOML"),
         ("[midi]\n'ch1 cc7' = 3", "[midi]"),
     ],
@@ -75,10 +84,10 @@ def test_what_is_wrong_is_named(config: Callable[[str], Path], aimv: Callable[..
 def test_its_values_are_the_commands_defaults_and_options_rule(
     config: Callable[[str], Path], aimv: Callable[..., Ran], wav: Callable[..., Path], tmp_path: Path
 ) -> None:
-    config('[export]\nsize = "63x64"\n')
+    config("[export]\nduration = 99\nstart = 50\n")
     song = wav(tone(1.0))
-    assert "63x64" in aimv("export", song, "-o", tmp_path / "a.mp4").err
-    ran = aimv("export", song, "-o", tmp_path / "a.mp4", "--size", "64x64", "--duration", "0.5")
+    assert "from 50 s on" in aimv("export", song, "-o", tmp_path / "a.mp4", "--size", "64x64").err
+    ran = aimv("export", song, "-o", tmp_path / "a.mp4", "--size", "64x64", "--start", "0", "--duration", "0.5")
     assert ran.status == 0, ran.err
 
 
@@ -89,16 +98,16 @@ def test_without_a_file_there_are_defaults(tmp_path: Path) -> None:
 
 def test_a_learnt_control_leaves_the_rest_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "config.toml"
-    learn(path, "ch1 cc7", "react")
+    write_midi_control(path, "ch1 cc7", "react")
     path.write_text(
         '# mine\nfps = 25 # smooth\n\n[live]\nstyle = "ink"\n\n[midi]\n"ch1 cc7" = "react"\n', encoding="utf-8"
     )
-    learn(path, "ch1 cc8", "react")
-    learn(path, "ch10 note36", "next")
+    write_midi_control(path, "ch1 cc8", "react")
+    write_midi_control(path, "ch10 note36", "next")
     text = path.read_text(encoding="utf-8")
     assert text.startswith("# mine\nfps = 25 # smooth\n")
     assert tomllib.loads(text)["midi"] == {"ch1 cc8": "react", "ch10 note36": "next"}
     assert read_config(path, OPTIONS).midi == {"ch1 cc8": "react", "ch10 note36": "next"}
     path.write_text("[midi", encoding="utf-8")
     with pytest.raises(UsageError, match="TOML"):
-        learn(path, "ch1 cc8", "react")
+        write_midi_control(path, "ch1 cc8", "react")

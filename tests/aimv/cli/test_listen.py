@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from aimv.app.listen import Row
-from aimv.cli.listen import _print_row
+from aimv.cli.listen import print_row
 from engine.analysis.instruments import OnnxClassifier
 from tests.conftest import HEART, Ran, clicks, tone
 
@@ -113,7 +113,7 @@ def test_the_table_is_for_people(aimv: Aimv, wav: Callable[..., Path]) -> None:
 def test_the_table_shows_each_word_with_its_start(heard_rows: list[Row]) -> None:
     printed = io.StringIO()
     sung = next(row for row in heard_rows if row.analysis.words)
-    _print_row(Console(file=printed, highlight=False, markup=False), sung, first=False)
+    print_row(Console(file=printed, highlight=False, markup=False), sung, first=False)
     assert all(f"{word.start:.2f} {word.text}" in printed.getvalue() for word in sung.analysis.words)
 
 
@@ -132,9 +132,9 @@ def test_the_plot_is_a_picture(aimv: Aimv, wav: Callable[..., Path], tmp_path: P
         (("--hop", "0"), "hop"),
         (("--hop", "2"), "hop"),
         (("--language", "klingon"), "no language"),
-        (("--all",), "--json"),
-        (("--plot", "out.gif"), ".png"),
-        (("--plot", "/no/such/folder/out.png"), "does not exist"),
+        (("--all",), "(see --all)"),
+        (("--plot", "out.gif"), ".png (see --plot)"),
+        (("--plot", "/no/such/folder/out.png"), "choose another (see --plot)"),
         (("--whisper", "nosuch"), "nosuch"),
         (("--wrong",), "--wrong"),
     ],

@@ -12,7 +12,9 @@ import msgspec
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from aimv.config import read_config
+from aimv.fields import options_of
 from aimv.language.score import Score, ScoreHeader, Shot
+from aimv.options import LiveControl, Outputs, ShowSettings
 from engine.audio.tempo import Tempo
 from engine.control.commands import SPECS, Refused
 from engine.control.mqtt import text_of
@@ -180,7 +182,8 @@ def _config(rng: random.Random) -> bytes:
 def _read_config(data: bytes, folder: Path) -> None:
     path = folder / "config.toml"
     path.write_bytes(data)
-    read_config(path, {"live": ("style", "fps", "input", "mqtt", "stream"), "play": ("style", "fps")}).defaults()
+    live = (*options_of(ShowSettings), *options_of(Outputs), *options_of(LiveControl))
+    read_config(path, {"live": live, "play": options_of(ShowSettings)}).defaults()
 
 
 _VALUES = ("", "on", "0", "1.5", "-200", "oil painting", "2147483647", "shader", "1e400", "nan", "\u202e", "x" * 5000)
