@@ -51,17 +51,17 @@ def _language(value: str) -> str | None:
 
 def _broker(value: str) -> str:
     if value:
-        from engine.control.mqtt import broker_of  # noqa: PLC0415 - for a value that needs it
+        from engine.control.mqtt import parse_broker  # noqa: PLC0415 - for a value that needs it
 
-        broker_of(value)
+        parse_broker(value)
     return value
 
 
 def _address(value: str) -> str:
     if value:
-        from engine.control.osc import address_of  # noqa: PLC0415 - for a value that needs it
+        from engine.control.osc import parse_address  # noqa: PLC0415 - for a value that needs it
 
-        address_of(value)
+        parse_address(value)
     return value
 
 

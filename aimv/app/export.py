@@ -170,7 +170,7 @@ def play(
             pool = WorkerPool(
                 cache, selection.generator, selection.model.id, pool_config.local, pool_config.remotes, on_worker=worked
             )
-            async with stage.connected(), pool:
+            async with stage.service, pool:
                 return await perform(
                     in_thread(cues),
                     pool,

@@ -23,7 +23,7 @@ from engine.analysis.transcription.types import Transcriber, Word, text_of
 from engine.audio.capture import Block, Device, LiveInput
 from engine.audio.features import LiveFeatureExtractor
 from engine.audio.tempo import Tempo
-from engine.control.state import Desk
+from engine.control.state import ControlState
 from engine.errors import AimvError, UsageError
 from engine.generators.registry import AUTO, Selection, find_spec, select_generator
 from engine.outputs.base import QueuedOutput
@@ -116,17 +116,17 @@ class LiveShow:
         self.reactions = LiveFeatureExtractor(device.rate, self.tempo)
         self.compositor = Compositor(settings.width, settings.height, settings.fps, self.reactions)
         self.input = LiveInput(device, self._on_block)
-        self.desk = Desk(
+        self.control = ControlState(
             self.tempo,
             self.input.time,
             style=settings.style,
             seed=settings.seed,
             generator=selection.generator,
+            reaction=settings.reaction,
             on_next=self._shots.request_cut,
             on_generator=self._change_generator,
         )
-        self.desk.reaction = settings.reaction
-        self.compositor.overrides = self.desk
+        self.compositor.overrides = self.control
         lettering = LiveLettering(self.compositor.show_caption, self.input.time) if settings.lettering else None
         self.analyzer = LiveAnalyzer(
             device.rate, classifier, transcriber, self._on_analysis, lettering.hear if lettering else lambda words: None
@@ -175,7 +175,7 @@ class LiveShow:
         ):
             self.outputs = outputs
             with self.analyzer, self.input:
-                return await self._perform(cache, outputs, lambda: self.desk.quit or stop())
+                return await self._perform(cache, outputs, lambda: self.control.quit or stop())
 
     async def _perform(self, cache: ClipCache, outputs: FanOut, ended: Callable[[], bool]) -> Performance:
         clock = LiveClock(self.input.time)
@@ -214,7 +214,7 @@ class LiveShow:
             if ended() or self._wanted is None:
                 return Performance(shown.played, seconds, tuple(failures))
             self.selection, self._wanted = self._wanted, None
-            self.desk.generator = self.selection.generator
+            self.control.generator = self.selection.generator
 
     def _on_block(self, block: Block) -> None:
         """In the input's thread."""
@@ -230,24 +230,24 @@ class LiveShow:
 
     def _on_analysis(self, timed: TimedAnalysis) -> None:
         """In the hearing's thread: a sentence for each window, and a shot where one begins."""
-        row = make_row(timed.analysis, self._confusion, self.desk.seed)
+        row = make_row(timed.analysis, self._confusion, self.control.seed)
         self.lags.append(time.perf_counter() - timed.arrival)
         self.row = row
         self.words.extend(word.text for word in timed.analysis.words)
-        self._shots.hold = self.desk.hold
+        self._shots.hold = self.control.hold
         heard = self._shots.push(timed.analysis)
         if heard and self._loop:
-            begun = make_row(heard, self._confusion, self.desk.seed)
+            begun = make_row(heard, self._confusion, self.control.seed)
             with contextlib.suppress(RuntimeError):  # the show has ended
                 self._loop.call_soon_threadsafe(self._begin, begun)
 
     def _begin(self, row: Row) -> None:
-        """A shot begins; it takes the desk's style and seed as they are now."""
+        """A shot begins; it takes the style and seed as they are now."""
         self._run = self._run + 1 if row.content.abstractions == self._before else 0
         self._before = row.content.abstractions
-        shot = make_shot(row, (self.desk.seed + self._run) % 2**31)
-        if self.desk.style:
-            shot = msgspec.structs.replace(shot, sentence=f"{shot.sentence} {self.desk.style}")
+        shot = make_shot(row, (self.control.seed + self._run) % 2**31)
+        if self.control.style:
+            shot = msgspec.structs.replace(shot, sentence=f"{shot.sentence} {self.control.style}")
         self.shot = shot
         if self.score:
             self.score.add(shot)
@@ -274,7 +274,7 @@ class LiveShow:
         try:
             takes_scenes = name == AUTO or find_spec(name).takes_scenes
         except UsageError as error:
-            raise self.desk.refuse(str(error)) from None
+            raise self.control.refuse(str(error)) from None
         change = asyncio.get_running_loop().create_task(
             self._select(name, self.settings.scenes if takes_scenes else ""), name="change generator"
         )
@@ -287,7 +287,7 @@ class LiveShow:
         try:
             selection = await to_thread(select_generator, name, self.settings.model, scenes, remote=remote)
         except AimvError as error:
-            self.desk.refuse(str(error))
+            self.control.refuse(str(error))
         else:
             if selection.generator != self.selection.generator:
                 self._wanted = selection

@@ -15,8 +15,8 @@ from engine.audio.song import Song
 from engine.audio.tempo import Tempo
 from engine.colour import hex_of_name, rgb_of_hex
 from engine.control.keyboard import Keyboard
-from engine.control.service import ControlRoom, Wires
-from engine.control.state import Desk
+from engine.control.service import ControlService
+from engine.control.state import ControlContext, ControlState
 from engine.outputs.base import BaseOutput, MediaFormat
 from engine.outputs.fanout import FanOut, open_outputs
 from engine.outputs.hud import Readout
@@ -31,23 +31,22 @@ from engine.render.pool import WorkerEvent
 from engine.types import Frame
 
 _REMEMBERED = 60  # pictures
-_KNOWN = "a song's shots and beats are known from the start"
-_REFUSED = dict.fromkeys(("style", "next", "generator", "seed", "tap", "nudge"), _KNOWN)
+_NOT_LIVE = "a song's shots and beats are known from the start"
 
 
 class Dressing(msgspec.Struct, frozen=True, kw_only=True):
     """What a played song has around it."""
 
     outputs: Mapping[str, Any] = {}  # by the names of `engine.outputs.fanout.OUTPUTS`
-    wires: Wires = Wires()
+    control: Mapping[str, Any] = {}  # by the names of `engine.control.service.TRANSPORTS`
     fullscreen: bool = False
     hud: bool = False
 
 
 class PlayedSong(BaseOutput):
-    """A song that is played: its clock, window and outputs, steered by its desk. Use as a context manager.
+    """A song that is played: its clock, window and outputs, steered by its control state. Use as a context manager.
 
-    Raises UsageError, MissingExtra, DeviceError or OutputError for an output or a wire that cannot be.
+    Raises UsageError, MissingExtra, DeviceError or OutputError for an output or a transport that is not possible.
     """
 
     def __init__(
@@ -56,9 +55,9 @@ class PlayedSong(BaseOutput):
         self.fps = compositor.fps
         self.clock = AudioClock(song.stereo(), song.rate)
         self.compositor = compositor
-        self.desk = Desk(Tempo(), self.clock.time, refuses=_REFUSED)
-        self.desk.reaction = compositor.overrides.reaction
-        compositor.overrides = self.desk
+        tempo, reaction = Tempo(), compositor.overrides.reaction
+        self.control = ControlState(tempo, self.clock.time, reaction=reaction, not_live=_NOT_LIVE)
+        compositor.overrides = self.control
         self.tally = Tally()
         self.worker: WorkerEvent | None = None
         self._sentences: dict[str, str] = {}
@@ -67,18 +66,18 @@ class PlayedSong(BaseOutput):
         self._song, self._features, self._title = song, features, title
         self._fed = 0  # samples given to the outputs
         size = (compositor.width, compositor.height)
-        self._room = ControlRoom(dressing.wires, self.desk, Tempo(), self.clock.time, self.telemetry)
-        self.window = Window(title, *size, Keyboard(self.desk), self.readout)
+        context = ControlContext(self.control, tempo, self.clock.time, self.telemetry)
+        self.service = ControlService(dressing.control, context)
+        self.window = Window(title, *size, Keyboard(self.control), self.readout)
         self.window.readout_shown = dressing.hud
         if dressing.fullscreen:
             self.window.set_fullscreen()
         opened = open_outputs(dressing.outputs, MediaFormat(*size, self.fps, song.rate))
         self.outputs = FanOut(self.window, opened, lambda: compositor.drawing_since)
-        self.connected = self._room.connected
 
     def write(self, frame: Frame, time: float) -> None:
         """Show the picture, and give the outputs the sound up to its end."""
-        self.clock.paused = self.desk.hold
+        self.clock.paused = self.control.hold
         self.outputs.write(frame, time)
         if not self.clock.paused:
             self._offsets.append(self.clock.time() - time)
@@ -95,7 +94,7 @@ class PlayedSong(BaseOutput):
 
     def stopped(self) -> bool:
         """Whether somebody wants it to end."""
-        return self.window.quit or self.desk.quit
+        return self.window.quit or self.control.quit
 
     def know(self, shot: Shot) -> None:
         """The next shot of the song; from any thread."""
@@ -113,9 +112,9 @@ class PlayedSong(BaseOutput):
         shot = self._shot(time)
         offset = 1000 * statistics.median(self._offsets) if self._offsets else 0.0
         return Readout(
-            title=self._title + (" · paused" if self.desk.hold else ""),
-            warning=self.desk.note
-            or self._room.why
+            title=self._title + (" · paused" if self.control.hold else ""),
+            warning=self.control.notice
+            or self.service.error
             or next((each.reason for each in self.outputs.outputs if each.reason), ""),
             sentence=self._sentence(),
             words=(shot.words or "") if shot else "",
@@ -133,7 +132,7 @@ class PlayedSong(BaseOutput):
                 ("latency", f"{abs(offset):.0f} ms {'ahead of' if offset < 0 else 'behind'} the sound"),
                 ("sound", f"{self.clock.underruns} underruns"),
                 ("worker", self.worker.state if self.worker else "starting"),
-                ("desk", f"react {self.desk.reaction:g}, flashes {self.desk.flashes}"),
+                ("control", f"react {self.control.reaction:g}, flashes {self.control.flashes}"),
             ),
         )
 
@@ -152,11 +151,11 @@ class PlayedSong(BaseOutput):
             "late": self.tally.late,
             "skipped": self.tally.skipped,
             "dropped": self.outputs.dropped,
-            "react": self.desk.reaction,
-            "flashes": self.desk.flashes,
-            "hold": self.desk.hold,
-            "blackout": self.desk.blackout,
-            "warning": self.desk.note,
+            "react": self.control.reaction,
+            "flashes": self.control.flashes,
+            "hold": self.control.hold,
+            "blackout": self.control.blackout,
+            "warning": self.control.notice,
         }
 
     def _shot(self, time: float) -> Shot | None:

@@ -26,7 +26,7 @@ def readout_of(show: LiveShow, wires: str = "") -> Readout:
     row, outputs = show.row, show.outputs
     heard = sorted(row.analysis.probabilities.items(), key=lambda item: -item[1])[:_BARS] if row else []
     on_screen = show.on_screen
-    switches = [name for name in ("hold", "blackout") if getattr(show.desk, name)]
+    switches = [name for name in ("hold", "blackout") if getattr(show.control, name)]
     rows = [
         ("prompt", f"{now - on_screen[0]:.1f} s old" if on_screen else "none yet"),
         ("pictures", f"{outputs.fps:.1f} a second" if outputs else ""),
@@ -34,10 +34,10 @@ def readout_of(show: LiveShow, wires: str = "") -> Readout:
         ("latency", _latency(show)),
         ("worker", _worker(show)),
         ("input", f"{show.input.xruns} xruns, {show.input.losses} losses"),
-        ("desk", f"react {show.desk.reaction:g}, flashes {show.desk.flashes}, seed {show.desk.seed}"),
+        ("control", f"react {show.control.reaction:g}, flashes {show.control.flashes}, seed {show.control.seed}"),
     ]
-    if show.desk.style:
-        rows.append(("style", show.desk.style))
+    if show.control.style:
+        rows.append(("style", show.control.style))
     rows += [(each.name.rsplit("/", 1)[-1][:12], f"{each.state}, {each.written} pictures") for each in _queued(show)]
     return Readout(
         title=" · ".join([show.input.device.name, f"{show.input.device.rate / 1000:g} kHz", *switches]),
@@ -59,8 +59,8 @@ def warning_of(show: LiveShow) -> str:
     """What the player should know at once, if anything."""
     if show.input.state == "lost":
         return f"the input is gone: {show.input.why or 'waiting for it'}"
-    if show.desk.note:
-        return show.desk.note
+    if show.control.notice:
+        return show.control.notice
     if show.input.meter.silent:
         return "the input is silent: check the cable and the level"
     return next((each.reason for each in _queued(show) if each.state != "open"), "")
@@ -88,17 +88,17 @@ def telemetry_of(show: LiveShow) -> dict[str, Any]:
         "skipped": show.tally.skipped,
         "dropped": outputs.dropped if outputs else 0,
         "silenced": sum(each.audio_dropped for each in _queued(show)),
-        "refused": show.desk.refused,
+        "refused": show.control.refused,
         "passed_over": show.passed_over,
         "latency_p95_ms": round(1000 * latency, 1) if latency is not None else None,
         "worker": show.worker.state if show.worker else "starting",
         "generator": show.selection.generator,
-        "style": show.desk.style,
-        "seed": show.desk.seed,
-        "react": show.desk.reaction,
-        "flashes": show.desk.flashes,
-        "hold": show.desk.hold,
-        "blackout": show.desk.blackout,
+        "style": show.control.style,
+        "seed": show.control.seed,
+        "react": show.control.reaction,
+        "flashes": show.control.flashes,
+        "hold": show.control.hold,
+        "blackout": show.control.blackout,
         "warning": warning_of(show),
     }
 

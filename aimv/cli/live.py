@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import queue
 import time
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aimv.cli.commands import command, console
-from aimv.cli.video import pool_config, print_performance, print_selection, wires
+from aimv.cli.video import pool_config, print_performance, print_selection, transports
 from aimv.config import config_path, write_midi_control
 from aimv.options import LiveControl, LiveInput, MidiInput, Outputs, Pool, ShowSettings
 from aimv.options import Window as WindowOptions
@@ -56,8 +55,9 @@ def live(
     from engine.analysis.instruments import OnnxClassifier
     from engine.audio.devices import SoundCard, find_input
     from engine.control.keyboard import Keyboard
-    from engine.control.osc import address_of
-    from engine.control.service import ControlRoom
+    from engine.control.osc import parse_address
+    from engine.control.service import ControlService
+    from engine.control.state import ControlContext
     from engine.generators.registry import select_generator
     from engine.outputs.base import MediaFormat
     from engine.outputs.fanout import open_outputs
@@ -69,20 +69,21 @@ def live(
     print_selection(selection)
     transcriber = load_transcriber(settings.whisper, settings.language) if input.words else None
     show = LiveShow(settings, card, OnnxClassifier(), transcriber, selection, usable_pool(config, selection))
-    room = ControlRoom(wires(control), show.desk, show.tempo, show.input.time, lambda: telemetry_of(show))
-    metrics = Metrics(*address_of(control.metrics)) if control.metrics else None
+    context = ControlContext(show.control, show.tempo, show.input.time, lambda: telemetry_of(show))
+    service = ControlService(transports(control), context)
+    metrics = Metrics(*parse_address(control.metrics, "metrics")) if control.metrics else None
     size = settings.width, settings.height
-    with Window("AIMV live", *size, Keyboard(show.desk), lambda: readout_of(show, room.why)) as shown:
+    with Window("AIMV live", *size, Keyboard(show.control), lambda: readout_of(show, service.error)) as shown:
         shown.readout_shown = window.hud
         if window.fullscreen:
             shown.set_fullscreen()
-        queued = open_outputs(dataclasses.asdict(outputs), MediaFormat(*size, settings.fps, card.rate))
+        queued = open_outputs(vars(outputs), MediaFormat(*size, settings.fps, card.rate))
         if outputs.record:
             show.score = ScoreRecorder(outputs.record)
         ends = input.duration and time.monotonic() + input.duration
 
         async def run() -> Performance:
-            async with room.connected(), watched(lambda: telemetry_of(show), metrics):
+            async with service, watched(lambda: telemetry_of(show), metrics):
                 return await show.perform(shown, queued, lambda: shown.quit or bool(ends and time.monotonic() > ends))
 
         try:
@@ -106,7 +107,7 @@ def inputs() -> None:
     from rich.table import Table
 
     from engine.audio.devices import inputs as sound_inputs
-    from engine.control.midi import ports
+    from engine.control.midi import list_ports
 
     out = Console(highlight=False, markup=False, soft_wrap=True)
     there = sound_inputs()
@@ -116,7 +117,7 @@ def inputs() -> None:
         table.add_row(str(each.index), name, each.host, str(each.channels), f"{each.rate} Hz")
     out.print(table if there else "no sound input: connect one")
     try:
-        names = ports()
+        names = list_ports()
     except (DeviceError, UsageError) as error:
         out.print(f"no MIDI: {error}")
     else:
@@ -140,10 +141,10 @@ def learn(
         aimv learn react --midi nanoKONTROL
         aimv learn next --midi nanoKONTROL
     """
-    from engine.control.commands import spec_of
+    from engine.control.commands import find_command
     from engine.control.midi import find_port, open_input
 
-    spec_of(action.split(" ", 1)[0])
+    find_command(action.split(" ", 1)[0])
     name = find_port(input.midi)
     messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
     port = open_input(name)(messages.put)
@@ -158,13 +159,13 @@ def learn(
 
 def _first_moved(messages: queue.SimpleQueue[Any]) -> str:
     """The control that is pressed or moved first."""
-    from engine.control.midi import control_of
+    from engine.control.midi import read_control
 
     first: dict[str, float] = {}  # the position of each control in its first message
     ends = time.monotonic() + _LEARNING_S
     while (left := ends - time.monotonic()) > 0:
         try:
-            found = control_of(messages.get(timeout=left))
+            found = read_control(messages.get(timeout=left))
         except queue.Empty:
             break
         if found is None:

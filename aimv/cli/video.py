@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +14,6 @@ from aimv.cli.config import loaded
 from aimv.options import Control, Outputs, Pool, ScoreFile, ScoreSettings, Settings, ShowSettings, VideoFile, Window
 
 if TYPE_CHECKING:
-    from engine.control.service import Wires
     from engine.generators.registry import Selection
     from engine.pipeline import Performance
     from engine.render.pool import PoolConfig, WorkerEvent
@@ -106,7 +104,7 @@ def play(
             file,
             settings,
             dressing=Dressing(
-                outputs=dataclasses.asdict(outputs), wires=wires(control), fullscreen=window.fullscreen, hud=window.hud
+                outputs=vars(outputs), control=transports(control), fullscreen=window.fullscreen, hud=window.hud
             ),
             pool_config=pool_config(pool),
             progress=bars,
@@ -123,12 +121,9 @@ def pool_config(pool: Pool) -> PoolConfig:
     return PoolConfig.from_addresses(pool.workers, pool.worker, pool.keys)
 
 
-def wires(control: Control) -> Wires:
-    """What controls the show of a command."""
-    from engine.control.service import Wires
-
-    given = {name: value for name, value in vars(control).items() if name != "metrics"}
-    return Wires(**given, midi_map=loaded().midi)
+def transports(control: Control) -> dict[str, Any]:
+    """What controls the show of a command, as `ControlService` takes it."""
+    return {**vars(control), "midi_map": loaded().midi}
 
 
 def print_performance(performance: Performance) -> None:

@@ -1,198 +1,171 @@
-"""The commands that steer a show: one set, whether they come from a key, MQTT, OSC or MIDI."""
+"""The commands that steer a show: one table for keys, MQTT, OSC and MIDI."""
 
 import difflib
 import math
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from engine.errors import UsageError
 
-LONGEST_TEXT = 300  # characters
+MAX_TEXT = 300  # characters
+_ON, _OFF = ("on", "true", "1", "yes"), ("off", "false", "0", "no")
 
-
-class Refused(UsageError):
-    """A command that cannot be followed; the text says why."""
-
-
-class Style(msgspec.Struct, frozen=True, tag="style"):
-    """Words added to every sentence from the next shot on; empty for none."""
-
-    text: str
-
-
-class Next(msgspec.Struct, frozen=True, tag="next"):
-    """Cut to a new shot now."""
-
-
-class Hold(msgspec.Struct, frozen=True, tag="hold"):
-    """Stay with the shot that is on screen until let go; None changes it over."""
-
-    on: bool | None = None
-
-
-class Blackout(msgspec.Struct, frozen=True, tag="blackout"):
-    """Fade to black, or back; None changes it over."""
-
-    on: bool | None = None
-
-
-class Flashes(msgspec.Struct, frozen=True, tag="flashes"):
-    """The most flashes that may be shown in any second."""
-
-    most: int
-
-
-class React(msgspec.Struct, frozen=True, tag="react"):
-    """How far the music moves the picture: 0 not at all, 1 as usual, 2 a lot."""
-
-    amount: float
-
-
-class Generator(msgspec.Struct, frozen=True, tag="generator"):
-    """What makes the pictures from the next shot on."""
-
-    name: str
-
-
-class Tap(msgspec.Struct, frozen=True, tag="tap"):
-    """The beat is now; several in a row give the tempo."""
-
-
-class Nudge(msgspec.Struct, frozen=True, tag="nudge"):
-    """Shift the beat by so many milliseconds; later is positive."""
-
-    ms: float
-
-
-class Seed(msgspec.Struct, frozen=True, tag="seed"):
-    """The number that chance comes from, from the next shot on."""
-
-    number: int
-
-
-class Quit(msgspec.Struct, frozen=True, tag="quit"):
-    """End the show."""
-
-
-Command = Style | Next | Hold | Blackout | Flashes | React | Generator | Tap | Nudge | Seed | Quit
 Value = str | float | bool | None
 
 
-class Spec(msgspec.Struct, frozen=True):
-    """What a command takes: nothing, a switch (none changes it over), a number in a range, or text."""
+class CommandRefused(UsageError):
+    """A command that does not exist, has an invalid value, or is not possible now; the text says why."""
+
+
+class CommandSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One command: its value, and what it does."""
 
     name: str
-    takes: Literal["nothing", "switch", "number", "text"]
-    make: Callable[[Any], Command]
-    low: float = 0.0
+    help: str
+    takes: Literal["nothing", "switch", "number", "text"] = "nothing"  # a switch without a value is toggled
+    low: float = 0.0  # of a number
     high: float = 0.0
     whole: bool = False
+    sets: str = ""  # attribute of `ControlState`; without one the command is an action
+    live_only: bool = False  # refused while a song is played, whose shots and beats are known from the start
 
-    def of_share(self, share: float) -> Command:
-        """The command that a controller at `share` (0 to 1) of its way asks for.
+    def parse(self, value: Value) -> Value:
+        """The value as a program sent it, normalized: a number may come as text, a switch as 0 or 1.
 
         Raises:
-            Refused: it takes text, which a controller cannot give.
+            CommandRefused: it is not valid.
+        """
+        match self.takes:
+            case "nothing":
+                if value not in (None, "", 1, "1", True):
+                    raise CommandRefused(f"{self.name} takes no value, not {_quoted(value)}")
+                return None
+            case "switch":
+                return self._switch(value)
+            case "number":
+                return self._number(value)
+            case "text":
+                return self._text(value)
+
+    def at_position(self, position: float) -> "Command":
+        """The command of a controller that stands at `position`, 0 to 1, of its way.
+
+        Raises:
+            CommandRefused: it takes text, which a controller cannot give.
         """
         match self.takes:
             case "number":
-                value = self.low + share * (self.high - self.low)
-                return self.make(round(value) if self.whole else round(value, 4))
+                value = self.low + position * (self.high - self.low)
+                return Command(self.name, round(value) if self.whole else round(value, 4))
             case "switch":
-                return self.make(share >= 0.5)
+                return Command(self.name, position >= 0.5)
             case "nothing":
-                return self.make(None)
-        raise Refused(f"{self.name} takes text, which a controller cannot give")
+                return Command(self.name)
+        raise CommandRefused(f"{self.name} takes text, which a controller cannot give")
+
+    def _switch(self, value: Value) -> bool | None:
+        word = "" if value is None else str(value).strip().lower().removesuffix(".0")
+        if word in ("", *_ON, *_OFF):
+            return word in _ON if word else None
+        raise CommandRefused(f"{self.name} is on or off, not {_quoted(value)}")
+
+    def _number(self, value: Value) -> float:
+        try:
+            number = math.nan if value is None or isinstance(value, bool) else float(value)
+        except ValueError:
+            number = math.nan
+        if not self.low <= number <= self.high or (self.whole and number != round(number)):
+            allowed = f"a {'whole ' if self.whole else ''}number from {self.low:g} to {self.high:.10g}"
+            raise CommandRefused(f"{self.name} takes {allowed}, not {_quoted(value)}")
+        return round(number) if self.whole else number
+
+    def _text(self, value: Value) -> str:
+        if not isinstance(value, str):
+            raise CommandRefused(f"{self.name} takes text, not {_quoted(value)}")
+        if len(value) > MAX_TEXT:
+            raise CommandRefused(f"{self.name} takes at most {MAX_TEXT} characters, not {len(value)}")
+        if not all(character.isprintable() for character in value):
+            raise CommandRefused(f"{self.name} takes one line of text without control characters")
+        return value.strip()
 
 
-SPECS = {
+COMMANDS = {
     spec.name: spec
     for spec in (
-        Spec("style", "text", Style),
-        Spec("next", "nothing", lambda value: Next()),
-        Spec("hold", "switch", Hold),
-        Spec("blackout", "switch", Blackout),
-        Spec("flashes", "number", Flashes, 0, 3, whole=True),
-        Spec("react", "number", React, 0.0, 2.0),
-        Spec("generator", "text", Generator),
-        Spec("tap", "nothing", lambda value: Tap()),
-        Spec("nudge", "number", Nudge, -200.0, 200.0),
-        Spec("seed", "number", Seed, 0, 2**31 - 1, whole=True),
-        Spec("quit", "nothing", lambda value: Quit()),
+        CommandSpec(
+            name="style",
+            help="words added to every sentence from the next shot on; empty for none",
+            takes="text",
+            sets="style",
+            live_only=True,
+        ),
+        CommandSpec(name="next", help="cut to a new shot now", live_only=True),
+        CommandSpec(name="hold", help="stay with the shot on screen", takes="switch", sets="hold"),
+        CommandSpec(name="blackout", help="fade to black, or back", takes="switch", sets="blackout"),
+        CommandSpec(
+            name="flashes",
+            help="the most flashes allowed in any second",
+            takes="number",
+            high=3,
+            whole=True,
+            sets="flashes",
+        ),
+        CommandSpec(name="react", help="how far the music moves the picture", takes="number", high=2, sets="reaction"),
+        CommandSpec(
+            name="generator", help="what makes the pictures from the next shot on", takes="text", live_only=True
+        ),
+        CommandSpec(name="tap", help="the beat is now; several give the tempo", live_only=True),
+        CommandSpec(
+            name="nudge",
+            help="shift the beat by so many milliseconds",
+            takes="number",
+            low=-200,
+            high=200,
+            live_only=True,
+        ),
+        CommandSpec(
+            name="seed",
+            help="the number that chance comes from",
+            takes="number",
+            high=2**31 - 1,
+            whole=True,
+            sets="seed",
+            live_only=True,
+        ),
+        CommandSpec(name="quit", help="end the show"),
     )
 }
-_ON, _OFF = ("on", "true", "1", "yes"), ("off", "false", "0", "no")
 
 
-def spec_of(name: str) -> Spec:
+class Command(msgspec.Struct, frozen=True):
+    """A command and its value, valid once constructed.
+
+    Raises:
+        CommandRefused: no such command, or a value that it cannot have.
+    """
+
+    name: str
+    value: Value = None
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "value", find_command(self.name).parse(self.value))
+
+
+def find_command(name: str) -> CommandSpec:
     """The command called `name`.
 
     Raises:
-        Refused: there is none; the nearest one is named.
+        CommandRefused: there is none; the nearest one is named.
     """
-    if spec := SPECS.get(name):
+    if spec := COMMANDS.get(name):
         return spec
-    near = difflib.get_close_matches(name[:40].lower(), SPECS, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(SPECS)}"
-    raise Refused(f"there is no command {name[:40]!r}: {hint}")
+    near = difflib.get_close_matches(name[:40].lower(), COMMANDS, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
+    raise CommandRefused(f"there is no command {name[:40]!r}: {hint}")
 
 
-def command_of(name: str, value: Value = None) -> Command:
-    """The command called `name` with `value`, as a program sent it: a number may come as text, a switch as 0 or 1.
-
-    Raises:
-        Refused: no such command, or a value that it cannot have.
-    """
-    spec = spec_of(name)
-    match spec.takes:
-        case "nothing":
-            if value not in (None, "", 1, "1", True):
-                raise Refused(f"{name} takes no value, not {_shown(value)}")
-            return spec.make(None)
-        case "switch":
-            return spec.make(_switch(name, value))
-        case "number":
-            return spec.make(_number(spec, value))
-        case "text":
-            return spec.make(_text(name, value))
-
-
-def _switch(name: str, value: Value) -> bool | None:
-    if value is None or value == "":
-        return None
-    word = str(value).strip().lower()
-    word = word.removesuffix(".0")
-    if word in _ON:
-        return True
-    if word in _OFF:
-        return False
-    raise Refused(f"{name} is on or off, not {_shown(value)}")
-
-
-def _number(spec: Spec, value: Value) -> float:
-    allowed = f"a {'whole ' if spec.whole else ''}number from {spec.low:g} to {spec.high:.10g}"
-    try:
-        number = math.nan if value is None or isinstance(value, bool) else float(value)
-    except ValueError:
-        number = math.nan
-    if not spec.low <= number <= spec.high or (spec.whole and number != round(number)):
-        raise Refused(f"{spec.name} takes {allowed}, not {_shown(value)}")
-    return round(number) if spec.whole else number
-
-
-def _text(name: str, value: Value) -> str:
-    if not isinstance(value, str):
-        raise Refused(f"{name} takes text, not {_shown(value)}")
-    if len(value) > LONGEST_TEXT:
-        raise Refused(f"{name} takes at most {LONGEST_TEXT} characters, not {len(value)}")
-    if not all(character.isprintable() for character in value):
-        raise Refused(f"{name} takes one line of text without control characters")
-    return value.strip()
-
-
-def _shown(value: Value) -> str:
+def _quoted(value: Value) -> str:
     if value is None or value == "":
         return "nothing"
     text = repr(value)

@@ -1,18 +1,19 @@
-"""The beat of a room: Ableton Link, which keeps all programs on a network in one tempo and phase."""
+"""Ableton Link: follows the tempo and phase that the programs on a network share."""
 
 import asyncio
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.audio.tempo import Tempo
+from engine.control.state import ControlContext, Transport
 from engine.errors import MissingExtra
 
-_EVERY_S = 0.1
+_INTERVAL_S = 0.1
 
 
-class Link:
-    """Joins the session and has `tempo` follow it while somebody else is in it; `run` it.
+class LinkSession(Transport):
+    """Joins the session and has `tempo` follow it while other peers are in it.
 
     `position` gives the time of the show in s.
     """
@@ -27,7 +28,7 @@ class Link:
         self._tempo, self._position = tempo, position
 
     async def run(self) -> None:
-        """Follow the room until cancelled."""
+        """Follow the session until cancelled."""
         session: Any = self._library.Link(120.0)
         session.enabled = True
         try:
@@ -38,7 +39,12 @@ class Link:
                     self._tempo.set_link((self._position() - (session.beat % 1.0) * period, period))
                 else:
                     self._tempo.set_link(None)
-                await asyncio.sleep(_EVERY_S)
+                await asyncio.sleep(_INTERVAL_S)
         finally:
             session.enabled = False
             self._tempo.set_link(None)
+
+
+def open_link(options: Mapping[str, Any], context: ControlContext) -> LinkSession:
+    """The transport of option `link`. Raises MissingExtra."""
+    return LinkSession(context.tempo, context.position)

@@ -1,4 +1,4 @@
-"""Control by MIDI: a controller's knobs, keys and pads, each learnt as a command."""
+"""Control by MIDI: the knobs, keys and pads of a controller, each mapped to a command."""
 
 import asyncio
 import importlib
@@ -8,15 +8,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from engine.audio.devices import suppress_stderr
-from engine.control.commands import Command, Refused, command_of, spec_of
-from engine.control.state import Desk
+from engine.control.commands import Command, CommandRefused, find_command
+from engine.control.state import ControlContext, ControlState, Transport
 from engine.errors import DeviceError, MissingExtra, UsageError
 
 _CONTROL = re.compile(r"ch([1-9]|1[0-6]) (cc|note|pitch) ?(\d{0,3})")
-_HALF = 0.5
+_PRESSED = 0.5  # of a control's way
 
 
-def library() -> Any:
+def load_mido() -> Any:
     """mido, on python-rtmidi. Raises MissingExtra if it is not installed."""
     try:
         importlib.import_module("rtmidi")
@@ -25,49 +25,48 @@ def library() -> Any:
         raise MissingExtra("control by MIDI", "control") from None
 
 
-def ports() -> list[str]:
-    """The MIDI inputs there are.
+def list_ports() -> list[str]:
+    """The names of the MIDI inputs.
 
     Raises:
         MissingExtra: mido or python-rtmidi is not installed.
         DeviceError: the system has no MIDI at all.
     """
-    return _there()[1]
+    return _backend()[1]
 
 
-def _there() -> tuple[Any, list[str]]:
-    """The first of the system's MIDI services that answers (its own, or JACK), and its inputs. Raises as `ports`."""
-    mido = library()
-    whys = []
+def _backend() -> tuple[Any, list[str]]:
+    """The first MIDI service that answers (the system's own, or JACK), and its inputs. Raises as `list_ports`."""
+    mido = load_mido()
+    reasons = []
     for service in (None, "UNIX_JACK"):
         backend = mido.Backend("mido.backends.rtmidi", api=service)
         try:
             with suppress_stderr():
                 return backend, list(dict.fromkeys(backend.get_input_names()))
         except Exception as error:  # noqa: BLE001 - rtmidi's errors share no base
-            whys.append(str(error).split(":")[-1].strip())
-    raise DeviceError(f"this system has no MIDI ({whys[0]}): on Linux load snd-seq, or start JACK")
+            reasons.append(str(error).split(":")[-1].strip())
+    raise DeviceError(f"this system has no MIDI ({reasons[0]}): on Linux load snd-seq, or start JACK")
 
 
 def find_port(wanted: str) -> str:
     """The input whose name is, or holds, `wanted`.
 
-    Raises as `ports`, and UsageError if there is none, or several.
+    Raises as `list_ports`, and UsageError if there is none, or several.
     """
-    there = ports()
+    there = list_ports()
     found = [name for name in there if name == wanted] or [name for name in there if wanted.lower() in name.lower()]
     if len(found) == 1:
         return found[0]
     names = ", ".join(map(repr, found or there)) or "none"
-    raise UsageError(
-        f"{'several MIDI inputs are' if found else 'no MIDI input is'} called {wanted!r}; there are {names}"
-    )
+    which = "several MIDI inputs are" if found else "no MIDI input is"
+    raise UsageError(f"{which} called {wanted!r}; there are {names}", option="midi")
 
 
-def control_of(message: Any) -> tuple[str, float] | None:
-    """Which control a message comes from, as "ch1 cc7", "ch10 note36" or "ch1 pitch", and how far it is, 0 to 1.
+def read_control(message: Any) -> tuple[str, float] | None:
+    """Which control a message is of, as "ch1 cc7", "ch10 note36" or "ch1 pitch", and its position, 0 to 1.
 
-    A key that is let go is at 0. None for a message that no control sends.
+    A released key is at 0. None for a message of no control.
     """
     match message.type:
         case "control_change":
@@ -81,65 +80,62 @@ def control_of(message: Any) -> tuple[str, float] | None:
     return None
 
 
-class Map:
-    """Which control asks for which command, as the config has it: {"ch1 cc7": "react", "ch10 note36": "next"}.
+class MidiMap:
+    """Which control is which command, as the config has it: {"ch1 cc7": "react", "ch10 note36": "next"}.
 
-    A command may bring its value: {"ch10 note38": "style oil painting"}.
+    A command may have a value: {"ch10 note38": "style oil painting"}.
     """
 
     def __init__(self, given: Mapping[str, str]) -> None:
-        """Raises UsageError for a control or a command that cannot be."""
+        """Raises UsageError for a control or a command that does not exist."""
         self._commands: dict[str, tuple[str, str | None]] = {}
-        self._before: dict[str, float] = {}
+        self._positions: dict[str, float] = {}
         for control, wanted in given.items():
             match = _CONTROL.fullmatch(control.lower())
             if not match or (match[2] == "pitch") == bool(match[3]) or int(match[3] or 0) > 127:
                 raise UsageError(f"there is no MIDI control {control!r}: write ch1 cc7, ch10 note36 or ch1 pitch")
             name, _, value = wanted.partition(" ")
             try:
-                spec = spec_of(name)
-                if value or spec.takes == "text":
-                    command_of(name, value)
-            except Refused as refused:
-                raise UsageError(f"the MIDI control {control!r}: {refused}") from None
+                if value or find_command(name).takes == "text":
+                    Command(name, value)
+            except CommandRefused as error:
+                raise UsageError(f"the MIDI control {control!r}: {error}") from None
             key = f"ch{match[1]} {match[2]}{match[3]}"
             self._commands[key] = (name, value or None)
 
-    def command(self, control: str, share: float) -> Command | None:
-        """What the control at `share` asks for; None if it is not learnt, or is only being let go."""
+    def command(self, control: str, position: float) -> Command | None:
+        """The command of the control at `position`; None if it is not mapped, or is only being released."""
         if control not in self._commands:
             return None
         name, value = self._commands[control]
-        before, self._before[control] = self._before.get(control, 0.0), share
-        pressed = share >= _HALF > before or ("note" in control and share > 0.0)
-        spec = spec_of(name)
-        if value is not None:
-            return command_of(name, value) if pressed else None
-        if spec.takes == "nothing":
-            return spec.make(None) if pressed else None
-        if spec.takes == "switch" and "note" in control:  # a key changes it over, a knob or a lever sets it
-            return spec.make(None) if pressed else None
-        if "note" in control and not pressed:
-            return None
-        return spec.of_share(share)
+        before, self._positions[control] = self._positions.get(control, 0.0), position
+        is_key = "note" in control
+        pressed = position >= _PRESSED > before or (is_key and position > 0.0)
+        spec = find_command(name)
+        toggles = spec.takes == "switch" and is_key  # a knob or a lever sets a switch
+        if value is not None or spec.takes == "nothing" or toggles:
+            return Command(name, value) if pressed else None
+        return None if is_key and not pressed else spec.at_position(position)
 
 
-class Midi:
-    """Listens to one MIDI input while entered."""
+class MidiInput(Transport):
+    """Receives from one MIDI input while entered."""
 
-    def __init__(self, open_port: Callable[[Callable[[Any], None]], Any], mapping: Map, desk: Desk) -> None:
+    def __init__(
+        self, open_port: Callable[[Callable[[Any], None]], Any], mapping: MidiMap, state: ControlState
+    ) -> None:
         """`open_port` opens an input that calls what it is given with each message, from any thread."""
-        self._open_port, self._map, self._desk = open_port, mapping, desk
+        self._open_port, self._map, self._state = open_port, mapping, state
         self._port: Any = None
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
 
-        def came(message: Any) -> None:
+        def on_message(message: Any) -> None:
             if not loop.is_closed():
-                loop.call_soon_threadsafe(self.hear, message)
+                loop.call_soon_threadsafe(self.receive, message)
 
-        self._port = self._open_port(came)
+        self._port = self._open_port(on_message)
         return self
 
     async def __aexit__(
@@ -147,26 +143,31 @@ class Midi:
     ) -> None:
         self._port.close()
 
-    def hear(self, message: Any) -> None:
-        """Follow one message."""
-        if (control := control_of(message)) is None:
+    def receive(self, message: Any) -> None:
+        """Apply the command of one message, if it has one."""
+        if (control := read_control(message)) is None:
             return
         try:
-            command = self._map.command(*control)
-            if command:
-                self._desk.take(command)
-        except Refused as refused:
-            self._desk.tell(str(refused))
+            if command := self._map.command(*control):
+                self._state.apply(command)
+        except CommandRefused as error:
+            self._state.notify(str(error))
 
 
 def open_input(name: str) -> Callable[[Callable[[Any], None]], Any]:
     """An `open_port` for the input called `name`; opening raises DeviceError if it is gone."""
 
-    def opened(came: Callable[[Any], None]) -> Any:
+    def open_port(on_message: Callable[[Any], None]) -> Any:
         try:
             with suppress_stderr():
-                return _there()[0].open_input(name, callback=came)
+                return _backend()[0].open_input(name, callback=on_message)
         except Exception as error:  # noqa: BLE001 - rtmidi's errors share no base
             raise DeviceError(f"the MIDI input {name!r} cannot be opened ({error}): is it in use?") from None
 
-    return opened
+    return open_port
+
+
+def open_midi(options: Mapping[str, Any], context: ControlContext) -> MidiInput:
+    """The transport of option `midi`, by the config's `midi_map`. Raises UsageError, MissingExtra or DeviceError."""
+    mapping = MidiMap(options.get("midi_map") or {})
+    return MidiInput(open_input(find_port(options["midi"])), mapping, context.state)

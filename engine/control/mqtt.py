@@ -1,4 +1,4 @@
-"""Control by MQTT: commands in; telemetry, refusals and availability out; back by itself when the broker is.
+"""Control by MQTT: commands in; telemetry, refusals and availability out; reconnects by itself.
 
 aimv/command/NAME   the command's value as text; empty for none
 aimv/refused        {"command", "reason"}
@@ -9,35 +9,37 @@ aimv/available      online or offline, retained; offline is the last will
 import asyncio
 import functools
 import importlib
+import json
 import logging
 import random
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from engine.control.commands import Refused
-from engine.control.state import Receiver, as_json
+from engine.control.commands import CommandRefused
+from engine.control.state import ControlContext, ControlState, Transport
 from engine.errors import MissingExtra, UsageError
 
 _BACKOFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-_LONGEST_PAYLOAD = 4096  # bytes
+_MAX_PAYLOAD = 4096  # bytes
 _KEEPALIVE_S = 5
 _TELEMETRY_S = 1.0
-_WAITING = 256  # messages
-_FAREWELL_S = 3.0  # for the last will's "offline" and the broker's goodbye
-_CALM = 4  # connections that end sooner than this many seconds after they began count as failed
+QUEUE_SIZE = 256  # messages
+DISCONNECT_S = 3.0  # for the last will's "offline" and the broker's goodbye
+_STABLE_S = 4  # a connection that ends sooner counts as failed
 
-_QUIET = logging.getLogger("aimv.mqtt")  # what matters is said in `why`
+_NO_ADDRESS = "{!r} is no address of a broker: give mqtt://HOST or mqtts://USER@HOST:8883"
+_QUIET = logging.getLogger("aimv.mqtt")  # what matters is in `error`
 _QUIET.addHandler(logging.NullHandler())
 _QUIET.propagate = False
 
 
 class Broker(msgspec.Struct, frozen=True):
-    """Where the broker is and how it knows us."""
+    """The broker's address and how to authenticate there."""
 
     host: str
     port: int
@@ -48,7 +50,7 @@ class Broker(msgspec.Struct, frozen=True):
     prefix: str = "aimv"
 
 
-def broker_of(url: str, password: str | None = None, ca: str | None = None) -> Broker:
+def parse_broker(url: str, password: str | None = None, ca: str | None = None) -> Broker:
     """The broker of mqtt://[USER@]HOST[:PORT][/PREFIX], or mqtts:// for TLS.
 
     Raises:
@@ -58,12 +60,12 @@ def broker_of(url: str, password: str | None = None, ca: str | None = None) -> B
         parts = urlsplit(url if "://" in url else f"mqtt://{url}")
         port = parts.port
     except ValueError:
-        raise UsageError(f"{url!r} is no address of a broker: give mqtt://HOST or mqtts://USER@HOST:8883") from None
+        raise UsageError(_NO_ADDRESS.format(url), option="mqtt") from None
     if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-        raise UsageError(f"{url!r} is no address of a broker: give mqtt://HOST or mqtts://USER@HOST:8883")
+        raise UsageError(_NO_ADDRESS.format(url), option="mqtt")
     tls = parts.scheme == "mqtts"
     if ca and not Path(ca).is_file():
-        raise UsageError(f"there is no file {ca} with the broker's certificate: check mqtt_ca")
+        raise UsageError(f"there is no file {ca} with the broker's certificate", option="mqtt_ca")
     return Broker(
         parts.hostname,
         port or (8883 if tls else 1883),
@@ -75,24 +77,24 @@ def broker_of(url: str, password: str | None = None, ca: str | None = None) -> B
     )
 
 
-class Waiting(asyncio.Queue[Any]):
-    """Messages that wait to be followed; `on_full` is told of each that finds no room, which is then gone."""
+class MessageQueue(asyncio.Queue[Any]):
+    """A bounded queue that calls `on_full` for each message it has no room for, which is then dropped."""
 
     def __init__(self, on_full: Callable[[], object], maxsize: int) -> None:
         super().__init__(maxsize)
         self._on_full = on_full
 
     def put_nowait(self, item: Any) -> None:
-        """Take in a message. Raises asyncio.QueueFull."""
+        """Queue a message. Raises asyncio.QueueFull."""
         if self.full():
             self._on_full()
         super().put_nowait(item)
 
 
-class Mqtt:
-    """A client of `broker`; `run` it. `telemetry` gives what is published each second."""
+class MqttClient(Transport):
+    """A client of `broker`. `telemetry` gives what is published each second."""
 
-    def __init__(self, broker: Broker, receiver: Receiver, telemetry: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, broker: Broker, state: ControlState, telemetry: Callable[[], dict[str, Any]]) -> None:
         """Raises MissingExtra if aiomqtt is not installed."""
         try:
             self._library = importlib.import_module("aiomqtt")
@@ -100,30 +102,29 @@ class Mqtt:
             raise MissingExtra("control by MQTT", "control") from None
         self.connected = False
         self.connections = 0
-        self.why = ""  # it is not connected
-        self._broker, self._receiver, self._telemetry = broker, receiver, telemetry
+        self._broker, self._state, self._telemetry = broker, state, telemetry
 
     async def run(self) -> None:
         """Serve until cancelled; a broker that is gone is tried again, ever more slowly."""
-        tries = 0
+        failures = 0
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
-            # In a task of its own, because the library waits without end for a goodbye that a lost broker never says.
+            # In a task of its own, because the library waits forever for the disconnect of a lost broker.
             session = asyncio.create_task(self._session(), name="mqtt session")
             try:
                 await asyncio.wait([session])
                 session.result()
             except self._library.MqttError as error:
-                self.why = f"the broker {self._broker.host}:{self._broker.port} does not answer: {error}"
+                self.error = f"the broker {self._broker.host}:{self._broker.port} does not answer: {error}"
             except (OSError, ssl.SSLError) as error:
-                self.why = f"the broker {self._broker.host}:{self._broker.port} cannot be reached: {error}"
+                self.error = f"the broker {self._broker.host}:{self._broker.port} cannot be reached: {error}"
             finally:
                 self.connected = False
                 if session.cancel():
-                    await asyncio.wait([session], timeout=_FAREWELL_S)
-            tries = 0 if loop.time() - began > _CALM else tries + 1
-            pause = _BACKOFF_S[min(tries, len(_BACKOFF_S) - 1)]
+                    await asyncio.wait([session], timeout=DISCONNECT_S)
+            failures = 0 if loop.time() - began > _STABLE_S else failures + 1
+            pause = _BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)]
             await asyncio.sleep(pause * random.uniform(0.8, 1.2))
 
     async def _session(self) -> None:
@@ -139,58 +140,67 @@ class Mqtt:
             keepalive=_KEEPALIVE_S,
             timeout=5.0,
             logger=_QUIET,
-            queue_type=functools.partial(Waiting, self._overrun),
-            max_queued_incoming_messages=_WAITING,
+            queue_type=functools.partial(MessageQueue, self._on_full),
+            max_queued_incoming_messages=QUEUE_SIZE,
         )
         async with client:
             await client.publish(topic, "online", qos=1, retain=True)
             await client.subscribe(f"{broker.prefix}/command/#", qos=1)
-            self.connected, self.why = True, ""
+            self.connected, self.error = True, ""
             self.connections += 1
-            telling = asyncio.create_task(self._tell(client), name="mqtt telemetry")
+            publishing = asyncio.create_task(self._publish_telemetry(client), name="mqtt telemetry")
             try:
                 async for message in client.messages:
-                    await self._hear(client, str(message.topic), message.payload)
+                    await self._receive(client, str(message.topic), message.payload)
             finally:
-                telling.cancel()
-                await asyncio.wait([telling])
-                if self._current_is_cancelled():
+                publishing.cancel()
+                await asyncio.wait([publishing])
+                if _is_cancelled():
                     await client.publish(topic, "offline", qos=1, retain=True, timeout=1.0)
 
-    def _overrun(self) -> None:
-        self._receiver.refuse(f"commands come faster than they can be followed: beyond {_WAITING} they are dropped")
+    def _on_full(self) -> None:
+        self._state.refuse(f"commands arrive faster than they can be applied: beyond {QUEUE_SIZE} they are dropped")
 
-    @staticmethod
-    def _current_is_cancelled() -> bool:
-        task = asyncio.current_task()
-        return bool(task and task.cancelling())
-
-    async def _hear(self, client: Any, topic: str, payload: Any) -> None:
+    async def _receive(self, client: Any, topic: str, payload: Any) -> None:
         name = topic.removeprefix(f"{self._broker.prefix}/command/")
         try:
-            reason = self._receiver.receive(name, text_of(payload))
-        except Refused as refused:
-            reason = self._receiver.refuse(str(refused))
+            reason = self._state.dispatch(name, decode_payload(payload))
+        except CommandRefused as error:
+            reason = str(self._state.refuse(str(error)))
         if reason:
-            told = as_json({"command": name[:40], "reason": reason})
-            await client.publish(f"{self._broker.prefix}/refused", told)
+            await client.publish(f"{self._broker.prefix}/refused", _json({"command": name[:40], "reason": reason}))
 
-    async def _tell(self, client: Any) -> None:
+    async def _publish_telemetry(self, client: Any) -> None:
         while True:
-            await client.publish(f"{self._broker.prefix}/telemetry", as_json(self._telemetry()))
+            await client.publish(f"{self._broker.prefix}/telemetry", _json(self._telemetry()))
             await asyncio.sleep(_TELEMETRY_S)
 
 
-def text_of(payload: Any) -> str:
+def open_mqtt(options: Mapping[str, Any], context: ControlContext) -> MqttClient:
+    """The transport of options `mqtt`, `mqtt_password` and `mqtt_ca`. Raises UsageError or MissingExtra."""
+    password, ca = options.get("mqtt_password") or None, options.get("mqtt_ca") or None
+    return MqttClient(parse_broker(options["mqtt"], password, ca), context.state, context.telemetry)
+
+
+def decode_payload(payload: Any) -> str:
     """The payload of a message as text.
 
     Raises:
-        Refused: it is none, or too long.
+        CommandRefused: it is no text, or too long.
     """
     data = payload if isinstance(payload, bytes) else str(payload or "").encode()
-    if len(data) > _LONGEST_PAYLOAD:
-        raise Refused(f"a payload of {len(data)} bytes is too long: at most {_LONGEST_PAYLOAD}")
+    if len(data) > _MAX_PAYLOAD:
+        raise CommandRefused(f"a payload of {len(data)} bytes is too long: at most {_MAX_PAYLOAD}")
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise Refused("the payload is not text in UTF-8") from None
+        raise CommandRefused("the payload is not text in UTF-8") from None
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return bool(task and task.cancelling())
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

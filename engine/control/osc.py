@@ -1,32 +1,33 @@
-"""Control by OSC over UDP: /aimv/NAME with the command's value as its argument; a refusal is answered /aimv/refused."""
+"""Control by OSC over UDP: /aimv/NAME with the value as its argument; refusals are answered by /aimv/refused."""
 
 import asyncio
 import importlib
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from engine.control.state import Receiver
+from engine.control.state import ControlContext, ControlState, Transport
 from engine.errors import MissingExtra, UsageError
 
 _PREFIX = "/aimv/"
 
 
-def address_of(given: str) -> tuple[str, int]:
-    """(host, port) of PORT or HOST:PORT; without a host only this machine is listened to.
+def parse_address(given: str, option: str = "osc") -> tuple[str, int]:
+    """(host, port) of PORT or HOST:PORT; without a host only this machine can connect.
 
     Raises:
         UsageError: that is no port.
     """
     host, _, port = given.rpartition(":")
     if not (port.isdecimal() and 0 < int(port) < 65536):
-        raise UsageError(f"{given!r} is no port: give PORT, or HOST:PORT, for example 0.0.0.0:9000")
+        raise UsageError(f"{given!r} is no port: give PORT, or HOST:PORT, for example 0.0.0.0:9000", option=option)
     return host or "127.0.0.1", int(port)
 
 
-class Osc(asyncio.DatagramProtocol):
-    """Listens at `host` and `port` while entered."""
+class OscServer(Transport, asyncio.DatagramProtocol):
+    """Receives at `host` and `port` while entered."""
 
-    def __init__(self, host: str, port: int, receiver: Receiver) -> None:
+    def __init__(self, host: str, port: int, state: ControlState) -> None:
         """Raises MissingExtra if python-osc is not installed."""
         try:
             self._packets = importlib.import_module("pythonosc.osc_packet")
@@ -34,21 +35,22 @@ class Osc(asyncio.DatagramProtocol):
         except ImportError:
             raise MissingExtra("control by OSC", "control") from None
         self.port = port
-        self._host, self._receiver = host, receiver
+        self._host, self._state = host, state
         self._transport: asyncio.DatagramTransport | None = None
 
     async def __aenter__(self) -> Self:
-        """Begin to listen.
+        """Open the port.
 
         Raises:
-            UsageError: the port cannot be had.
+            UsageError: it cannot be opened.
         """
         loop = asyncio.get_running_loop()
         try:
             self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(self._host, self.port))
         except OSError as error:
+            reason = error.strerror or error
             raise UsageError(
-                f"OSC cannot be heard at {self._host}:{self.port} ({error.strerror or error}): choose another port"
+                f"OSC cannot be received at {self._host}:{self.port} ({reason}): choose another port", option="osc"
             ) from None
         self.port = self._transport.get_extra_info("sockname")[1]
         return self
@@ -64,21 +66,24 @@ class Osc(asyncio.DatagramProtocol):
         try:
             messages = [timed.message for timed in self._packets.OscPacket(data).messages]
         except Exception:  # noqa: BLE001 - python-osc lets struct and index errors of damaged packets through
-            self._answer(addr, "", self._receiver.refuse("an OSC packet that cannot be read"))
+            self._answer(addr, "", self._refuse("an OSC packet that cannot be read"))
             return
         for message in messages:
-            self._hear(str(message.address), list(message.params), addr)
+            self._receive(str(message.address), list(message.params), addr)
 
-    def _hear(self, address: str, values: list[Any], addr: Any) -> None:
+    def _receive(self, address: str, values: list[Any], addr: Any) -> None:
         name = address.removeprefix(_PREFIX)
         if not address.startswith(_PREFIX):
-            reason: str | None = self._receiver.refuse(f"{address[:40]!r} is not ours: commands are {_PREFIX}NAME")
+            reason: str | None = self._refuse(f"{address[:40]!r} is no command: those are {_PREFIX}NAME")
         elif len(values) > 1 or not all(isinstance(value, str | int | float | bool) for value in values):
-            reason = self._receiver.refuse(f"{name[:40]} takes one value at most: a number, a text, true or false")
+            reason = self._refuse(f"{name[:40]} takes one value at most: a number, a text, true or false")
         else:
-            reason = self._receiver.receive(name, values[0] if values else None)
+            reason = self._state.dispatch(name, values[0] if values else None)
         if reason:
             self._answer(addr, name[:40], reason)
+
+    def _refuse(self, reason: str) -> str:
+        return str(self._state.refuse(reason))
 
     def _answer(self, addr: Any, name: str, reason: str) -> None:
         answer = self._builder.OscMessageBuilder(address=f"{_PREFIX}refused")
@@ -86,3 +91,8 @@ class Osc(asyncio.DatagramProtocol):
         answer.add_arg(reason)
         if self._transport and not self._transport.is_closing():
             self._transport.sendto(answer.build().dgram, addr)
+
+
+def open_osc(options: Mapping[str, Any], context: ControlContext) -> OscServer:
+    """The transport of option `osc`. Raises UsageError or MissingExtra."""
+    return OscServer(*parse_address(options["osc"]), context.state)

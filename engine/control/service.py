@@ -1,83 +1,59 @@
-"""Every way to steer a show, joined to its desk while it runs: MQTT, OSC, MIDI and Ableton Link."""
+"""The transports by which a show may be steered, and the service that connects the configured ones while it runs."""
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
 
 import msgspec
 
-from engine.audio.tempo import Tempo
-from engine.control import midi, osc
-from engine.control.link import Link
-from engine.control.mqtt import Mqtt, broker_of
-from engine.control.state import Desk, Receiver
+from engine.control.link import open_link
+from engine.control.midi import open_midi
+from engine.control.mqtt import open_mqtt
+from engine.control.osc import open_osc
+from engine.control.state import ControlContext, Transport
 
 
-class Wires(msgspec.Struct, frozen=True, kw_only=True):
-    """How a show may be reached; empty for not at all."""
+class TransportSpec(msgspec.Struct, frozen=True):
+    """A transport: the option that asks for it, and how it is opened by the options."""
 
-    mqtt: str = ""  # mqtt://[USER@]HOST[:PORT][/PREFIX], mqtts:// for TLS
-    mqtt_password: str = ""
-    mqtt_ca: str = ""  # file with the broker's certificate
-    osc: str = ""  # PORT or HOST:PORT
-    midi: str = ""  # name of an input, or a part of it
-    midi_map: Mapping[str, str] = {}
-    link: bool = False
+    option: str  # its name in aimv/options.py
+    open: Callable[[Mapping[str, Any], ControlContext], Transport]
 
 
-class ControlRoom:
-    """The wires of a show, checked at once; `connected` joins them to it.
+TRANSPORTS = (
+    TransportSpec("mqtt", open_mqtt),
+    TransportSpec("osc", open_osc),
+    TransportSpec("midi", open_midi),
+    TransportSpec("link", open_link),
+)
 
-    Raises UsageError, MissingExtra or DeviceError for what cannot be.
+
+class ControlService:
+    """The transports that the options ask for, checked at once and connected while entered.
+
+    Raises:
+        UsageError, MissingExtra, DeviceError: one of them is not possible; entering it, one cannot be connected.
     """
 
-    def __init__(
-        self,
-        wires: Wires,
-        desk: Desk,
-        tempo: Tempo,
-        position: Callable[[], float],
-        telemetry: Callable[[], dict[str, Any]],
-    ) -> None:
-        receiver = Receiver(desk)
-        self.mqtt: Mqtt | None = None
-        self.osc: osc.Osc | None = None
-        self.midi: midi.Midi | None = None
-        self.link: Link | None = None
-        if wires.mqtt:
-            broker = broker_of(wires.mqtt, wires.mqtt_password or None, wires.mqtt_ca or None)
-            self.mqtt = Mqtt(broker, receiver, telemetry)
-        if wires.osc:
-            self.osc = osc.Osc(*osc.address_of(wires.osc), receiver)
-        if wires.midi:
-            self.midi = midi.Midi(midi.open_input(midi.find_port(wires.midi)), midi.Map(wires.midi_map), desk)
-        if wires.link:
-            self.link = Link(tempo, position)
+    def __init__(self, options: Mapping[str, Any], context: ControlContext) -> None:
+        """`options` by their names in aimv/options.py, and "midi_map"; others are ignored."""
+        self._transports = [each.open(options, context) for each in TRANSPORTS if options.get(each.option)]
+        self._stack = contextlib.AsyncExitStack()
 
-    @contextlib.asynccontextmanager
-    async def connected(self) -> AsyncIterator[None]:
-        """Listen while the block runs.
-
-        Raises:
-            UsageError, DeviceError: the OSC port or the MIDI input cannot be had.
-        """
+    async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
-            for door in (self.osc, self.midi):
-                if door:
-                    await stack.enter_async_context(door)
-            running = [
-                asyncio.create_task(each.run(), name=type(each).__name__) for each in (self.mqtt, self.link) if each
-            ]
-            try:
-                yield
-            finally:
-                for task in running:
-                    task.cancel()
-                if running:
-                    await asyncio.wait(running)
+            for transport in self._transports:
+                await stack.enter_async_context(transport)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
 
     @property
-    def why(self) -> str:
+    def error(self) -> str:
         """What is not connected, and why; empty if all is well."""
-        return self.mqtt.why if self.mqtt else ""
+        return next((each.error for each in self._transports if each.error), "")

@@ -1,38 +1,22 @@
-"""The desk: what the commands have set, for the show to read.
+"""The control state: what commands have set, for the show to read; and the base of the transports they arrive by."""
 
-What every way of control shares: where a command goes, and how one that was refused is told.
-"""
-
-import json
+import asyncio
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
 
 from engine.audio.tempo import Tempo
-from engine.control.commands import (
-    Blackout,
-    Command,
-    Flashes,
-    Generator,
-    Hold,
-    Next,
-    Nudge,
-    Quit,
-    React,
-    Refused,
-    Seed,
-    Style,
-    Tap,
-    Value,
-    command_of,
-)
+from engine.control.commands import COMMANDS, Command, CommandRefused, Value
 from engine.types import Overrides
 
-_NOTE_S = 6.0
+_NOTICE_S = 6.0
 
 
-class Desk(Overrides):
-    """Follows commands, from the event loop. The show reads the attributes and is told of `next` and `generator`."""
+class ControlState(Overrides):
+    """Applies commands, from the event loop. Show and compositor read the attributes; two commands call back."""
 
     def __init__(
         self,
@@ -42,98 +26,100 @@ class Desk(Overrides):
         style: str = "",
         seed: int = 0,
         generator: str = "",
+        reaction: float = 1.0,
         on_next: Callable[[], None] = lambda: None,
         on_generator: Callable[[str], None] = lambda name: None,
-        refuses: Mapping[str, str] | None = None,
+        not_live: str = "",
     ) -> None:
-        """`position` gives the show's time in s; `refuses` says of commands, by name, why they are not possible."""
+        """`position` gives the show's time in s. `not_live` says why commands for live shows only are refused."""
+        super().__init__(reaction=reaction)
         self.style, self.seed, self.generator = style, seed, generator
-        super().__init__()
         self.hold = self.quit = False
-        self.followed = self.refused = 0
-        self._tempo, self._position = tempo, position
-        self._on_next, self._on_generator = on_next, on_generator
-        self._refuses = refuses or {}
-        self._note, self._noted = "", 0.0
+        self.applied = self.refused = 0  # commands
+        self._not_live = not_live
+        self._actions: dict[str, Callable[[Any], object]] = {
+            "next": lambda value: on_next(),
+            "generator": on_generator,
+            "tap": lambda value: tempo.tap(position()),
+            "nudge": lambda value: tempo.nudge(value / 1000.0),
+            "quit": lambda value: setattr(self, "quit", True),
+        }
+        self._notice, self._noticed = "", 0.0
 
     @property
-    def note(self) -> str:
-        """What went wrong in the last seconds, if anything, for the person who plays."""
-        return self._note if time.monotonic() - self._noted < _NOTE_S else ""
+    def notice(self) -> str:
+        """What went wrong in the last seconds, if anything, for the performer."""
+        return self._notice if time.monotonic() - self._noticed < _NOTICE_S else ""
 
-    def tell(self, note: str) -> None:
-        """Have something said to the person who plays."""
-        self._note, self._noted = note, time.monotonic()
+    def notify(self, text: str) -> None:
+        """Show the performer a notice for some seconds."""
+        self._notice, self._noticed = text, time.monotonic()
 
-    def take(self, command: Command) -> None:
-        """Follow `command`.
+    def apply(self, command: Command) -> None:
+        """Apply `command`.
 
         Raises:
-            Refused: this show cannot; one line says why.
+            CommandRefused: this show cannot; one line says why.
         """
-        self.check(command)
-        self.followed += 1
-        match command:
-            case Style(text):
-                self.style = text
-            case Seed(number):
-                self.seed = number
-            case Hold(on):
-                self.hold = not self.hold if on is None else on
-            case Blackout(on):
-                self.blackout = not self.blackout if on is None else on
-            case Flashes(most):
-                self.flashes = most
-            case React(amount):
-                self.reaction = amount
-            case Tap():
-                self._tempo.tap(self._position())
-            case Nudge(ms):
-                self._tempo.nudge(ms / 1000.0)
-            case Next():
-                self._on_next()
-            case Generator(name):
-                self._on_generator(name)
-            case Quit():
-                self.quit = True
+        self.check(command.name)
+        self.applied += 1
+        spec = COMMANDS[command.name]
+        if not spec.sets:
+            self._actions[command.name](command.value)
+        elif spec.takes == "switch" and command.value is None:
+            setattr(self, spec.sets, not getattr(self, spec.sets))
+        else:
+            setattr(self, spec.sets, command.value)
 
-    def check(self, command: Command) -> None:
-        """Raise what `take` would for a command that this show cannot follow."""
-        name = type(command).__struct_config__.tag
-        if reason := self._refuses.get(str(name)):
-            raise self.refuse(f"{name} is not possible here: {reason}")
-
-    def refuse(self, reason: str) -> Refused:
-        """Count a refusal and have it said; the exception to raise."""
-        self.refused += 1
-        self.tell(reason)
-        return Refused(reason)
-
-
-class Receiver:
-    """Turns what a program sent into a command and follows it; what cannot be is refused with a reason."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-
-    def receive(self, name: str, value: Value) -> str | None:
-        """Follow the command called `name`; None, or why it was refused."""
+    def dispatch(self, name: str, value: Value) -> str | None:
+        """Apply the command called `name` as a program sent it; None, or why it was refused."""
         try:
-            command = command_of(name, value)
-        except Refused as refused:
-            self._desk.refuse(str(refused))
-            return str(refused)
+            command = Command(name, value)
+        except CommandRefused as error:
+            return str(self.refuse(str(error)))
         try:
-            self._desk.take(command)
-        except Refused as refused:
-            return str(refused)
+            self.apply(command)
+        except CommandRefused as error:
+            return str(error)
         return None
 
-    def refuse(self, reason: str) -> str:
-        """Something that is no command came; the reason, counted and said."""
-        return str(self._desk.refuse(reason))
+    def check(self, name: str) -> None:
+        """Raise what `apply` would for a command that this show cannot apply."""
+        if self._not_live and COMMANDS[name].live_only:
+            raise self.refuse(f"{name} is not possible here: {self._not_live}")
+
+    def refuse(self, reason: str) -> CommandRefused:
+        """Count a refusal and show it to the performer; the exception to raise."""
+        self.refused += 1
+        self.notify(reason)
+        return CommandRefused(reason)
 
 
-def as_json(value: dict[str, Any]) -> str:
-    """One line of JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+class ControlContext(msgspec.Struct, frozen=True):
+    """What transports steer and publish: the state, the tempo, the time of the show in s, and its telemetry."""
+
+    state: ControlState
+    tempo: Tempo
+    position: Callable[[], float]
+    telemetry: Callable[[], dict[str, Any]]
+
+
+class Transport:
+    """A way for commands to arrive: connected while entered. This base runs `run` in a task."""
+
+    error = ""  # why it is not connected, if so
+    _task: "asyncio.Task[None] | None" = None
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self.run(), name=type(self).__name__)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait([self._task])

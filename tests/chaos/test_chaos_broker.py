@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from engine.audio.tempo import Tempo
-from engine.control.mqtt import Mqtt, broker_of
-from engine.control.state import Desk, Receiver
+from engine.control.mqtt import MqttClient, parse_broker
+from engine.control.state import ControlState
 from tests.chaos.conftest import Tally, rounds
 from tests.engine.control.conftest import PASSWORD, USER, Mosquitto, mosquitto  # noqa: F401 - a fixture
 from tests.engine.control.test_mqtt import broker, running, second
@@ -25,34 +25,34 @@ async def until(true: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
-def new_desk() -> Desk:
-    return Desk(Tempo(), lambda: 1.0)
+def new_desk() -> ControlState:
+    return ControlState(Tempo(), lambda: 1.0)
 
 
 async def test_down(mosquitto: Callable[[], Mosquitto], tally: Tally) -> None:  # noqa: F811
-    server, desk = mosquitto(), new_desk()
-    client = Mqtt(broker(server), Receiver(desk), dict)
+    server, state = mosquitto(), new_desk()
+    client = MqttClient(broker(server), state, dict)
     async with running(client) as task:
         await until(lambda: client.connected)
         for number in range(rounds(1, 10)):
             with tally.blow():
                 server.kill()
-                await until(lambda: not client.connected and client.why)
-                assert "\n" not in client.why and PASSWORD not in client.why
+                await until(lambda: not client.connected and client.error)
+                assert "\n" not in client.error and PASSWORD not in client.error
                 server.start()
                 await until(lambda: client.connected)
                 async with second(server) as other:
                     await other.publish("aimv/command/seed", str(100 + number))
-                    await until(lambda number=number: desk.seed == 100 + number)
+                    await until(lambda number=number: state.seed == 100 + number)
                 assert not task.done()
 
 
 async def test_slow(mosquitto: Callable[[], Mosquitto], tally: Tally) -> None:  # noqa: F811
     """The line to the broker falls silent without being closed: noticed by the keep-alive, and made anew."""
-    server, desk = mosquitto(), new_desk()
+    server, state = mosquitto(), new_desk()
     async with Forwarder(server.port) as network:
         url = f"mqtts://{USER}@localhost:{network.port}"
-        client = Mqtt(broker_of(url, PASSWORD, str(server.ca)), Receiver(desk), dict)
+        client = MqttClient(parse_broker(url, PASSWORD, str(server.ca)), state, dict)
         async with running(client) as task:
             await until(lambda: client.connected)
             for number in range(rounds(1, 3)):
@@ -63,7 +63,7 @@ async def test_slow(mosquitto: Callable[[], Mosquitto], tally: Tally) -> None:  
                     await until(lambda: client.connected)
                     async with second(server) as other:
                         await other.publish("aimv/command/seed", str(200 + number))
-                        await until(lambda number=number: desk.seed == 200 + number)
+                        await until(lambda number=number: state.seed == 200 + number)
                     assert not task.done()
 
 
@@ -103,23 +103,23 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_quick")
 async def test_hostile(tally: Tally, rng: random.Random) -> None:
-    liar, desk = Liar(rng), new_desk()
+    liar, state = Liar(rng), new_desk()
     server = await asyncio.start_server(liar.answer, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    client = Mqtt(broker_of(f"mqtt://127.0.0.1:{port}"), Receiver(desk), dict)
+    client = MqttClient(parse_broker(f"mqtt://127.0.0.1:{port}"), state, dict)
     async with running(client) as task:
         for number in range(rounds(3, 30)):
             with tally.blow():
                 await until(lambda number=number: liar.callers > number or task.done())
                 assert not task.done(), task.exception()
-        assert desk.style == ""
+        assert state.style == ""
     server.close()
 
 
 async def test_a_flood_of_commands(mosquitto: Callable[[], Mosquitto], tally: Tally) -> None:  # noqa: F811
     """More commands at once than may wait: memory stays bounded, and the show still hears the next one."""
-    server, desk = mosquitto(), new_desk()
-    client = Mqtt(broker(server), Receiver(desk), dict)
+    server, state = mosquitto(), new_desk()
+    client = MqttClient(broker(server), state, dict)
     async with running(client) as task, second(server) as other:
         await until(lambda: client.connected)
         for number in range(rounds(1, 10)):
@@ -127,7 +127,7 @@ async def test_a_flood_of_commands(mosquitto: Callable[[], Mosquitto], tally: Ta
                 for _ in range(2000):
                     await other.publish("aimv/command/tap", b"x" * 100)
                 async with asyncio.timeout(PATIENCE_S):
-                    while desk.seed != 300 + number:
+                    while state.seed != 300 + number:
                         await other.publish("aimv/command/seed", str(300 + number))
                         await asyncio.sleep(0.05)
                 assert not task.done()

@@ -1,4 +1,4 @@
-"""A desk to steer, and a real broker with a password and TLS."""
+"""A control state, and a real broker with a password and TLS."""
 
 import asyncio
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.audio.tempo import Tempo
-from engine.control.state import Desk
+from engine.control.state import ControlState
 
 USER, PASSWORD = "vj", "a secret"
 
@@ -23,12 +23,24 @@ async def until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
+class TapList(Tempo):
+    """A tempo that lists the times of its taps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taps: list[float] = []
+
+    def tap(self, time: float) -> None:
+        self.taps.append(time)
+
+
 @pytest.fixture
-def desk() -> Desk:
-    """A desk whose show stands at 12 s and which notes cuts and generators."""
+def state() -> ControlState:
+    """The control state of a show at 12 s; `cuts` lists cuts and generators, `tempo.taps` the taps."""
     cuts: list[str] = []
-    made = Desk(Tempo(), lambda: 12.0, on_next=lambda: cuts.append("cut"), on_generator=cuts.append)
-    made.cuts = cuts  # type: ignore[attr-defined]
+    tempo = TapList()
+    made = ControlState(tempo, lambda: 12.0, on_next=lambda: cuts.append("cut"), on_generator=cuts.append)
+    made.cuts, made.tempo = cuts, tempo  # type: ignore[attr-defined]
     return made
 
 

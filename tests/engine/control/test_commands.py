@@ -2,49 +2,40 @@
 
 import math
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.control.commands import (
-    SPECS,
-    Blackout,
-    Command,
-    Flashes,
-    Generator,
-    Hold,
-    Next,
-    Nudge,
-    React,
-    Refused,
-    Seed,
-    Style,
-    command_of,
-)
-from engine.control.keyboard import command_of_key
+from engine.audio.tempo import Tempo
+from engine.control.commands import COMMANDS, Command, CommandRefused, Value
+from engine.control.keyboard import key_command
+from engine.control.state import ControlState
+
+DOCS = Path(__file__).parents[3] / "docs" / "control.md"
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "command"),
+    ("name", "value", "parsed"),
     [
-        ("style", "  oil painting ", Style("oil painting")),
-        ("style", "", Style("")),
-        ("next", None, Next()),
-        ("next", "", Next()),
-        ("next", 1.0, Next()),
-        ("hold", None, Hold(None)),
-        ("hold", "on", Hold(True)),
-        ("hold", 0.0, Hold(False)),
-        ("blackout", True, Blackout(True)),
-        ("flashes", "2", Flashes(2)),
-        ("react", "0.5", React(0.5)),
-        ("nudge", -20, Nudge(-20.0)),
-        ("seed", 7.0, Seed(7)),
+        ("style", "  oil painting ", "oil painting"),
+        ("style", "", ""),
+        ("next", None, None),
+        ("next", "", None),
+        ("next", 1.0, None),
+        ("hold", None, None),
+        ("hold", "on", True),
+        ("hold", 0.0, False),
+        ("blackout", True, True),
+        ("flashes", "2", 2),
+        ("react", "0.5", 0.5),
+        ("nudge", -20, -20.0),
+        ("seed", 7.0, 7),
     ],
 )
-def test_values_as_programs_send_them(name: str, value: str | float | None, command: Command) -> None:
-    assert command_of(name, value) == command
+def test_values_as_programs_send_them(name: str, value: Value, parsed: Value) -> None:
+    assert Command(name, value).value == parsed
 
 
 @pytest.mark.parametrize(
@@ -68,37 +59,50 @@ def test_values_as_programs_send_them(name: str, value: str | float | None, comm
     ],
 )
 def test_what_cannot_be_is_refused_with_the_reason(name: str, value: str | float | None, why: str) -> None:
-    with pytest.raises(Refused, match=re.escape(why)) as refused:
-        command_of(name, value)
+    with pytest.raises(CommandRefused, match=re.escape(why)) as refused:
+        Command(name, value)
 
     assert "\n" not in str(refused.value)
 
 
-@given(st.text(max_size=30) | st.sampled_from(sorted(SPECS)), st.none() | st.booleans() | st.floats() | st.text())
+@given(st.text(max_size=30) | st.sampled_from(sorted(COMMANDS)), st.none() | st.booleans() | st.floats() | st.text())
 def test_whatever_comes_is_a_command_or_refused(name: str, value: str | float | None) -> None:
     try:
-        command = command_of(name, value)
-    except Refused as refused:
+        command = Command(name, value)
+    except CommandRefused as refused:
         assert str(refused).isprintable()
     else:
-        assert isinstance(command, Command)
+        assert Command(name, command.value) == command, "a parsed value is a value"
 
 
 def test_a_controller_covers_the_whole_range() -> None:
-    assert [SPECS["react"].of_share(share) for share in (0.0, 0.5, 1.0)] == [React(0.0), React(1.0), React(2.0)]
-    assert [SPECS["flashes"].of_share(share) for share in (0.0, 1.0)] == [Flashes(0), Flashes(3)]
-    assert SPECS["hold"].of_share(1.0) == Hold(True)
-    assert SPECS["next"].of_share(1.0) == Next()
-    with pytest.raises(Refused, match="text"):
-        SPECS["style"].of_share(1.0)
+    def values(name: str, *positions: float) -> list[Value]:
+        return [COMMANDS[name].at_position(position).value for position in positions]
+
+    assert values("react", 0.0, 0.5, 1.0) == [0.0, 1.0, 2.0]
+    assert values("flashes", 0.0, 1.0) == [0, 3]
+    assert values("hold", 0.0, 1.0) == [False, True]
+    assert values("next", 1.0) == [None]
+    with pytest.raises(CommandRefused, match="text"):
+        COMMANDS["style"].at_position(1.0)
 
 
 def test_keys() -> None:
-    assert command_of_key("n", 1.0, 0, "shader") == Next()
-    assert command_of_key("+", 1.9, 0, "shader") == React(2.0)
-    assert command_of_key("-", 0.1, 0, "shader") == React(0.0)
-    assert command_of_key("s", 1.0, 2**31 - 1, "shader") == Seed(0)
-    assert command_of_key("3", 1.0, 0, "shader") == Flashes(3)
-    assert command_of_key("g", 1.0, 0, "shader") == Generator("cogvideox")
-    assert command_of_key("g", 1.0, 0, "cogvideox") == Generator("shader")
-    assert command_of_key("x", 1.0, 0, "shader") is None
+    state = ControlState(Tempo(), lambda: 0.0, seed=2**31 - 1, reaction=1.9, generator="shader")
+    assert key_command("n", state) == Command("next")
+    assert key_command("+", state) == Command("react", 2.0)
+    assert key_command("s", state) == Command("seed", 0)
+    assert key_command("3", state) == Command("flashes", 3)
+    other = key_command("g", state)
+    assert other and other.name == "generator" and other.value != "shader"
+    state.generator = str(other.value)
+    assert key_command("g", state) == Command("generator", "shader")
+    assert key_command("x", state) is None
+    state.reaction = 0.1
+    assert key_command("-", state) == Command("react", 0.0)
+
+
+def test_the_documents_list_every_command_and_which_a_song_refuses() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", DOCS.read_text("utf-8"), re.MULTILINE)
+    listed = {name: last == "refused" for name, last in rows if name in COMMANDS}
+    assert listed == {name: spec.live_only for name, spec in COMMANDS.items()}

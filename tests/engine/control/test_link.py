@@ -6,7 +6,7 @@ import time
 import pytest
 
 from engine.audio.tempo import Tempo
-from engine.control.link import Link
+from engine.control.link import LinkSession
 from tests.engine.control.conftest import until
 
 aalink = pytest.importorskip("aalink")
@@ -14,7 +14,7 @@ aalink = pytest.importorskip("aalink")
 
 async def test_the_room_rules_while_somebody_is_in_it() -> None:
     tempo = Tempo()
-    link = Link(tempo, time.monotonic)
+    link = LinkSession(tempo, time.monotonic)
     other = aalink.Link(97.0)
     other.enabled = True
     task = asyncio.create_task(link.run())

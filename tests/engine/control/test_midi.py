@@ -16,8 +16,8 @@ import rtmidi
 
 from engine.audio.devices import suppress_stderr
 from engine.control import midi
-from engine.control.midi import Map, Midi, control_of
-from engine.control.state import Desk
+from engine.control.midi import MidiInput, MidiMap, read_control
+from engine.control.state import ControlState
 from engine.errors import DeviceError, MissingExtra, UsageError
 from tests.conftest import Ran
 from tests.engine.control.conftest import until
@@ -36,20 +36,20 @@ MAP = {
     "ch10 note41": "quit",
     "ch1 pitch": "nudge",
 }
-SENT: list[tuple[mido.Message, Callable[[Desk], bool]]] = [
-    (mido.Message("control_change", control=7, value=127), lambda desk: desk.reaction == 2.0),
-    (mido.Message("control_change", control=7, value=0), lambda desk: desk.reaction == 0.0),
-    (mido.Message("control_change", control=8, value=42), lambda desk: desk.flashes == 1),
-    (mido.Message("control_change", control=10, value=127), lambda desk: desk.seed == 2**31 - 1),
-    (mido.Message("control_change", control=11, value=100), lambda desk: desk.hold),
-    (mido.Message("control_change", control=11, value=5), lambda desk: not desk.hold),
-    (mido.Message("note_on", channel=9, note=36, velocity=90), lambda desk: desk.cuts == ["cut"]),
-    (mido.Message("note_on", channel=9, note=37, velocity=1), lambda desk: desk.blackout),
-    (mido.Message("note_on", channel=9, note=38, velocity=90), lambda desk: desk.style == "oil painting"),
-    (mido.Message("note_on", channel=9, note=39, velocity=90), lambda desk: desk.cuts == ["cut", "shader"]),
-    (mido.Message("note_on", channel=9, note=40, velocity=90), lambda desk: desk._tempo._taps == [12.0]),
-    (mido.Message("pitchwheel", pitch=8191), lambda desk: desk._tempo.shift == pytest.approx(0.2)),
-    (mido.Message("note_on", channel=9, note=41, velocity=90), lambda desk: desk.quit),
+SENT: list[tuple[mido.Message, Callable[[ControlState], bool]]] = [
+    (mido.Message("control_change", control=7, value=127), lambda state: state.reaction == 2.0),
+    (mido.Message("control_change", control=7, value=0), lambda state: state.reaction == 0.0),
+    (mido.Message("control_change", control=8, value=42), lambda state: state.flashes == 1),
+    (mido.Message("control_change", control=10, value=127), lambda state: state.seed == 2**31 - 1),
+    (mido.Message("control_change", control=11, value=100), lambda state: state.hold),
+    (mido.Message("control_change", control=11, value=5), lambda state: not state.hold),
+    (mido.Message("note_on", channel=9, note=36, velocity=90), lambda state: state.cuts == ["cut"]),
+    (mido.Message("note_on", channel=9, note=37, velocity=1), lambda state: state.blackout),
+    (mido.Message("note_on", channel=9, note=38, velocity=90), lambda state: state.style == "oil painting"),
+    (mido.Message("note_on", channel=9, note=39, velocity=90), lambda state: state.cuts == ["cut", "shader"]),
+    (mido.Message("note_on", channel=9, note=40, velocity=90), lambda state: state.tempo.taps == [12.0]),
+    (mido.Message("pitchwheel", pitch=8191), lambda state: state.tempo.shift == pytest.approx(0.2)),
+    (mido.Message("note_on", channel=9, note=41, velocity=90), lambda state: state.quit),
 ]
 
 
@@ -61,8 +61,8 @@ def over_a_socket() -> tuple[Any, Callable[[Callable[[Any], None]], Any]]:
     source = server.accept()
 
     class Port:
-        def __init__(self, came: Callable[[Any], None]) -> None:
-            self.thread = threading.Thread(target=lambda: [came(message) for message in source], daemon=True)
+        def __init__(self, on_message: Callable[[Any], None]) -> None:
+            self.thread = threading.Thread(target=lambda: [on_message(message) for message in source], daemon=True)
             self.thread.start()
 
         def close(self) -> None:
@@ -72,12 +72,12 @@ def over_a_socket() -> tuple[Any, Callable[[Callable[[Any], None]], Any]]:
     return output, Port
 
 
-async def test_every_command_that_a_controller_can_ask_for(desk: Desk) -> None:
+async def test_every_command_that_a_controller_can_ask_for(state: ControlState) -> None:
     output, opened = over_a_socket()
-    async with Midi(opened, Map(MAP), desk):
+    async with MidiInput(opened, MidiMap(MAP), state):
         for message, done in SENT:
             output.send(message)
-            await until(lambda done=done: done(desk))
+            await until(lambda done=done: done(state))
 
 
 @pytest.fixture
@@ -110,13 +110,13 @@ def controller(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         server.wait()
 
 
-async def test_every_command_over_the_ports_of_another_program(controller: Any, desk: Desk) -> None:
+async def test_every_command_over_the_ports_of_another_program(controller: Any, state: ControlState) -> None:
     name = midi.find_port("kontrol")
     assert name == "nanoKONTROL:pads"
-    async with Midi(midi.open_input(name), Map(MAP), desk):
+    async with MidiInput(midi.open_input(name), MidiMap(MAP), state):
         for message, done in SENT:
             controller.send(message)
-            await until(lambda done=done: done(desk))
+            await until(lambda done=done: done(state))
 
 
 def test_a_knob_that_is_moved_is_learnt(
@@ -142,8 +142,8 @@ def test_a_knob_that_is_moved_is_learnt(
     assert tomllib.loads((tmp_path / "config.toml").read_text())["midi"] == {"ch3 cc21": "react"}
 
 
-async def test_what_is_not_learnt_and_keys_let_go_do_nothing(desk: Desk) -> None:
-    door = Midi(lambda came: None, Map(MAP), desk)
+async def test_what_is_not_learnt_and_keys_let_go_do_nothing(state: ControlState) -> None:
+    port = MidiInput(lambda on_message: None, MidiMap(MAP), state)
     for message in (
         mido.Message("note_off", channel=9, note=36),
         mido.Message("note_on", channel=9, note=36, velocity=0),
@@ -153,23 +153,23 @@ async def test_what_is_not_learnt_and_keys_let_go_do_nothing(desk: Desk) -> None
         mido.Message("sysex", data=[1, 2, 3]),
         mido.Message("program_change", program=3),
     ):
-        door.hear(message)
-    assert (desk.followed, desk.refused) == (0, 0)
+        port.receive(message)
+    assert (state.applied, state.refused) == (0, 0)
 
 
-async def test_a_pad_is_pressed_once_and_a_button_on_a_controller_acts_on_its_way_down(desk: Desk) -> None:
-    door = Midi(lambda came: None, Map({"ch1 cc20": "next"}), desk)
+async def test_a_pad_is_pressed_once_and_a_button_on_a_controller_acts_on_its_way_down(state: ControlState) -> None:
+    port = MidiInput(lambda on_message: None, MidiMap({"ch1 cc20": "next"}), state)
     for value in (0, 127, 127, 0, 127):
-        door.hear(mido.Message("control_change", control=20, value=value))
-    assert desk.cuts == ["cut", "cut"]
+        port.receive(mido.Message("control_change", control=20, value=value))
+    assert state.cuts == ["cut", "cut"]
 
 
-async def test_any_bytes_at_all_leave_the_show_alone(desk: Desk) -> None:
-    parser, door = mido.Parser(), Midi(lambda came: None, Map(MAP), desk)
+async def test_any_bytes_at_all_leave_the_show_alone(state: ControlState) -> None:
+    parser, port = mido.Parser(), MidiInput(lambda on_message: None, MidiMap(MAP), state)
     parser.feed(bytes(range(256)) * 20)
     for message in parser:
-        door.hear(message)
-    assert 0.0 <= desk.reaction <= 2.0
+        port.receive(message)
+    assert 0.0 <= state.reaction <= 2.0
 
 
 @pytest.mark.parametrize(
@@ -185,16 +185,16 @@ async def test_any_bytes_at_all_leave_the_show_alone(desk: Desk) -> None:
 )
 def test_a_map_that_cannot_be_says_why(mapping: dict[str, str], why: str) -> None:
     if mapping == {"ch1 note3": "style"}:
-        Map(mapping)  # no style at all is a style
+        MidiMap(mapping)  # no style at all is a style
         return
     with pytest.raises(UsageError, match=why.replace("?", r"\?")):
-        Map(mapping)
+        MidiMap(mapping)
 
 
 def test_names_of_controls() -> None:
-    assert control_of(mido.Message("control_change", channel=1, control=7, value=127)) == ("ch2 cc7", 1.0)
-    assert control_of(mido.Message("pitchwheel", pitch=-8192)) == ("ch1 pitch", 0.0)
-    assert control_of(mido.Message("clock")) is None
+    assert read_control(mido.Message("control_change", channel=1, control=7, value=127)) == ("ch2 cc7", 1.0)
+    assert read_control(mido.Message("pitchwheel", pitch=-8192)) == ("ch1 pitch", 0.0)
+    assert read_control(mido.Message("clock")) is None
 
 
 def test_without_any_midi_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,13 +211,13 @@ def test_without_any_midi_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> N
 
     Broken.Backend = Broken
 
-    monkeypatch.setattr(midi, "library", lambda: Broken)
+    monkeypatch.setattr(midi, "load_mido", lambda: Broken)
     with pytest.raises(DeviceError, match=r"no MIDI \(error creating ALSA.*snd-seq, or start JACK"):
-        midi.ports()
+        midi.list_ports()
 
 
 def test_which_port_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(midi, "ports", lambda: ["nanoKONTROL2 MIDI 1", "Launchpad A", "Launchpad B"])
+    monkeypatch.setattr(midi, "list_ports", lambda: ["nanoKONTROL2 MIDI 1", "Launchpad A", "Launchpad B"])
     assert midi.find_port("nano") == "nanoKONTROL2 MIDI 1"
     with pytest.raises(UsageError, match=r"several.*Launchpad A"):
         midi.find_port("launch")
@@ -231,4 +231,4 @@ def test_without_rtmidi_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(midi.importlib, "import_module", missing)
     with pytest.raises(MissingExtra, match="'control'"):
-        midi.ports()
+        midi.list_ports()

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from engine.audio.tempo import Tempo
-from engine.control.commands import SPECS
-from engine.control.mqtt import Broker, Mqtt, Waiting, broker_of
-from engine.control.state import Desk, Receiver
+from engine.control.commands import COMMANDS as SPECS
+from engine.control.mqtt import Broker, MessageQueue, MqttClient, parse_broker
+from engine.control.state import ControlState
 from engine.errors import UsageError
 from tests.engine.control.conftest import PASSWORD, USER, Mosquitto, until
 
@@ -25,7 +25,7 @@ DOWN_S = float(os.environ.get("AIMV_TEST_BROKER_DOWN_S", "2"))
 
 
 def broker(server: Mosquitto) -> Broker:
-    return broker_of(f"mqtts://{USER}@localhost:{server.port}", PASSWORD, str(server.ca))
+    return parse_broker(f"mqtts://{USER}@localhost:{server.port}", PASSWORD, str(server.ca))
 
 
 def telemetry() -> dict[str, Any]:
@@ -33,7 +33,7 @@ def telemetry() -> dict[str, Any]:
 
 
 @contextlib.asynccontextmanager
-async def running(client: Mqtt) -> AsyncIterator[asyncio.Task[None]]:
+async def running(client: MqttClient) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(client.run())
     try:
         yield task
@@ -72,46 +72,48 @@ async def heard(client: aiomqtt.Client, topic: str, payload: str | None = None) 
 
 
 COMMANDS = {
-    "style": ("oil painting", lambda desk: desk.style == "oil painting"),
-    "next": ("", lambda desk: desk.cuts == ["cut"]),
-    "hold": ("on", lambda desk: desk.hold),
-    "blackout": ("", lambda desk: desk.blackout),
-    "flashes": ("1", lambda desk: desk.flashes == 1),
-    "react": ("0.5", lambda desk: desk.reaction == 0.5),
-    "generator": ("shader", lambda desk: desk.cuts == ["cut", "shader"]),
-    "tap": ("", lambda desk: desk._tempo._taps == [12.0]),
-    "nudge": ("-20", lambda desk: desk._tempo.shift == -0.02),
-    "seed": ("77", lambda desk: desk.seed == 77),
-    "quit": ("", lambda desk: desk.quit),
+    "style": ("oil painting", lambda state: state.style == "oil painting"),
+    "next": ("", lambda state: state.cuts == ["cut"]),
+    "hold": ("on", lambda state: state.hold),
+    "blackout": ("", lambda state: state.blackout),
+    "flashes": ("1", lambda state: state.flashes == 1),
+    "react": ("0.5", lambda state: state.reaction == 0.5),
+    "generator": ("shader", lambda state: state.cuts == ["cut", "shader"]),
+    "tap": ("", lambda state: state.tempo.taps == [12.0]),
+    "nudge": ("-20", lambda state: state.tempo.shift == -0.02),
+    "seed": ("77", lambda state: state.seed == 77),
+    "quit": ("", lambda state: state.quit),
 }
 
 
-async def test_every_command_works(mosquitto: Callable[[], Mosquitto], desk: Desk) -> None:
+async def test_every_command_works(mosquitto: Callable[[], Mosquitto], state: ControlState) -> None:
     server = mosquitto()
     assert list(COMMANDS) == list(SPECS)
-    client = Mqtt(broker(server), Receiver(desk), telemetry)
+    client = MqttClient(broker(server), state, telemetry)
     async with running(client), second(server) as other:
         await until(lambda: client.connected)
         for name, (payload, done) in COMMANDS.items():
             await other.publish(f"aimv/command/{name}", payload)
-            await until(lambda done=done: done(desk))
+            await until(lambda done=done: done(state))
 
 
 async def test_telemetry_and_availability_are_told_and_the_end_is_announced(
-    mosquitto: Callable[[], Mosquitto], desk: Desk
+    mosquitto: Callable[[], Mosquitto], state: ControlState
 ) -> None:
     server = mosquitto()
     async with second(server) as other:
         await other.subscribe("aimv/#")
-        async with running(Mqtt(broker(server), Receiver(desk), telemetry)):
+        async with running(MqttClient(broker(server), state, telemetry)):
             assert await heard(other, "aimv/available", "online")
             assert json.loads(await heard(other, "aimv/telemetry")) == telemetry()
         assert await heard(other, "aimv/available", "offline")
 
 
-async def test_a_broker_that_never_says_goodbye_holds_up_nobody(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.control.mqtt._FAREWELL_S", 0.05)
-    client = Mqtt(broker_of("mqtt://localhost:1"), Receiver(desk), dict)
+async def test_a_broker_that_never_says_goodbye_holds_up_nobody(
+    state: ControlState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.control.mqtt.DISCONNECT_S", 0.05)
+    client = MqttClient(parse_broker("mqtt://localhost:1"), state, dict)
     left = asyncio.Event()
 
     async def session() -> None:
@@ -132,11 +134,10 @@ async def test_a_broker_that_never_says_goodbye_holds_up_nobody(desk: Desk, monk
 SHOW = """
 import asyncio, sys
 from engine.audio.tempo import Tempo
-from engine.control.state import Desk
-from engine.control.mqtt import Mqtt, broker_of
-from engine.control.state import Receiver
-desk = Desk(Tempo(), lambda: 0.0)
-asyncio.run(Mqtt(broker_of(*sys.argv[1:]), Receiver(desk), dict).run())
+from engine.control.state import ControlState
+from engine.control.mqtt import MqttClient, parse_broker
+state = ControlState(Tempo(), lambda: 0.0)
+asyncio.run(MqttClient(parse_broker(*sys.argv[1:]), state, dict).run())
 """
 
 
@@ -155,11 +156,11 @@ async def test_the_last_will_is_seen_when_a_show_is_killed(mosquitto: Callable[[
 
 
 async def test_a_thousand_bad_payloads_are_refused_each_with_a_reason(
-    mosquitto: Callable[[], Mosquitto], desk: Desk
+    mosquitto: Callable[[], Mosquitto], state: ControlState
 ) -> None:
     server, random = mosquitto(), np.random.default_rng(6)
     takes_no_bytes = [name for name in SPECS if name not in ("style", "generator")]
-    client = Mqtt(broker(server), Receiver(desk), telemetry)
+    client = MqttClient(broker(server), state, telemetry)
     reasons: list[str] = []
 
     async def read(other: aiomqtt.Client) -> None:
@@ -182,16 +183,16 @@ async def test_a_thousand_bad_payloads_are_refused_each_with_a_reason(
                 await until(lambda number=number: len(reasons) == number + 1)
         reading.cancel()
         assert all(reasons)
-        assert (desk.refused, desk.followed) == (1000, 0)
+        assert (state.refused, state.applied) == (1000, 0)
         await other.publish("aimv/command/seed", "5")
-        await until(lambda: desk.seed == 5)
+        await until(lambda: state.seed == 5)
 
 
 async def test_a_broker_that_is_killed_disturbs_nothing_and_all_comes_back(
-    mosquitto: Callable[[], Mosquitto], desk: Desk
+    mosquitto: Callable[[], Mosquitto], state: ControlState
 ) -> None:
     server = mosquitto()
-    client = Mqtt(broker(server), Receiver(desk), telemetry)
+    client = MqttClient(broker(server), state, telemetry)
     late: list[float] = []
 
     async def frames() -> None:
@@ -208,53 +209,55 @@ async def test_a_broker_that_is_killed_disturbs_nothing_and_all_comes_back(
         server.kill()
         await until(lambda: not client.connected)
         await asyncio.sleep(DOWN_S)
-        assert "broker" in client.why
+        assert "broker" in client.error
         server.start()
         await until(lambda: client.connected)
         show.cancel()
-        assert (client.connections, client.why) == (2, "")
+        assert (client.connections, client.error) == (2, "")
         assert len(late) >= DOWN_S / 0.06, "the show went on"
         async with second(server) as other:
             await other.publish("aimv/command/seed", "8")
-            await until(lambda: desk.seed == 8)
+            await until(lambda: state.seed == 8)
     print(f"down {DOWN_S:g} s: {len(late)} pictures, the latest {1000 * max(late):.1f} ms late")
 
 
 async def test_a_wrong_password_is_said_and_does_not_end_the_show(
-    mosquitto: Callable[[], Mosquitto], desk: Desk
+    mosquitto: Callable[[], Mosquitto], state: ControlState
 ) -> None:
     server = mosquitto()
-    wrong = broker_of(f"mqtts://{USER}:nonsense@localhost:{server.port}", None, str(server.ca))
-    client = Mqtt(wrong, Receiver(desk), telemetry)
+    wrong = parse_broker(f"mqtts://{USER}:nonsense@localhost:{server.port}", None, str(server.ca))
+    client = MqttClient(wrong, state, telemetry)
     async with running(client) as task:
-        await until(lambda: bool(client.why))
-        assert "uthorized" in client.why or "uthorised" in client.why or "refused" in client.why.lower(), client.why
+        await until(lambda: bool(client.error))
+        assert "uthorized" in client.error or "uthorised" in client.error or "refused" in client.error.lower(), (
+            client.error
+        )
         assert not task.done()
 
 
 async def test_a_broker_whose_certificate_is_not_trusted_is_not_spoken_to(
-    mosquitto: Callable[[], Mosquitto], desk: Desk
+    mosquitto: Callable[[], Mosquitto], state: ControlState
 ) -> None:
     server = mosquitto()
-    client = Mqtt(broker_of(f"mqtts://{USER}@localhost:{server.port}", PASSWORD), Receiver(desk), telemetry)
+    client = MqttClient(parse_broker(f"mqtts://{USER}@localhost:{server.port}", PASSWORD), state, telemetry)
     async with running(client):
-        await until(lambda: bool(client.why))
-        assert "certificate" in client.why.lower()
+        await until(lambda: bool(client.error))
+        assert "certificate" in client.error.lower()
 
 
 def test_addresses() -> None:
-    assert broker_of("stage.local") == Broker("stage.local", 1883)
-    assert broker_of("mqtts://a%20b@h/left") == Broker("h", 8883, "a b", None, True, None, "left")
+    assert parse_broker("stage.local") == Broker("stage.local", 1883)
+    assert parse_broker("mqtts://a%20b@h/left") == Broker("h", 8883, "a b", None, True, None, "left")
     for wrong in ("http://h", "mqtt://", "mqtt://h:99999", "mqtt://h:x"):
         with pytest.raises(UsageError, match="mqtts://"):
-            broker_of(wrong)
+            parse_broker(wrong)
     with pytest.raises(UsageError, match="certificate"):
-        broker_of("h", ca="/nowhere/ca.crt")
+        parse_broker("h", ca="/nowhere/ca.crt")
 
 
 async def test_a_command_that_finds_no_room_is_counted() -> None:
     dropped: list[str] = []
-    waiting = Waiting(lambda: dropped.append("one"), maxsize=2)
+    waiting = MessageQueue(lambda: dropped.append("one"), maxsize=2)
     for number in range(5):
         with contextlib.suppress(asyncio.QueueFull):
             waiting.put_nowait(number)
@@ -266,13 +269,13 @@ async def test_a_flood_leaves_nothing_uncounted(
     mosquitto: Callable[[], Mosquitto], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the client took in was followed or refused, those for which there was no room among them."""
-    monkeypatch.setattr("engine.control.mqtt._WAITING", 4)
-    server, desk = mosquitto(), Desk(Tempo(), lambda: 1.0)
-    client = Mqtt(broker(server), Receiver(desk), telemetry)
+    monkeypatch.setattr("engine.control.mqtt.QUEUE_SIZE", 4)
+    server, state = mosquitto(), ControlState(Tempo(), lambda: 1.0)
+    client = MqttClient(broker(server), state, telemetry)
     async with running(client), second(server) as other:
         await until(lambda: client.connected)
         for number in range(500):
             await other.publish("aimv/command/seed", str(number))
-        await until(lambda: desk.followed + desk.refused == 500)
-        assert desk.refused > 0
-        assert "faster than" in desk.note
+        await until(lambda: state.applied + state.refused == 500)
+        assert state.refused > 0
+        assert "faster than" in state.notice, state.notice

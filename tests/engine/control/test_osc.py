@@ -11,44 +11,44 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import SimpleUDPClient
 
-from engine.control.osc import Osc, address_of
-from engine.control.state import Desk, Receiver
+from engine.control.osc import OscServer, parse_address
+from engine.control.state import ControlState
 from engine.errors import UsageError
 from tests.engine.control.conftest import until
 
-COMMANDS: dict[str, tuple[object, Callable[[Desk], bool]]] = {
-    "style": ("oil painting", lambda desk: desk.style == "oil painting"),
-    "next": ([], lambda desk: desk.cuts == ["cut"]),
-    "hold": (1, lambda desk: desk.hold),
-    "blackout": (True, lambda desk: desk.blackout),
-    "flashes": (2.0, lambda desk: desk.flashes == 2),
-    "react": (0.25, lambda desk: desk.reaction == 0.25),
-    "generator": ("shader", lambda desk: desk.cuts == ["cut", "shader"]),
-    "tap": (1.0, lambda desk: desk._tempo._taps == [12.0]),
-    "nudge": (15, lambda desk: desk._tempo.shift == 0.015),
-    "seed": (42, lambda desk: desk.seed == 42),
-    "quit": ([], lambda desk: desk.quit),
+COMMANDS: dict[str, tuple[object, Callable[[ControlState], bool]]] = {
+    "style": ("oil painting", lambda state: state.style == "oil painting"),
+    "next": ([], lambda state: state.cuts == ["cut"]),
+    "hold": (1, lambda state: state.hold),
+    "blackout": (True, lambda state: state.blackout),
+    "flashes": (2.0, lambda state: state.flashes == 2),
+    "react": (0.25, lambda state: state.reaction == 0.25),
+    "generator": ("shader", lambda state: state.cuts == ["cut", "shader"]),
+    "tap": (1.0, lambda state: state.tempo.taps == [12.0]),
+    "nudge": (15, lambda state: state.tempo.shift == 0.015),
+    "seed": (42, lambda state: state.seed == 42),
+    "quit": ([], lambda state: state.quit),
 }
 
 
-async def test_every_command_works(desk: Desk) -> None:
-    async with Osc("127.0.0.1", 0, Receiver(desk)) as osc:
+async def test_every_command_works(state: ControlState) -> None:
+    async with OscServer("127.0.0.1", 0, state) as osc:
         client = SimpleUDPClient("127.0.0.1", osc.port)
         for name, (value, done) in COMMANDS.items():
             client.send_message(f"/aimv/{name}", value)
-            await until(lambda done=done: done(desk))
-    assert desk.refused == 0
+            await until(lambda done=done: done(state))
+    assert state.refused == 0
 
 
-async def test_a_bundle_is_several_commands(desk: Desk) -> None:
+async def test_a_bundle_is_several_commands(state: ControlState) -> None:
     bundle = OscBundleBuilder(IMMEDIATELY)
     for address, value in (("/aimv/seed", 3), ("/aimv/react", 1.5)):
         message = OscMessageBuilder(address=address)
         message.add_arg(value)
         bundle.add_content(message.build())
-    async with Osc("127.0.0.1", 0, Receiver(desk)) as osc:
+    async with OscServer("127.0.0.1", 0, state) as osc:
         SimpleUDPClient("127.0.0.1", osc.port).send(bundle.build())
-        await until(lambda: (desk.seed, desk.reaction) == (3, 1.5))
+        await until(lambda: (state.seed, state.reaction) == (3, 1.5))
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,10 @@ async def test_a_bundle_is_several_commands(desk: Desk) -> None:
         ("/aimv/style", b"blob", "one value at most"),
     ],
 )
-async def test_a_refusal_is_answered_with_its_reason(desk: Desk, address: str, value: object, why: str) -> None:
-    async with Osc("127.0.0.1", 0, Receiver(desk)) as osc:
+async def test_a_refusal_is_answered_with_its_reason(
+    state: ControlState, address: str, value: object, why: str
+) -> None:
+    async with OscServer("127.0.0.1", 0, state) as osc:
         message = OscMessageBuilder(address=address)
         for each in value if isinstance(value, list) else [value]:
             message.add_arg(each)
@@ -74,12 +76,12 @@ async def test_a_refusal_is_answered_with_its_reason(desk: Desk, address: str, v
     answer = OscMessage(data)
     assert answer.address == "/aimv/refused"
     assert why in answer.params[1]
-    assert desk.followed == 0
+    assert state.applied == 0
 
 
-async def test_a_thousand_packets_that_are_none(desk: Desk) -> None:
+async def test_a_thousand_packets_that_are_none(state: ControlState) -> None:
     random = np.random.default_rng(2)
-    osc = Osc("127.0.0.1", 0, Receiver(desk))
+    osc = OscServer("127.0.0.1", 0, state)
     good = OscMessageBuilder(address="/aimv/react")
     good.add_arg(1.0)
     packet = bytearray(good.build().dgram)
@@ -89,17 +91,17 @@ async def test_a_thousand_packets_that_are_none(desk: Desk) -> None:
             if damaged:
                 damaged[int(random.integers(len(damaged)))] = int(random.integers(256))
         osc.datagram_received(bytes(damaged), ("127.0.0.1", 9))
-    assert desk.refused > 500
-    assert 0.0 <= desk.reaction <= 2.0
+    assert state.refused > 500
+    assert 0.0 <= state.reaction <= 2.0
 
 
-async def test_a_port_that_is_taken_or_none(desk: Desk) -> None:
-    async with Osc("127.0.0.1", 0, Receiver(desk)) as first:
+async def test_a_port_that_is_taken_or_none(state: ControlState) -> None:
+    async with OscServer("127.0.0.1", 0, state) as first:
         with pytest.raises(UsageError, match="choose another port"):
-            async with Osc("127.0.0.1", first.port, Receiver(desk)):
+            async with OscServer("127.0.0.1", first.port, state):
                 pass
-    assert address_of("9000") == ("127.0.0.1", 9000)
-    assert address_of("0.0.0.0:9000") == ("0.0.0.0", 9000)  # noqa: S104
+    assert parse_address("9000") == ("127.0.0.1", 9000)
+    assert parse_address("0.0.0.0:9000") == ("0.0.0.0", 9000)  # noqa: S104
     for wrong in ("", "x", "0", "70000", "host"):
         with pytest.raises(UsageError, match="port"):
-            address_of(wrong)
+            parse_address(wrong)

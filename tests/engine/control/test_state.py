@@ -1,36 +1,47 @@
-"""The desk follows what it can, refuses what this show cannot, and says so for a while."""
+"""The control state applies what it can, refuses what this show cannot, and notifies the performer for a while."""
 
 import pytest
 
 from engine.audio.tempo import Tempo
-from engine.control.commands import Blackout, Hold, React, Refused, Style
-from engine.control.state import Desk, Receiver
+from engine.control.commands import COMMANDS, Command, CommandRefused
+from engine.control.state import ControlState
 
 
-def test_switches_change_over_or_are_set() -> None:
-    desk = Desk(Tempo(), lambda: 0.0)
-    desk.take(Hold())
-    assert desk.hold
-    desk.take(Hold())
-    assert not desk.hold
-    desk.take(Blackout(True))
-    desk.take(Blackout(True))
-    assert desk.blackout
+def test_switches_are_toggled_or_set() -> None:
+    state = ControlState(Tempo(), lambda: 0.0)
+    state.apply(Command("hold"))
+    assert state.hold
+    state.apply(Command("hold"))
+    assert not state.hold
+    state.apply(Command("blackout", True))
+    state.apply(Command("blackout", True))
+    assert state.blackout
+
+
+def test_every_command_without_an_attribute_is_an_action() -> None:
+    called: list[str] = []
+    state = ControlState(Tempo(), lambda: 0.0, on_next=lambda: called.append("next"), on_generator=called.append)
+    values = {"generator": "shader", "nudge": 5.0}
+    for spec in COMMANDS.values():
+        assert spec.sets in ("", *vars(state)), spec.name
+        if not spec.sets:
+            state.apply(Command(spec.name, values.get(spec.name)))
+    assert called == ["next", "shader"]
+    assert state.quit
 
 
 def test_what_this_show_cannot_is_refused_with_the_reason() -> None:
-    desk = Desk(Tempo(), lambda: 0.0, refuses={"style": "a song's shots are known"})
-    with pytest.raises(Refused, match="style is not possible here: a song's shots are known"):
-        desk.take(Style("ink"))
-    assert (desk.refused, desk.followed, desk.style) == (1, 0, "")
-    assert "known" in desk.note
-    desk.take(React(0.5))
-    assert desk.reaction == 0.5
+    state = ControlState(Tempo(), lambda: 0.0, not_live="a song's shots are known")
+    with pytest.raises(CommandRefused, match="style is not possible here: a song's shots are known"):
+        state.apply(Command("style", "ink"))
+    assert (state.refused, state.applied, state.style) == (1, 0, "")
+    assert "known" in state.notice
+    state.apply(Command("react", 0.5))
+    assert state.reaction == 0.5
 
 
-def test_a_receiver_gives_the_reason_back() -> None:
-    desk = Desk(Tempo(), lambda: 0.0)
-    receiver = Receiver(desk)
-    assert receiver.receive("react", "0.5") is None
-    assert "from 0 to 2" in (receiver.receive("react", "3") or "")
-    assert (desk.refused, desk.reaction) == (1, 0.5)
+def test_dispatch_returns_the_reason_of_a_refusal() -> None:
+    state = ControlState(Tempo(), lambda: 0.0)
+    assert state.dispatch("react", "0.5") is None
+    assert "from 0 to 2" in (state.dispatch("react", "3") or "")
+    assert (state.refused, state.reaction) == (1, 0.5)

@@ -16,10 +16,10 @@ from aimv.fields import options_of
 from aimv.language.score import Score, ScoreHeader, Shot
 from aimv.options import LiveControl, Outputs, ShowSettings
 from engine.audio.tempo import Tempo
-from engine.control.commands import SPECS, Refused
-from engine.control.mqtt import text_of
-from engine.control.osc import Osc
-from engine.control.state import Desk, Receiver
+from engine.control.commands import COMMANDS, CommandRefused
+from engine.control.mqtt import decode_payload
+from engine.control.osc import OscServer
+from engine.control.state import ControlState
 from engine.errors import AimvError
 from engine.render import protocol
 from engine.render.auth import create_key_pair, read_key_pair, read_public_key
@@ -190,33 +190,32 @@ _VALUES = ("", "on", "0", "1.5", "-200", "oil painting", "2147483647", "shader",
 
 
 def _command(rng: random.Random) -> bytes:
-    return f"{rng.choice(list(SPECS))}:{rng.choice(_VALUES)}".encode()
+    return f"{rng.choice(list(COMMANDS))}:{rng.choice(_VALUES)}".encode()
 
 
-def _receiver() -> tuple[Desk, Receiver]:
-    desk = Desk(Tempo(), lambda: 1.0)
-    return desk, Receiver(desk)
+def _state() -> ControlState:
+    return ControlState(Tempo(), lambda: 1.0)
 
 
 def _read_command(data: bytes, folder: Path) -> None:
     """As MQTT brings it: a name from the topic, which is text, and a payload of bytes."""
     name, _, payload = data.partition(b":")
-    if reason := _receiver()[1].receive(name.decode(errors="replace"), text_of(payload)):
-        raise Refused(reason)
+    if reason := _state().dispatch(name.decode(errors="replace"), decode_payload(payload)):
+        raise CommandRefused(reason)
 
 
 def _packet(rng: random.Random) -> bytes:
     """An OSC message by the standard library for it."""
-    message = OscMessageBuilder(address=f"/aimv/{rng.choice(list(SPECS))}")
+    message = OscMessageBuilder(address=f"/aimv/{rng.choice(list(COMMANDS))}")
     message.add_arg(rng.choice((1.5, -3, "oil painting", True)))
     return bytes(message.build().dgram)
 
 
 def _read_packet(data: bytes, folder: Path) -> None:
-    desk, receiver = _receiver()
-    Osc("127.0.0.1", 0, receiver).datagram_received(data, None)
-    if desk.refused:
-        raise Refused(desk.note)
+    state = _state()
+    OscServer("127.0.0.1", 0, state).datagram_received(data, None)
+    if state.refused:
+        raise CommandRefused(state.notice)
 
 
 CASES: dict[str, Callable[[int, Path], str]] = {
