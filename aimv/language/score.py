@@ -88,7 +88,7 @@ class Score(msgspec.Struct, frozen=True):
         """
         path = Path(path)
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8").split("\n")  # splitlines() would split at U+2028 as well
         except FileNotFoundError as error:
             raise UsageError(f"there is no file {path}: check the name") from error
         except (OSError, UnicodeDecodeError) as error:
