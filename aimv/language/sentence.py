@@ -86,18 +86,16 @@ def _action(sung: str, seed: int) -> str:
     return random.Random(digest).choice(ACTIONS)
 
 
-def family(instrument: str) -> str | None:
-    """The family of an instrument whose verb or place differs: drum, guitar, vocal or speech; None for the others."""
-    families = read_data("vocabulary.json")["families"]
-    return next((name for name, members in families.items() if instrument in members), None)
+def _is_in(instrument: str, family: str) -> bool:
+    return instrument in read_data("vocabulary.json")["families"][family]
 
 
 def _verbs(instrument: str) -> tuple[str, str]:
-    return _VERBS.get(family(instrument) or "", _PLAYS)
+    return next((verbs for family, verbs in _VERBS.items() if _is_in(instrument, family)), _PLAYS)
 
 
 def _has_stick(instrument: str) -> bool:
-    return family(instrument) == "drum" and instrument not in _WITHOUT_STICK
+    return _is_in(instrument, "drum") and instrument not in _WITHOUT_STICK
 
 
 def _title(instrument: str) -> str:
