@@ -44,16 +44,16 @@ def stated(
         (
             Content("quiet", "You broke my eyes", ("snare", "piano", "ride"), "orange", ("dust", "rain", "echo")),
             0,
-            "Person softly sings, holding eyes, alongside a Drum stick that strikes a Snare and a Piano that plays with a "
-            "foreground echoy ride rain dust, the scene has an orange color palette.",
+            "Person softly sings, holding eyes, alongside a Drum stick that strikes a Snare and a Piano that plays "
+            "with a foreground echoy ride rain dust, the scene has an orange color palette.",
         ),
         (
             Content(
                 "loud", "mi corazón", ("speech", "organ", "bass"), "teal", ("echo", "cathedral", "deep"), "my heart"
             ),
             7,
-            "Person yelling, chasing a heart, alongside an Organ that plays with a foreground deep bass cathedral echo, "
-            "the scene has a teal color palette.",
+            "Person yelling, chasing a heart, alongside an Organ that plays with a foreground deep bass cathedral "
+            "echo, the scene has a teal color palette.",
         ),
         (
             Content("quiet", "心", ("vocal", "speech", "harp"), "navy", ("vibrate", "echo", "gold")),
