@@ -12,21 +12,24 @@ Each raises a subclass of `aimv.AimvError` whose text is one line for a person.
 
 TYPE_CHECKING = False  # as of `typing`, which takes a while to import: a stop should be heard soon
 if TYPE_CHECKING:
-    from aimv.app.export import export, play
+    from aimv.app.export import Renderer, export, play
     from aimv.app.listen import Analyzer, Row, listen, score
     from aimv.language.score import Score, Shot
     from aimv.language.sentence import Content, sentence
     from aimv.options import Settings
     from engine.errors import AimvError
+    from engine.render.queue import WorkerEvent
 
 _HOMES = {
     "AimvError": "engine.errors",
     "Analyzer": "aimv.app.listen",
     "Content": "aimv.language.sentence",
+    "Renderer": "aimv.app.export",
     "Row": "aimv.app.listen",
     "Score": "aimv.language.score",
     "Settings": "aimv.options",
     "Shot": "aimv.language.score",
+    "WorkerEvent": "engine.render.queue",
     "export": "aimv.app.export",
     "listen": "aimv.app.listen",
     "play": "aimv.app.export",
@@ -38,10 +41,12 @@ __all__ = [
     "AimvError",
     "Analyzer",
     "Content",
+    "Renderer",
     "Row",
     "Score",
     "Settings",
     "Shot",
+    "WorkerEvent",
     "export",
     "listen",
     "play",

@@ -1,21 +1,21 @@
-"""From a song or a score to its music video: exported to a file, or played in a window."""
+"""From a song or a score to its music video, exported to a file or played in a window, by one pool of workers."""
 
 import asyncio
 import bisect
 import contextlib
-import hashlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
-import msgspec
+from msgspec.structs import replace
 
-from aimv.app.listen import Analyzer, ShotSource
+from aimv.app.listen import Analyzer, ResumeCache, ShotSource, refuse_other
 from aimv.app.play import Dressing, PlayedSong
 from aimv.language.lyrics import caption_words, sung_object
-from aimv.language.score import SUFFIX, Score, ScoreHeader, Shot
-from aimv.options import Settings
+from aimv.language.score import Score, Shot
+from aimv.options import Settings, ShowSettings
 from engine.analysis.windows import ANALYSIS_RATE
 from engine.audio.devices import sound_library
 from engine.audio.structure import find_sections
@@ -37,7 +37,6 @@ _T = TypeVar("_T")
 
 CLIP_CACHE_BYTES = 4 * 2**30  # clips kept for reuse
 HERE = PoolConfig()  # one process on this host
-PLAIN = Dressing()
 
 
 def make_cue(shot: Shot, style: str, selection: Selection, settings: Settings) -> Cue:
@@ -62,131 +61,281 @@ def make_cue(shot: Shot, style: str, selection: Selection, settings: Settings) -
     return Cue(shot.start, shot.end, job, continues=selection.model.image_start)
 
 
+class Renderer:
+    """Makes videos with one generator. Its worker pool starts at first use and is kept for the songs that follow.
+
+        with Renderer() as renderer:
+            for song in Path("album").glob("*.flac"):
+                renderer.export(song, song.with_suffix(".mp4"))
+
+    `generator`, `model` and `scenes` are those of `Settings`; settings that ask for others are refused. `pool_config`
+    says how many workers there are; `analyzer` analyzes the songs, by default one with shared models. `on_worker` is
+    called for each change in a worker's life, and must return at once.
+
+    Raises:
+        UsageError: there is no such generator, or it does not take `scenes`.
+        MissingExtra, ModelError: the generator that was asked for lacks its packages or its model on this machine.
+    """
+
+    def __init__(
+        self,
+        generator: str = "auto",
+        model: str = "",
+        scenes: str = "",
+        *,
+        pool_config: PoolConfig = HERE,
+        analyzer: Analyzer | None = None,
+        on_worker: Callable[[WorkerEvent], None] = lambda event: None,
+    ) -> None:
+        self.selection = select_generator(generator, model, scenes, remote=bool(pool_config.remotes))
+        self._fixed = {"generator": self.selection.generator, "model": model, "scenes": scenes}
+        self._pool_config = usable_pool(pool_config, self.selection)
+        self._analyzer = analyzer
+        self._on_worker = on_worker
+        self._cache = clip_cache()
+        self._runner = asyncio.Runner()
+        self._pool: asyncio.Future[WorkerPool] | None = None
+        self._pool_task: asyncio.Task[None] | None = None
+        self._call: asyncio.Task[Any] | None = None  # the export in progress, or the show
+        self._worker: WorkerEvent | None = None  # the latest
+        self._show: PlayedSong | None = None
+        self._rendering: Rendering | None = None
+
+    def export(
+        self,
+        song: str | Path | Score,
+        out: str | Path,
+        settings: Settings | None = None,
+        *,
+        start: float = 0.0,
+        duration: float | None = None,
+        resume: bool = False,
+        progress: Progress | None = None,
+    ) -> Path:
+        """Make the video of a song or a score and write it to `out` (H.264 and AAC in MP4), whole or not at all.
+
+        `start` and `duration` (s) take an excerpt of the same video. With `resume` an interrupted export of the same
+        song to the same place keeps what was analyzed; finished clips are reused in any case.
+
+        Raises:
+            UsageError: a file is missing, a value is not possible, or differs from what the renderer or score fixes.
+            AimvError: the sound cannot be used, a model is missing, a clip cannot be rendered, `out` not be written.
+        """
+        settings, progress, out = settings or Settings(), progress or Progress(), Path(out)
+        check_writable(out)
+        source = self._open(song, settings, progress)
+        read = [path for path in (song, source.song.path) if isinstance(path, str | Path) and Path(path).exists()]
+        if out.exists() and any(out.samefile(path) for path in read):
+            raise UsageError(f"{out} is what the video is made from: choose another name", option="out")
+        length = source.song.duration
+        end = length if duration is None else min(length, start + duration)
+        if not 0 <= start < length:
+            raise UsageError(f"there is nothing at {start:g} s in a song of {length:.2f} s", option="start")
+        if end - start < 1 / settings.fps:
+            raise UsageError(f"a duration of {end - start:g} s is shorter than a frame", option="duration")
+        progress.lasts(length, end - start)
+        resumable = ResumeCache(out, source)
+        if resume:
+            resumable.restore()
+        rate = source.song.rate
+        sound = source.song.stereo()[round(start * rate) : round(end * rate)]
+        format = MediaFormat(settings.width, settings.height, settings.fps, rate, sound.shape[1])
+
+        async def write_video() -> None:
+            with (
+                encode_file(out, format, EXPORT) as video,
+                contextlib.closing(_compositor(settings, source)) as picture,
+            ):
+                video.write_audio(sound, round(start * rate))
+                shots = itertools.takewhile(lambda shot: shot.start < end, resumable.save_when_complete())
+                cues = (
+                    make_cue(shot, source.header.style, self.selection, settings)
+                    for shot in _captioned(picture, settings, shots)
+                    if shot.end > start
+                )
+                self._rendering = Rendering(await self._start_pool(), progress)
+                await write(in_thread(cues), self._rendering, picture, video, start, end, progress)
+
+        self._run(write_video)
+        resumable.clear()
+        return out
+
+    def play(
+        self,
+        song: str | Path | Score,
+        settings: Settings | None = None,
+        *,
+        dressing: Dressing | None = None,
+        progress: Progress | None = None,
+    ) -> Performance:
+        """Play a song with its video in a window: sound by PortAudio, the picture on the sound's clock.
+
+        `dressing` says which outputs there are beside the window, and how the show is controlled. Playing starts once
+        the first clip is there; the others are made ahead of it. It ends with the song, or when q or Esc is pressed.
+
+        Raises:
+            UsageError: a file is missing, a value is not possible, or differs from what the renderer or score fixes.
+            AimvError: the sound cannot be used, a model, a device or a package is missing, nothing can be rendered.
+        """
+        settings, progress = settings or ShowSettings(), progress or Progress()
+        sound_library("playing sound")
+        source = self._open(song, settings, progress)
+        progress.lasts(source.song.duration, source.song.duration)
+        title = f"AIMV: {(song.song if isinstance(song, Score) else Path(song)).name}"
+
+        async def show_video() -> Performance:
+            request_low_latency()
+            picture = _compositor(settings, source)
+            with (
+                contextlib.closing(picture),
+                PlayedSong(title, source.song, picture, source.features, dressing or Dressing()) as show,
+            ):
+                self._show, show.worker = show, self._worker
+                cues = _cues_in_sections(source, picture, self.selection, settings, show.know)
+                async with show.service:
+                    return await perform(
+                        in_thread(cues),
+                        await self._start_pool(),
+                        picture,
+                        show.clock,
+                        show,
+                        show.stopped,
+                        board(self.selection.spec, settings.preset),
+                        progress,
+                        workers=self._pool_config.size,
+                        tally=show.tally,
+                        on_job=show.remember,
+                    )
+
+        return self._run(show_video)
+
+    def close(self) -> None:
+        """End the worker pool; every render process on this host has ended when this returns."""
+
+        async def stop_pool() -> None:
+            if self._pool_task:
+                self._pool_task.cancel()
+                await asyncio.wait([self._pool_task])
+
+        def close() -> None:
+            with self._runner as runner:
+                runner.run(stop_pool())
+
+        _outside_event_loop(close)
+        self._cache.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open(self, song: str | Path | Score, settings: Settings, progress: Progress) -> ShotSource:
+        refuse_other(settings, self._fixed, "the renderer")
+        return ShotSource(song, settings, self._analyzer or Analyzer.shared(settings), progress)
+
+    def _run(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+        """Run in the renderer's event loop; an error that ends the pool ends the work, and is raised in its place."""
+
+        async def call() -> _T:
+            self._call = asyncio.current_task()
+            try:
+                return await work()
+            except asyncio.CancelledError:
+                if self._pool_task and self._pool_task.done():
+                    await self._pool_task
+                raise
+
+        try:
+            return _outside_event_loop(lambda: self._runner.run(call()), self._cancel)
+        except BaseExceptionGroup as group:
+            raise _first(group) from group
+        finally:
+            self._rendering = self._show = self._call = None
+            self._cache.close()  # the clips are not in use any more
+
+    def _cancel(self) -> None:
+        if self._call:
+            self._runner.get_loop().call_soon_threadsafe(self._call.cancel)
+
+    async def _start_pool(self) -> WorkerPool:
+        if self._pool is None or self._pool_task is None or self._pool_task.done():
+            self._pool = asyncio.get_running_loop().create_future()
+            self._pool_task = asyncio.create_task(self._keep_pool(self._pool), name="keep worker pool")
+        return await self._pool
+
+    async def _keep_pool(self, started: asyncio.Future[WorkerPool]) -> None:
+        """Own the pool until this task is cancelled: a task of its own, since the pool outlasts each call."""
+        pool = WorkerPool(
+            self._cache,
+            self.selection.generator,
+            self.selection.model.id,
+            self._pool_config.local,
+            self._pool_config.remotes,
+            on_progress=lambda job, share: self._rendering.share(share) if self._rendering else None,
+            on_worker=self._worker_changed,
+        )
+        try:
+            async with pool:
+                started.set_result(pool)
+                await asyncio.Event().wait()
+        finally:
+            if self._call:
+                self._call.cancel()
+
+    def _worker_changed(self, event: WorkerEvent) -> None:
+        self._worker = event
+        if self._show:
+            self._show.worker = event
+        self._on_worker(event)
+
+
 def export(
-    path: str | Path,
+    song: str | Path | Score,
     out: str | Path,
     settings: Settings | None = None,
     *,
     start: float = 0.0,
     duration: float | None = None,
     resume: bool = False,
-    pool_config: PoolConfig = HERE,
     progress: Progress | None = None,
+    pool_config: PoolConfig = HERE,
     on_selection: Callable[[Selection], None] = lambda selection: None,
     on_worker: Callable[[WorkerEvent], None] = lambda event: None,
 ) -> Path:
-    """Make the video of a song or a score and write it to `out` (H.264 and AAC in MP4), whole or not at all.
-
-    `start` and `duration` (s) take an excerpt of the same video. With `resume` an interrupted export of the same
-    song to the same place goes on with what it had heard; finished clips are reused in any case.
-
-    Raises an `AimvError` whose text is one line for a person.
-    """
+    """Make one video: `Renderer.export` with a renderer by the settings."""
     settings = settings or Settings()
-    path, out = Path(path), Path(out)
-    check_writable(out)
-    if out.exists() and path.exists() and out.samefile(path):
-        raise UsageError(f"{out} is the song itself: choose another name with -o")
-    selection = select_generator(settings.generator, settings.model, settings.scenes, remote=bool(pool_config.remotes))
-    pool_config = usable_pool(pool_config, selection)
-    on_selection(selection)
-    progress = progress or Progress()
-    source = ShotSource(path, settings, Analyzer.shared(settings), progress)
-    end = source.song.duration if duration is None else min(source.song.duration, start + duration)
-    if not 0 <= start < source.song.duration or end - start < 1 / settings.fps:
-        raise UsageError(
-            f"there is nothing from {start:g} s on for {end - start:g} s in a song of {source.song.duration:.2f} s: "
-            "choose --start and --duration within it"
-        )
-    progress.lasts(source.song.duration, end - start)
-    kept = _KeptScore(out, source.header, settings)
-    if resume and (score := kept.read()):
-        source.replay(score)
-    sound = source.song.stereo()[round(start * source.song.rate) : round(end * source.song.rate)]
-    format = MediaFormat(settings.width, settings.height, settings.fps, source.song.rate, sound.shape[1])
-
-    async def run(cache: ClipCache) -> None:
-        compositor = _compositor(settings, source)
-        shots = kept.keeping(source.shots())
-        cues = (
-            make_cue(shot, source.header.style, selection, settings)
-            for shot in _lettering(compositor, settings, itertools.takewhile(lambda shot: shot.start < end, shots))
-            if shot.end > start
-        )
-        with (
-            encode_file(out, format, EXPORT) as video,
-            contextlib.closing(compositor),
-        ):
-            video.write_audio(sound, round(start * source.song.rate))
-            async with _rendering(cache, selection, pool_config, progress, on_worker) as rendering:
-                await write(in_thread(cues), rendering, compositor, video, start, end, progress)
-
-    with clip_cache() as cache:
-        run_async(run(cache))
-    kept.forget()
-    return out
+    with _renderer(settings, pool_config, on_selection, on_worker) as renderer:
+        return renderer.export(song, out, settings, start=start, duration=duration, resume=resume, progress=progress)
 
 
 def play(
-    path: str | Path,
+    song: str | Path | Score,
     settings: Settings | None = None,
     *,
-    pool_config: PoolConfig = HERE,
-    dressing: Dressing = PLAIN,
+    dressing: Dressing | None = None,
     progress: Progress | None = None,
+    pool_config: PoolConfig = HERE,
     on_selection: Callable[[Selection], None] = lambda selection: None,
     on_worker: Callable[[WorkerEvent], None] = lambda event: None,
 ) -> Performance:
-    """Play a song with its video in a window: sound by PortAudio, the picture on the sound's clock.
+    """Play one song: `Renderer.play` with a renderer by the settings."""
+    settings = settings or ShowSettings()
+    with _renderer(settings, pool_config, on_selection, on_worker) as renderer:
+        return renderer.play(song, settings, dressing=dressing, progress=progress)
 
-    `dressing` says which outputs there are beside the window, and how the show may be steered.
 
-    Playing starts once the first clip is there; the others are made ahead of it. Ends with the song, or when q or Esc
-    is pressed. Raises an `AimvError` whose text is one line for a person.
-    """
-    settings = settings or Settings()
-    sound_library("playing sound")
-    selection = select_generator(settings.generator, settings.model, settings.scenes, remote=bool(pool_config.remotes))
-    pool_config = usable_pool(pool_config, selection)
-    on_selection(selection)
-    progress = progress or Progress()
-    source = ShotSource(path, settings, Analyzer.shared(settings), progress)
-    progress.lasts(source.song.duration, source.song.duration)
-
-    async def run(cache: ClipCache) -> Performance:
-        request_low_latency()
-        compositor = _compositor(settings, source)
-        title = f"AIMV: {Path(path).name}"
-        with (
-            contextlib.closing(compositor),
-            PlayedSong(title, source.song, compositor, source.features, dressing) as stage,
-        ):
-
-            def worked(event: WorkerEvent) -> None:
-                stage.worker = event
-                on_worker(event)
-
-            cues = _cues_in_sections(source, compositor, selection, settings, stage.know)
-            pool = WorkerPool(
-                cache, selection.generator, selection.model.id, pool_config.local, pool_config.remotes, on_worker=worked
-            )
-            async with stage.service, pool:
-                return await perform(
-                    in_thread(cues),
-                    pool,
-                    compositor,
-                    stage.clock,
-                    stage,
-                    stage.stopped,
-                    board(selection.spec, settings.preset),
-                    progress,
-                    workers=pool_config.size,
-                    tally=stage.tally,
-                    on_job=stage.remember,
-                )
-
-    with clip_cache() as cache:
-        return run_async(run(cache))
+def _renderer(
+    settings: Settings,
+    pool_config: PoolConfig,
+    on_selection: Callable[[Selection], None],
+    on_worker: Callable[[WorkerEvent], None],
+) -> Renderer:
+    renderer = Renderer(
+        settings.generator, settings.model, settings.scenes, pool_config=pool_config, on_worker=on_worker
+    )
+    on_selection(renderer.selection)
+    return renderer
 
 
 def _compositor(settings: Settings, source: ShotSource) -> Compositor:
@@ -194,8 +343,8 @@ def _compositor(settings: Settings, source: ShotSource) -> Compositor:
     return Compositor(settings.width, settings.height, settings.fps, source.features, overrides)
 
 
-def _lettering(compositor: Compositor, settings: Settings, shots: Iterable[Shot]) -> Iterator[Shot]:
-    """The same shots; if it is wanted, their sung words are set in type on the way."""
+def _captioned(compositor: Compositor, settings: Settings, shots: Iterable[Shot]) -> Iterator[Shot]:
+    """The same shots; if the settings want captions, their sung words are given to the compositor on the way."""
     for shot in shots:
         if settings.lettering and shot.words:
             for text, start, end in caption_words(shot.words, shot.times, shot.start, shot.end):
@@ -204,82 +353,29 @@ def _lettering(compositor: Compositor, settings: Settings, shots: Iterable[Shot]
 
 
 def _cues_in_sections(
-    source: ShotSource, compositor: Compositor, selection: Selection, settings: Settings, know: Callable[[Shot], None]
+    source: ShotSource,
+    compositor: Compositor,
+    selection: Selection,
+    settings: Settings,
+    on_shot: Callable[[Shot], None],
 ) -> Iterator[Cue]:
     """The cues of a song that is played, each with the section of the song that its middle lies in."""
     found = find_sections(source.song.mono(ANALYSIS_RATE), ANALYSIS_RATE)
     starts = [section.start for section in found]
-    for shot in _lettering(compositor, settings, source.shots()):
-        know(shot)
+    for shot in _captioned(compositor, settings, source.shots()):
+        on_shot(shot)
         section = found[bisect.bisect_right(starts, (shot.start + shot.end) / 2) - 1]
-        yield msgspec.structs.replace(make_cue(shot, source.header.style, selection, settings), section=section.label)
-
-
-class _KeptScore:
-    """What an export has heard, kept in the cache until it is finished, so that it can go on there."""
-
-    def __init__(self, out: Path, header: ScoreHeader, settings: Settings) -> None:
-        heard_with = (
-            header.sha256,
-            header.style,
-            header.seed,
-            settings.language,
-            settings.whisper,
-            str(out.absolute()),
-        )
-        name = hashlib.sha256(repr(heard_with).encode()).hexdigest()[:32]
-        self._path = cache_folder("exports") / f"{name}{SUFFIX}"
-        self._header = header
-
-    def keeping(self, shots: Iterator[Shot]) -> Iterator[Shot]:
-        """The same shots; once they have all come they are kept."""
-        seen = []
-        for shot in shots:
-            seen.append(shot)
-            yield shot
-        song = str(Path(self._header.song).absolute())
-        Score(msgspec.structs.replace(self._header, song=song), tuple(seen)).save(self._path)
-
-    def read(self) -> Score | None:
-        """The score that was kept, if any."""
-        return Score.load(self._path) if self._path.exists() else None
-
-    def forget(self) -> None:
-        """The export is finished."""
-        self._path.unlink(missing_ok=True)
+        yield replace(make_cue(shot, source.header.style, selection, settings), section=section.label)
 
 
 def usable_pool(pool_config: PoolConfig, selection: Selection) -> PoolConfig:
     """The pool without processes here, where other hosts have the model and this one has not."""
-    return pool_config if selection.runs_here else msgspec.structs.replace(pool_config, local=0)
+    return pool_config if selection.runs_here else replace(pool_config, local=0)
 
 
 def clip_cache() -> ClipCache:
     """The clips that all runs of this user share."""
     return ClipCache(cache_folder("clips"), CLIP_CACHE_BYTES)
-
-
-@contextlib.asynccontextmanager
-async def _rendering(
-    cache: ClipCache,
-    selection: Selection,
-    pool_config: PoolConfig,
-    progress: Progress,
-    on_worker: Callable[[WorkerEvent], None],
-) -> AsyncIterator[Rendering]:
-    made: list[Rendering] = []
-    pool = WorkerPool(
-        cache,
-        selection.generator,
-        selection.model.id,
-        pool_config.local,
-        pool_config.remotes,
-        on_progress=lambda job, share: made[0].share(share),
-        on_worker=on_worker,
-    )
-    async with pool:
-        made.append(Rendering(pool, progress))
-        yield made[0]
 
 
 def run_async(work: Coroutine[Any, Any, _T]) -> _T:
@@ -296,3 +392,18 @@ def _first(error: BaseException) -> BaseException:
         return error
     leaves = [_first(inner) for inner in error.exceptions]
     return next((leaf for leaf in leaves if isinstance(leaf, AimvError)), leaves[0])
+
+
+def _outside_event_loop(function: Callable[[], _T], cancel: Callable[[], None] = lambda: None) -> _T:
+    """Call here, or, where an event loop runs already, as in a notebook, in a thread; `cancel` ends it early."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return function()
+    with ThreadPoolExecutor(1, "renderer") as thread:
+        result = thread.submit(function)
+        try:
+            return result.result()
+        except BaseException:
+            cancel()
+            raise

@@ -1,6 +1,7 @@
 """Analysis of a song: a row for each window and a shot for each span, by models that are loaded once."""
 
 import functools
+import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Any, Self
 import msgspec
 import numpy as np
 from faster_whisper import WhisperModel
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from aimv.language.content import InstrumentChoice, content_of
-from aimv.language.score import Score, ScoreHeader, Shot, is_score
+from aimv.language.score import SUFFIX, Score, ScoreHeader, Shot, is_score
 from aimv.language.sentence import Content, sentence
 from aimv.language.shots import cut_shots
 from aimv.options import WHISPER, AnalysisSettings, ScoreSettings
@@ -25,6 +27,7 @@ from engine.analysis.windows import SongAnalyzer, VoiceProbability, WindowAnalys
 from engine.audio.features import FeatureExtractor
 from engine.audio.song import Song, check_song, load_song
 from engine.errors import UsageError
+from engine.files import cache_folder
 from engine.types import Progress
 
 HOP_S = 1.0  # the default from one row's window to the next
@@ -236,7 +239,7 @@ class Analyzer:
 
 
 class ShotSource:
-    """A song and its shots: those of a score, or those that an analyzer finds while they are read.
+    """A song and its shots: those of `score` if there is one, else those that `analyzer` finds while they are read.
 
     Raises UsageError for a score whose song is missing or another, and for settings that the score or the analyzer
     has fixed otherwise; MediaError.
@@ -247,13 +250,13 @@ class ShotSource:
     ) -> None:
         if isinstance(song, Score):
             song.check_song()
-        self._score = song if isinstance(song, Score) else Score.load(song) if is_score(song) else None
-        self._analyzer, self._progress = analyzer, progress
-        if self._score:
-            self.header = self._score.header
+        self.score = song if isinstance(song, Score) else Score.load(song) if is_score(song) else None
+        self.analyzer, self._progress = analyzer, progress
+        if self.score:
+            self.header = self.score.header
             fixed = {"style": self.header.style, "seed": self.header.seed, "language": None, "whisper": WHISPER}
             refuse_other(settings, fixed, "the score")
-            self.song = load_song(self._score.song)
+            self.song = load_song(self.score.song)
             if abs(self.song.duration - self.header.duration) > _TOLERANCE_S:
                 raise UsageError(
                     f"the score is {self.header.duration:.2f} s long, its song {self.header.song} "
@@ -266,17 +269,13 @@ class ShotSource:
             self.header = ScoreHeader.of(path, self.song.duration, settings.style, settings.seed)
         self.features = song_features(self.song)
 
-    def replay(self, score: Score) -> None:
-        """Take the shots from a score of the same song in place of analysis."""
-        self._score = score
-
     def shots(self) -> Iterator[Shot]:
         """The shots in order, each as soon as it is known, from 0 s to the song's end without a gap; iterate once."""
-        if self._score:
+        if self.score:
             self._progress.heard(self.song.duration)
-            yield from self._score.shots
+            yield from self.score.shots
             return
-        confusion = self._analyzer._models.classifier.confusion
+        confusion = self.analyzer._models.classifier.confusion
         repeats, before = 0, None
         spans = cut_shots(self._windows(), self.features.beats, self.features.onsets, self.song.duration)
         for span in spans:
@@ -287,9 +286,39 @@ class ShotSource:
             yield make_shot(row, self.header.seed + repeats)
 
     def _windows(self) -> Iterator[WindowAnalysis]:
-        for window in self._analyzer._windows(self.song, self.features, _SHOT_HOP_S):
+        for window in self.analyzer._windows(self.song, self.features, _SHOT_HOP_S):
             self._progress.heard(window.end)
             yield window
+
+
+class ResumeCache:
+    """The score that an export has analyzed, kept in the user's cache until the export is finished."""
+
+    def __init__(self, out: Path, source: ShotSource) -> None:
+        header, analyzer = source.header, source.analyzer
+        made_with = (header.sha256, header.style, header.seed, analyzer.language, analyzer.whisper, str(out.absolute()))
+        name = hashlib.sha256(repr(made_with).encode()).hexdigest()[:32]
+        self._path = cache_folder("exports") / f"{name}{SUFFIX}"
+        self._source = source
+
+    def restore(self) -> None:
+        """Take the shots from the cached score, if there is one."""
+        if self._path.exists() and not self._source.score:
+            self._source.score = Score.load(self._path)
+
+    def save_when_complete(self) -> Iterator[Shot]:
+        """The source's shots; once all are known they are cached."""
+        shots = []
+        for shot in self._source.shots():
+            shots.append(shot)
+            yield shot
+        if not self._source.score:
+            header = self._source.header
+            Score(replace(header, song=str(Path(header.song).absolute())), tuple(shots)).save(self._path)
+
+    def clear(self) -> None:
+        """Remove the cached score."""
+        self._path.unlink(missing_ok=True)
 
 
 def listen(

@@ -1,10 +1,13 @@
 """The Python API: models that stay loaded, files and arrays alike, rows as they come, nothing ignored in silence."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
+import psutil
 import pytest
 from numpy.typing import NDArray
 
@@ -94,3 +97,86 @@ def test_settings_that_ask_for_another_model_are_refused(
     with pytest.raises(aimv.AimvError, match="the analyzer has its own") as caught:
         analyzer.score(wav(tone(2.0)), aimv.Settings(**settings))  # type: ignore[arg-type]
     assert caught.value.option in settings
+
+
+SMALL = aimv.Settings(size="64x64", fps=10)
+
+
+def frames(video: Path) -> list[NDArray[np.uint8]]:
+    with av.open(str(video)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def test_a_renderer_starts_its_workers_once(wav: Callable[..., Path], tmp_path: Path) -> None:
+    started: list[int] = []
+
+    def note(event: aimv.WorkerEvent) -> None:
+        if event.state == "starting":
+            started.append(event.pid)
+
+    song = wav(tone(4.0))
+    with aimv.Renderer("shader", on_worker=note) as renderer:
+        score = renderer.export(song, tmp_path / "a.mp4", SMALL) and aimv.score(song)
+        renderer.export(score, str(tmp_path / "b.mp4"), SMALL, start=1.0, duration=2.0)
+        with pytest.raises(aimv.AimvError, match="nothing at 9 s") as caught:
+            renderer.export(song, tmp_path / "c.mp4", SMALL, start=9.0)
+        assert caught.value.option == "start"
+        whole, part = frames(tmp_path / "a.mp4"), frames(tmp_path / "b.mp4")
+        assert len(started) == 1
+        assert psutil.pid_exists(started[0])
+    assert not psutil.pid_exists(started[0])
+    assert (len(whole), len(part)) == (40, 20)
+    assert [picture.mean() for picture in part] == pytest.approx([picture.mean() for picture in whole[10:30]], abs=3)
+    assert not (tmp_path / "c.mp4").exists()
+
+
+async def test_a_renderer_works_where_an_event_loop_runs(wav: Callable[..., Path], tmp_path: Path) -> None:
+    with aimv.Renderer("shader") as renderer:
+        renderer.export(wav(tone(2.0)), tmp_path / "a.mp4", SMALL)
+    assert len(frames(tmp_path / "a.mp4")) == 20
+
+
+def test_an_error_of_the_pool_ends_the_export(
+    wav: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*args: Any, **kwargs: Any) -> None:
+        raise OSError("no more processes")
+
+    song = wav(tone(2.5, hz=523.0))
+    with aimv.Renderer("shader") as renderer:
+        with monkeypatch.context() as patch, pytest.raises(OSError, match="no more processes"):
+            patch.setattr("engine.render.process.RenderProcess.start", fail)
+            renderer.export(song, tmp_path / "a.mp4", SMALL)
+        assert renderer.export(song, tmp_path / "a.mp4", SMALL).exists()  # by a pool that is started again
+
+
+@pytest.mark.parametrize(
+    ("change", "owner"),
+    [
+        ({"style": "ink"}, "the score"),
+        ({"seed": 7}, "the score"),
+        ({"language": "es"}, "the score"),
+        ({"whisper": "tiny.en"}, "the score"),
+        ({"generator": "cogvideox"}, "the renderer"),
+        ({"scenes": "scenes"}, "the renderer"),
+    ],
+)
+def test_settings_that_would_be_ignored_are_refused(
+    wav: Callable[..., Path], tmp_path: Path, change: dict[str, Any], owner: str
+) -> None:
+    score = aimv.score(wav(tone(2.0)), aimv.Settings(style="oil", seed=3))
+    with aimv.Renderer("shader") as renderer:
+        with pytest.raises(aimv.AimvError, match=f"{owner} has its own") as caught:
+            renderer.export(score, tmp_path / "a.mp4", dataclasses.replace(SMALL, **change))
+        assert caught.value.option in change
+        assert renderer.export(score, tmp_path / "a.mp4", dataclasses.replace(SMALL, style="oil", seed=3)).exists()
+
+
+def test_the_song_and_the_score_are_not_written_over(wav: Callable[..., Path], tmp_path: Path) -> None:
+    song = wav(tone(2.0))
+    score = tmp_path / "song.score.jsonl"
+    aimv.score(song).save(score)
+    for source, out in ((song, song), (score, score), (score, song), (aimv.Score.load(score), song)):
+        with pytest.raises(aimv.AimvError, match="is what the video is made from") as caught:
+            aimv.export(source, out)
+        assert caught.value.option == "out"

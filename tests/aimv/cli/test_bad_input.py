@@ -111,7 +111,7 @@ def test_the_song_is_never_written_over(aimv: Aimv, wav: Callable[..., Path], tm
     before = song.read_bytes()
     ran = aimv("export", song, "-o", song)
     assert ran.status == 2
-    assert "the song itself" in ran.err
+    assert "is what the video is made from" in ran.err
     assert song.read_bytes() == before
 
 
