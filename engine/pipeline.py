@@ -45,7 +45,7 @@ def continued(job: Job, before: Path) -> Job:
     Raises:
         RenderError: that clip cannot be read.
     """
-    return msgspec.structs.replace(job, first=last_picture(before))
+    return msgspec.structs.replace(job, init_image=last_picture(before))
 
 
 @functools.lru_cache(maxsize=8)

@@ -195,10 +195,10 @@ async def test_clips_of_an_image_to_video_model_go_on_from_one_another_in_chains
             async with asyncio.TaskGroup() as group:
                 clips = [rendering.begin(group, cue) for cue in chained]
     jobs.sort(key=lambda job: job.seed)
-    assert [bool(job.first) for job in jobs] == [False, True, True, False, True]
+    assert [bool(job.init_image) for job in jobs] == [False, True, True, False, True]
     for job, before in zip(jobs[1:3], clips, strict=False):
-        assert job.first == last_picture(before.result().path)
-        coded = cv2.imdecode(np.frombuffer(job.first, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+        assert job.init_image == last_picture(before.result().path)
+        coded = cv2.imdecode(np.frombuffer(job.init_image, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
         assert strongest(tuple(coded.reshape(-1, 3).mean(axis=0))) == (job.seed - 1) % 3
 
 
@@ -222,5 +222,5 @@ async def test_a_show_that_is_played_continues_clips_too(tmp_path: Path) -> None
                 Progress(),
                 on_job=lambda cue, job: asked.append(job),
             )
-            assert [bool(job.first) for job in asked] == [False, True, True]
+            assert [bool(job.init_image) for job in asked] == [False, True, True]
             assert all(pool.cached(job) for job in asked)  # the export's, down to their first pictures
