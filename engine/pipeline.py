@@ -241,7 +241,7 @@ async def perform(
             known[len(state.shots)] = cue
             known.pop(len(state.shots) - _CUES_KEPT if live else -1, None)
             key = msgspec.structs.replace(cue.job, preset="", seconds=0.0).id
-            scheduler.add_shot(PlannedShot(cue.start, cue.end, cue.section or key, key))
+            await scheduler.add_shot(PlannedShot(cue.start, cue.end, cue.section or key, key))
             progress.planned(len(state.shots))
 
     async with asyncio.TaskGroup() as group:
