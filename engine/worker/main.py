@@ -1,6 +1,6 @@
 """The render process: takes jobs from the engine, one after the other, and puts finished clips into the cache.
 
-    python -m engine.worker.main ENDPOINT --name 0 --generator shader --cache FOLDER --parent PID
+    python -m engine.worker.main ENDPOINT --name 0 --generator NAME --cache FOLDER --parent PID
 
 The main thread owns the generator. A second thread (`engine.worker.connection`) owns the socket and keeps the
 heartbeat, because one step on a GPU may take seconds. Where a generator allows, a third one makes a clip's frames and
