@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint types gallery bench chaos mutants supply clean
+.PHONY: help demo test lint types docs gallery bench chaos mutants supply clean
 .DEFAULT_GOAL := help
 
 help: ## list what there is
@@ -28,6 +28,9 @@ lint: $(VENV)/.dev ## style and the direction of imports
 
 types: $(VENV)/.dev ## mypy, strict
 	$(BIN)/mypy
+
+docs: $(VENV)/.dev ## write the page of options from their definitions
+	$(BIN)/python -m tools.release.options_page
 
 gallery: $(VENV)/.dev ## contact sheets of every scene and of the example song, into build/gallery
 	$(BIN)/python -m tools.release.gallery build/gallery --song examples/heart.wav

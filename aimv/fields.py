@@ -42,13 +42,13 @@ class Option:
             return None
         try:
             value = _CONVERT[self.type](value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             wrong = f"{value!r:.40} is not possible: {self.name} is {_TYPE_NAMES[self.type]}"
             raise UsageError(wrong, option=self.name) from None
         try:
             return self.check(value) if self.check else value
         except UsageError as error:
-            error.option = error.option or self.name
+            error.option = self.name
             raise
 
 

@@ -37,8 +37,8 @@ def parse_size(value: Any) -> tuple[int, int]:
         raise UsageError(f"a size of {value!r:.40} cannot be read: give WIDTHxHEIGHT, for example 1280x720") from None
     if any(not 16 <= side <= LARGEST_SIDE or side % 2 for side in (width, height)):
         raise UsageError(
-            f"a size of {width:.6g}x{height:.6g} is not possible: width and height must be even numbers "
-            f"from 16 to {LARGEST_SIDE}, for example 1280x720"
+            f"a size of {str(value)[:40]} is not possible: width and height must be even numbers from 16 to "
+            f"{LARGEST_SIDE}, for example 1280x720"
         )
     return width, height
 
@@ -71,7 +71,7 @@ def _file(value: str) -> str:
     return value
 
 
-_SECONDS = between(0, float("inf"), "{:g} s", "0 or more")
+_SECONDS = between(0, 1e6, "{:g} s", "0 or more")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +103,7 @@ class AnalysisSettings(Seed):
         WHISPER,
         "Whisper model: a name that `aimv models` lists, a hub id or a folder.",
         metavar="MODEL",
-        advice="see {flag}; `aimv models` lists them",
+        advice="`aimv models` lists them; see {flag}",
     )
 
 
@@ -189,7 +189,10 @@ class Pool(Keys):
         check=between(0, MAX_WORKERS, "a number of {} render processes", f"from 0 to {MAX_WORKERS}"),
     )
     worker: tuple[str, ...] = option(
-        (), "A render process on another host (`aimv render`); may be repeated.", metavar="tcp://HOST:PORT"
+        (),
+        "A render process on another host (`aimv render`); may be repeated.",
+        metavar="tcp://HOST:PORT",
+        advice="`aimv render` starts one; see {flag}",
     )
 
 
@@ -221,7 +224,12 @@ class Outputs(Group):
 class MidiInput(Group):
     """A MIDI input."""
 
-    midi: str = option("", "The MIDI input that controls the show, or a part of its name.", metavar="NAME")
+    midi: str = option(
+        "",
+        "The MIDI input that controls the show, or a part of its name.",
+        metavar="NAME",
+        advice="`aimv inputs` lists them; see {flag}",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,7 +264,12 @@ class Window(Group):
 class LiveInput(Group):
     """What a live show listens to, and how long."""
 
-    input: str | None = option(None, "The sound input: a name, a part of one, or a number of `aimv inputs`.")
+    input: str | None = option(
+        None,
+        "The sound input: a name, a part of one, or a number of `aimv inputs`.",
+        metavar="NAME",
+        advice="`aimv inputs` lists them; see {flag}",
+    )
     words: bool = option(True, "Transcribe what is sung, too.")
     duration: float | None = option(None, "End after this many seconds.", metavar="S", check=_SECONDS)
 

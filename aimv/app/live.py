@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
 
-from aimv.app.export import HERE, clip_cache, plan_clip
+from aimv.app.export import HERE, clip_cache, make_cue
 from aimv.app.listen import Row, make_row, make_shot
 from aimv.language.lyrics import caption_words
 from aimv.language.score import ScoreRecorder, Shot
@@ -28,9 +28,9 @@ from engine.errors import AimvError, UsageError
 from engine.generators.registry import AUTO, Selection, find_spec, select_generator
 from engine.outputs.base import QueuedOutput
 from engine.outputs.fanout import FanOut
-from engine.pipeline import PlannedClip, ShowResult, initial_state, run_show
+from engine.pipeline import Cue, Performance, board, perform
 from engine.playback.compositor import Compositor
-from engine.playback.player import FrameStats
+from engine.playback.player import Tally
 from engine.render.cache import ClipCache
 from engine.render.job import Job
 from engine.render.pool import PoolConfig, WorkerEvent, WorkerPool
@@ -64,7 +64,7 @@ class LiveLettering:
         self._free = end
 
 
-_MAX_PLANNED = 8  # that may wait to be planned
+_CUES = 8  # that may wait to be planned
 _SENTENCES = 64  # of clips, remembered
 _REMEMBERED = 256
 _WORDS = 12
@@ -94,7 +94,7 @@ class LiveClock:
 
 
 class LiveShow:
-    """Everything of a live show that lasts as long as it does; `run_show` runs it.
+    """Everything of a live show that lasts as long as it does; `perform` runs it.
 
     The attributes are for whoever reads how it goes: the readout, telemetry, the summary at the end.
     """
@@ -131,7 +131,7 @@ class LiveShow:
         self.analyzer = LiveAnalyzer(
             device.rate, classifier, transcriber, self._on_analysis, lettering.hear if lettering else lambda words: None
         )
-        self.stats = FrameStats()
+        self.tally = Tally()
         self.row: Row | None = None  # what was heard last
         self.words: deque[str] = deque(maxlen=_WORDS)  # the latest
         self.shot: Shot | None = None  # the newest
@@ -142,10 +142,10 @@ class LiveShow:
         self.outputs: FanOut | None = None
         self.score: ScoreRecorder | None = None
         self._confusion = classifier.confusion
-        self._planned: asyncio.Queue[PlannedClip] = asyncio.Queue(_MAX_PLANNED)
+        self._cues: asyncio.Queue[Cue] = asyncio.Queue(_CUES)
         self._sentences: dict[str, tuple[float, str]] = {}  # of clips, by their ids: since when, and what they say
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._draw_now = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._wanted: Selection | None = None
         self._changes: set[asyncio.Task[None]] = set()
         self._run = 0  # shots in a row with the same words
@@ -159,7 +159,7 @@ class LiveShow:
 
     async def perform(
         self, window: Output | None, queued: Sequence[QueuedOutput], stop: Callable[[], bool]
-    ) -> ShowResult:
+    ) -> Performance:
         """Run until `stop` or a quit command; every output is finished when this returns.
 
         Raises:
@@ -177,7 +177,7 @@ class LiveShow:
             with self.analyzer, self.input:
                 return await self._perform(cache, outputs, lambda: self.control.quit or stop())
 
-    async def _perform(self, cache: ClipCache, outputs: FanOut, ended: Callable[[], bool]) -> ShowResult:
+    async def _perform(self, cache: ClipCache, outputs: FanOut, ended: Callable[[], bool]) -> Performance:
         clock = LiveClock(self.input.time)
         seconds: dict[Kind, float] = {}
         failures: list[str] = []
@@ -193,26 +193,26 @@ class LiveShow:
                 on_worker=self._worked,
             )
             async with pool:
-                shown = await run_show(
+                shown = await perform(
                     self._coming(),
                     pool,
                     self.compositor,
                     clock,
                     outputs,
                     lambda: ended() or self._wanted is not None,
-                    initial_state(self.selection.spec, self.settings.preset),
+                    board(self.selection.spec, self.settings.preset),
                     Progress(),
                     live=True,
                     workers=self.pool_config.size,
-                    stats=self.stats,
+                    tally=self.tally,
                     on_job=self._remember,
-                    draw_now=self._draw_now,
+                    hurry=self._hurry,
                 )
             failures += shown.failures
             for kind, value in shown.seconds.items():
                 seconds[kind] = seconds.get(kind, 0.0) + value
             if ended() or self._wanted is None:
-                return ShowResult(shown.frames, seconds, tuple(failures))
+                return Performance(shown.played, seconds, tuple(failures))
             self.selection, self._wanted = self._wanted, None
             self.control.generator = self.selection.generator
 
@@ -225,7 +225,7 @@ class LiveShow:
             self.outputs.write_audio(block.samples, block.start)
         if found and self._loop:
             with contextlib.suppress(RuntimeError):  # the show has ended
-                self._loop.call_soon_threadsafe(self._draw_now.set)
+                self._loop.call_soon_threadsafe(self._hurry.set)
         self.analyzer.feed(block.samples, block.end_arrival)
 
     def _on_analysis(self, timed: TimedAnalysis) -> None:
@@ -251,24 +251,24 @@ class LiveShow:
         self.shot = shot
         if self.score:
             self.score.add(shot)
-        if self._planned.full():
-            self._planned.get_nowait()  # the newest wins
+        if self._cues.full():
+            self._cues.get_nowait()  # the newest wins
             self.passed_over += 1
-        self._planned.put_nowait(self._plan(shot))
+        self._cues.put_nowait(self._cue(shot))
 
-    def _plan(self, shot: Shot) -> PlannedClip:
+    def _cue(self, shot: Shot) -> Cue:
         return msgspec.structs.replace(
-            plan_clip(shot, "", self.selection, self.settings), section="|".join(shot.abstractions)
+            make_cue(shot, "", self.selection, self.settings), section="|".join(shot.abstractions)
         )
 
-    async def _coming(self) -> AsyncIterator[PlannedClip]:
-        """The planned clips as their shots begin; after a change of generator the present shot anew."""
-        while not self._planned.empty():
-            self._planned.get_nowait()
+    async def _coming(self) -> AsyncIterator[Cue]:
+        """The cues as they come; after a change of generator the present shot anew."""
+        while not self._cues.empty():
+            self._cues.get_nowait()
         if self.shot:
-            yield self._plan(self.shot)
+            yield self._cue(self.shot)
         while True:
-            yield await self._planned.get()
+            yield await self._cues.get()
 
     def _change_generator(self, name: str) -> None:
         try:
@@ -292,10 +292,10 @@ class LiveShow:
             if selection.generator != self.selection.generator:
                 self._wanted = selection
 
-    def _remember(self, planned: PlannedClip, job: Job) -> None:
+    def _remember(self, cue: Cue, job: Job) -> None:
         """Which sentence a clip shows."""
         kept = list(self._sentences.items())[-_SENTENCES:]
-        self._sentences = {**dict(kept), job.id: (planned.start, planned.job.prompt)}
+        self._sentences = {**dict(kept), job.id: (cue.start, cue.job.prompt)}
 
     def _progress(self, share: float) -> None:
         self.share = share

@@ -3,7 +3,6 @@
 Neither ever holds a secret, a sound or a picture; of files they hold the names only where a person gave the log.
 """
 
-import importlib.metadata
 import json
 import logging
 import os
@@ -71,7 +70,7 @@ def log_to(path: Path) -> None:
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
-    tell("start", version=importlib.metadata.version("aimv"), python=platform.python_version(), system=sys.platform)
+    tell("start", version=_version("aimv"), python=platform.python_version(), system=sys.platform)
 
 
 def tell(event: str, **fields: object) -> None:
@@ -140,6 +139,8 @@ def _shape(arguments: list[str]) -> list[str]:
 
 
 def _version(package: str) -> str:
+    import importlib.metadata  # noqa: PLC0415 - takes longer to load than most commands to start
+
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

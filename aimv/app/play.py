@@ -21,11 +21,11 @@ from engine.outputs.base import BaseOutput, MediaFormat
 from engine.outputs.fanout import FanOut, open_outputs
 from engine.outputs.hud import Readout
 from engine.outputs.window import Window
-from engine.pipeline import PlannedClip
+from engine.pipeline import Cue
 from engine.playback.clock import AudioClock
 from engine.playback.compositor import Compositor
 from engine.playback.effects import FeatureSource
-from engine.playback.player import FrameStats
+from engine.playback.player import Tally
 from engine.render.job import Job
 from engine.render.pool import WorkerEvent
 from engine.types import Frame
@@ -58,7 +58,7 @@ class PlayedSong(BaseOutput):
         tempo, reaction = Tempo(), compositor.overrides.reaction
         self.control = ControlState(tempo, self.clock.time, reaction=reaction, not_live=_NOT_LIVE)
         compositor.overrides = self.control
-        self.stats = FrameStats()
+        self.tally = Tally()
         self.worker: WorkerEvent | None = None
         self._sentences: dict[str, str] = {}
         self._shots: list[Shot] = []
@@ -100,9 +100,9 @@ class PlayedSong(BaseOutput):
         """The next shot of the song; from any thread."""
         self._shots.append(shot)
 
-    def remember(self, planned: PlannedClip, job: Job) -> None:
+    def remember(self, cue: Cue, job: Job) -> None:
         """Which sentence a clip shows."""
-        self._sentences[job.id] = planned.job.prompt
+        self._sentences[job.id] = cue.job.prompt
 
     def readout(self) -> Readout:
         """The show as its player sees it now."""
@@ -128,7 +128,7 @@ class PlayedSong(BaseOutput):
                 ("hears", ", ".join(shot.instruments) if shot else "nothing yet"),
                 ("lead", f"{lead:.1f} s" if lead > 0 else "none"),
                 ("pictures", f"{self.outputs.fps:.1f} a second"),
-                ("late", f"{self.stats.late}, {self.stats.skipped} skipped, {self.outputs.dropped} dropped"),
+                ("late", f"{self.tally.late}, {self.tally.skipped} skipped, {self.outputs.dropped} dropped"),
                 ("latency", f"{abs(offset):.0f} ms {'ahead of' if offset < 0 else 'behind'} the sound"),
                 ("sound", f"{self.clock.underruns} underruns"),
                 ("worker", self.worker.state if self.worker else "starting"),
@@ -148,8 +148,8 @@ class PlayedSong(BaseOutput):
             "colour": shot.colour if shot else "",
             "lead_s": round(max(0.0, self.compositor.ready_until - time), 2),
             "fps": round(self.outputs.fps, 1),
-            "late": self.stats.late,
-            "skipped": self.stats.skipped,
+            "late": self.tally.late,
+            "skipped": self.tally.skipped,
             "dropped": self.outputs.dropped,
             "react": self.control.reaction,
             "flashes": self.control.flashes,

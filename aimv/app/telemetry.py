@@ -30,10 +30,7 @@ def readout_of(show: LiveShow, wires: str = "") -> Readout:
     rows = [
         ("prompt", f"{now - on_screen[0]:.1f} s old" if on_screen else "none yet"),
         ("pictures", f"{outputs.fps:.1f} a second" if outputs else ""),
-        (
-            "late",
-            f"{show.stats.late}, {show.stats.skipped} skipped, {outputs.dropped if outputs else 0} dropped",
-        ),
+        ("late", f"{show.tally.late}, {show.tally.skipped} skipped, {outputs.dropped if outputs else 0} dropped"),
         ("latency", _latency(show)),
         ("worker", _worker(show)),
         ("input", f"{show.input.xruns} xruns, {show.input.losses} losses"),
@@ -87,8 +84,8 @@ def telemetry_of(show: LiveShow) -> dict[str, Any]:
         "input": show.input.state,
         "xruns": show.input.xruns,
         "fps": round(outputs.fps, 1) if outputs else 0.0,
-        "late": show.stats.late,
-        "skipped": show.stats.skipped,
+        "late": show.tally.late,
+        "skipped": show.tally.skipped,
         "dropped": outputs.dropped if outputs else 0,
         "silenced": sum(each.audio_dropped for each in _queued(show)),
         "refused": show.control.refused,

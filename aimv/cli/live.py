@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import queue
 import time
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from aimv.app.live import LiveShow
     from engine.analysis.transcription.streaming import StreamingWhisper
     from engine.outputs.base import QueuedOutput
-    from engine.pipeline import ShowResult
+    from engine.pipeline import Performance
 
 _LEARNING_S = 30.0
 _MOVED = 0.1  # of its range: a knob that only trembles is not meant
@@ -82,7 +81,7 @@ def live(
             show.score = ScoreRecorder(outputs.record)
         ends = input.duration and time.monotonic() + input.duration
 
-        async def run() -> ShowResult:
+        async def run() -> Performance:
             async with service, watched(lambda: telemetry_of(show), metrics):
                 return await show.perform(shown, queued, lambda: shown.quit or bool(ends and time.monotonic() > ends))
 
@@ -178,6 +177,8 @@ def _first_moved(messages: queue.SimpleQueue[Any]) -> str:
 
 def load_transcriber(whisper: str, language: str | None) -> StreamingWhisper:
     """Whisper on threads of low priority, which they inherit from the thread that loads the model."""
+    import asyncio
+
     from engine.analysis.transcription.models import load as load_whisper
     from engine.analysis.transcription.streaming import StreamingWhisper
     from engine.threads import lower_priority, to_thread
@@ -189,7 +190,7 @@ def load_transcriber(whisper: str, language: str | None) -> StreamingWhisper:
     return asyncio.run(to_thread(load))
 
 
-def _print_summary(show: LiveShow, performance: ShowResult, queued: Sequence[QueuedOutput]) -> None:
+def _print_summary(show: LiveShow, performance: Performance, queued: Sequence[QueuedOutput]) -> None:
     print_performance(performance)
     outputs = show.outputs
     console.print(

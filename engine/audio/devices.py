@@ -69,7 +69,7 @@ def inputs() -> list[InputDevice]:
 
 
 def find_input(wanted: str | None) -> InputDevice:
-    """The input called `wanted` (a name, a part of one, or an index as `aimv inputs` lists them); None: the default.
+    """The input called `wanted` (a name, a part of one, or an index); None: the default.
 
     Raises:
         UsageError: there is none of that name, or several.
@@ -77,7 +77,7 @@ def find_input(wanted: str | None) -> InputDevice:
     """
     there = inputs()
     if not there:
-        raise DeviceError("there is no sound input on this machine: connect one, then look with `aimv inputs`")
+        raise DeviceError("there is no sound input on this machine: connect one", option="input")
     if wanted is None:
         return next((each for each in there if each.default), there[0])
     if wanted.isdecimal():
@@ -89,10 +89,11 @@ def find_input(wanted: str | None) -> InputDevice:
         return found[0]
     if found:
         names = ", ".join(f"{each.index} {each.name!r}" for each in found)
-        raise UsageError(f"several inputs are called {wanted!r}: choose one by its number: {names}")
+        raise UsageError(f"several inputs are called {wanted!r}: choose one by its number: {names}", option="input")
     near = difflib.get_close_matches(wanted, [each.name for each in there], n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "`aimv inputs` lists those there are"
-    raise UsageError(f"there is no input {wanted!r}: {hint}")
+    names = ", ".join(repr(each.name) for each in there)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {names}"
+    raise UsageError(f"there is no input {wanted!r}: {hint}", option="input")
 
 
 class SoundCard:

@@ -108,7 +108,7 @@ class AudioClock:
             )
             self._stream.start()
         except sounddevice.PortAudioError as error:
-            raise DeviceError(f"no sound output ({error}): connect one, or use `aimv export`") from None
+            raise DeviceError(f"no sound output ({error}): connect one") from None
         return self
 
     async def __aexit__(

@@ -51,7 +51,7 @@ def own_key_pair(folder: Path) -> KeyPair:
     """
     path = folder / f"{OWN}.key_secret"
     if not path.exists():
-        raise UsageError(f"there are no keys in {folder}: make them with `aimv keys`")
+        raise UsageError(f"there are no keys in {folder}: make them first", option="keys")
     return read_key_pair(path)
 
 

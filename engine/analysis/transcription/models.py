@@ -105,7 +105,7 @@ def find(name: str) -> WhisperModelInfo:
     if Path(name).is_dir():
         return WhisperModelInfo(name, "folder", Path(name), None, "the folder's own", "a folder of yours")
     path = _in_hub_cache(name) if _is_hub_id(name) else None
-    how = f"downloaded when --whisper {name} is used" if _is_hub_id(name) else _HOW_TO_NAME
+    how = f"downloaded when {name} is used" if _is_hub_id(name) else _HOW_TO_NAME
     return WhisperModelInfo(name, "hub", path, None, "see its page", how)
 
 
@@ -137,19 +137,20 @@ def _folder_of(name: str) -> Path:
     info = find(name)
     if name in _PACKAGED:
         if info.path is None:
-            raise ModelError(f"the Whisper model {name} is not installed: {info.how}")
+            raise ModelError(f"the Whisper model {name} is not installed: {info.how}", option="whisper")
         return _whole(name)
     if info.path is None and info.kind == "hub" and _is_hub_id(name):
         return _downloaded(name)
     if info.path is None:
-        raise ModelError(f"the Whisper model {name} is not on this machine: {info.how}")
+        raise ModelError(f"the Whisper model {name} is not on this machine: {info.how}", option="whisper")
     missing = [file for file in _NEEDED if not (info.path / file).is_file()]
     if missing:
-        raise ModelError(f"{info.path} is no Whisper model for CTranslate2: it has no {', no '.join(missing)}")
+        lacks = ", no ".join(missing)
+        raise ModelError(f"{info.path} is no Whisper model for CTranslate2: it has no {lacks}", option="whisper")
     return info.path
 
 
-_HOW_TO_NAME = "give a name that `aimv models` lists, a hub id (OWNER/NAME) or a folder"
+_HOW_TO_NAME = "give the name of a known model, a hub id (OWNER/NAME) or a folder"
 
 
 def _is_hub_id(name: str) -> bool:
@@ -160,7 +161,7 @@ def _is_hub_id(name: str) -> bool:
 def _named_on_hub(name: str) -> WhisperModelInfo:
     hub_id, about = _HUB[name]
     path = _in_hub_cache(hub_id)
-    how = about if path else f"{about}; download it with --whisper {hub_id}"
+    how = about if path else f"{about}; give the hub id {hub_id} to download it"
     return WhisperModelInfo(name, "hub", path, None, MIT, how)
 
 

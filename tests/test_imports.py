@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 HEAVY = {"av", "cv2", "ctranslate2", "faster_whisper", "gensim", "matplotlib", "moderngl", "numpy", "onnxruntime",
          "scipy", "soundfile", "soxr", "torch", "zmq"}  # fmt: skip
+RUN = "from aimv.cli.main import main; sys.argv = "
 WITH_PYAV = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for folder in ("aimv", "engine")
@@ -29,3 +30,18 @@ def modules_after(code: str, *arguments: str) -> list[str]:
 def test_opencv_is_loaded_before_pyav(module: str) -> None:
     loaded = modules_after(f"import {module}")
     assert loaded.index("cv2") < loaded.index("av")
+
+
+@pytest.mark.parametrize(
+    ("code", "needed"),
+    [
+        ("import aimv", ()),
+        ("import aimv.cli.signals", ()),
+        (f"{RUN}'aimv --help'.split(); main()", ()),
+        (f"{RUN}'aimv export --help'.split(); main()", ()),
+        (f"{RUN}'aimv config'.split(); main()", ()),
+        (f"{RUN}'aimv sentence quiet N/A cello flute harp teal'.split(); main()", ("numpy",)),
+    ],
+)
+def test_what_needs_no_sound_loads_no_media_library(code: str, needed: tuple[str, ...]) -> None:
+    assert HEAVY.intersection(modules_after(code)) <= set(needed)
