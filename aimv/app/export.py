@@ -12,7 +12,8 @@ from typing import Any, Self, TypeVar
 from msgspec.structs import replace
 
 from aimv.app.listen import Analyzer, ResumeCache, ShotSource, refuse_other
-from aimv.app.play import Dressing, PlayedSong
+from aimv.app.play import PlayedSong
+from aimv.app.show import ShowConfig
 from aimv.language.lyrics import caption_words, sung_object
 from aimv.language.score import Score, Shot
 from aimv.options import Settings, ShowSettings
@@ -165,12 +166,12 @@ class Renderer:
         song: str | Path | Score,
         settings: Settings | None = None,
         *,
-        dressing: Dressing | None = None,
+        config: ShowConfig | None = None,
         progress: Progress | None = None,
     ) -> Performance:
         """Play a song with its video in a window: sound by PortAudio, the picture on the sound's clock.
 
-        `dressing` says which outputs there are beside the window, and how the show is controlled. Playing starts once
+        `config` says which outputs there are beside the window, and how the show is controlled. Playing starts once
         the first clip is there; the others are made ahead of it. It ends with the song, or when q or Esc is pressed.
 
         Raises:
@@ -188,10 +189,10 @@ class Renderer:
             picture = _compositor(settings, source)
             with (
                 contextlib.closing(picture),
-                PlayedSong(title, source.song, picture, source.features, dressing or Dressing()) as show,
+                PlayedSong(title, source.song, picture, source.features, config or ShowConfig()) as show,
             ):
                 self._show, show.worker = show, self._worker
-                cues = _cues_in_sections(source, picture, self.selection, settings, show.know)
+                cues = _cues_in_sections(source, picture, self.selection, settings, show.add_shot)
                 async with show.service:
                     return await perform(
                         in_thread(cues),
@@ -204,7 +205,7 @@ class Renderer:
                         progress,
                         workers=self._pool_config.size,
                         tally=show.tally,
-                        on_job=show.remember,
+                        on_job=show.add_job,
                     )
 
         return self._run(show_video)
@@ -313,7 +314,7 @@ def play(
     song: str | Path | Score,
     settings: Settings | None = None,
     *,
-    dressing: Dressing | None = None,
+    config: ShowConfig | None = None,
     progress: Progress | None = None,
     pool_config: PoolConfig = HERE,
     on_selection: Callable[[Selection], None] = lambda selection: None,
@@ -322,7 +323,7 @@ def play(
     """Play one song: `Renderer.play` with a renderer by the settings."""
     settings = settings or ShowSettings()
     with _renderer(settings, pool_config, on_selection, on_worker) as renderer:
-        return renderer.play(song, settings, dressing=dressing, progress=progress)
+        return renderer.play(song, settings, config=config, progress=progress)
 
 
 def _renderer(

@@ -1,7 +1,4 @@
-"""A live show: the sound of an input becomes pictures at once, and sentences and clips as soon as they can.
-
-Sung words in type while a show goes on: set as soon as they are known, at the pace at which they were sung.
-"""
+"""A live show: the sound of an input moves the picture at once; its sentences and clips follow within seconds."""
 
 import asyncio
 import contextlib
@@ -13,6 +10,7 @@ import msgspec
 
 from aimv.app.export import HERE, clip_cache, make_cue
 from aimv.app.listen import Row, make_row, make_shot
+from aimv.app.show import Show, SoundState
 from aimv.language.lyrics import caption_words
 from aimv.language.score import ScoreRecorder, Shot
 from aimv.language.shots import LiveCutter
@@ -30,45 +28,41 @@ from engine.outputs.base import QueuedOutput
 from engine.outputs.fanout import FanOut
 from engine.pipeline import Cue, Performance, board, perform
 from engine.playback.compositor import Compositor
-from engine.playback.player import Tally
 from engine.render.cache import ClipCache
-from engine.render.job import Job
 from engine.render.pool import PoolConfig, WorkerEvent, WorkerPool
 from engine.schedule.selector import Kind
 from engine.threads import request_low_latency, to_thread
 from engine.types import Output, Progress
 
 _WAIT_S = 2.0  # that a word may wait for those before it: beyond this it is shown at once
-_LEAST_S = 0.2  # between the last word of a look and the first of the next
+_LEAST_S = 0.2  # between the last word of one commit and the first of the next
+_CUES = 8  # that may wait to be planned
+_LAGS = 256
+_WORDS = 12
+_BARS = 5
+_NICE = 10  # rendering gives way to the picture on screen
 
 
-class LiveLettering:
-    """Takes words as they are committed, some two seconds after they were sung, and gives them to `say`."""
+class LiveCaptions:
+    """Shows words as they are committed, some two seconds after they were sung, at the pace at which they were sung."""
 
-    def __init__(self, say: Callable[[str, float, float], None], now: Callable[[], float]) -> None:
-        """`say` is `Compositor.show_caption`; `now` gives the time of the show in s."""
-        self._say, self._now = say, now
+    def __init__(self, show_caption: Callable[[str, float, float], None], position: Callable[[], float]) -> None:
+        """`show_caption` is `Compositor.show_caption`; `position` gives the time of the show in s."""
+        self._show_caption, self._position = show_caption, position
         self._free = 0.0  # when the words before have been shown
 
-    def hear(self, words: Sequence[Word]) -> None:
-        """The next words, with when they were sung."""
+    def add(self, words: Sequence[Word]) -> None:
+        """Show the next words, given with when they were sung."""
         if not words:
             return
-        now = self._now()
+        now = self._position()
         begins = min(max(now, self._free), now + _WAIT_S)
         shift = begins - words[0].start
         times = [word.start + shift for word in words]
         end = max(words[-1].end + shift, times[-1] + _LEAST_S)
         for text, at, until in caption_words(text_of(words), times, begins, end):
-            self._say(text, at, until)
+            self._show_caption(text, at, until)
         self._free = end
-
-
-_CUES = 8  # that may wait to be planned
-_SENTENCES = 64  # of clips, remembered
-_REMEMBERED = 256
-_WORDS = 12
-_NICE = 10  # by which rendering steps back behind the picture that is on screen
 
 
 class LiveClock:
@@ -93,11 +87,8 @@ class LiveClock:
         return None
 
 
-class LiveShow:
-    """Everything of a live show that lasts as long as it does; `perform` runs it.
-
-    The attributes are for whoever reads how it goes: the readout, telemetry, the summary at the end.
-    """
+class LiveShow(Show):
+    """A live show; `perform` runs it."""
 
     def __init__(
         self,
@@ -110,52 +101,41 @@ class LiveShow:
         on_worker: Callable[[WorkerEvent], None] = lambda event: None,
     ) -> None:
         self.settings, self.selection, self.pool_config = settings, selection, pool_config
-        self.fps = settings.fps
-        self.tempo = Tempo()
-        self._shots = LiveCutter(self.tempo)
-        self.reactions = LiveFeatureExtractor(device.rate, self.tempo)
-        self.compositor = Compositor(settings.width, settings.height, settings.fps, self.reactions)
+        tempo = Tempo()
+        self._cutter = LiveCutter(tempo)
+        self.features = LiveFeatureExtractor(device.rate, tempo)
+        compositor = Compositor(settings.width, settings.height, settings.fps, self.features)
         self.input = LiveInput(device, self._on_block)
-        self.control = ControlState(
-            self.tempo,
+        control = ControlState(
+            tempo,
             self.input.time,
             style=settings.style,
             seed=settings.seed,
             generator=selection.generator,
             reaction=settings.reaction,
-            on_next=self._shots.request_cut,
+            on_next=self._cutter.request_cut,
             on_generator=self._change_generator,
         )
-        self.compositor.overrides = self.control
-        lettering = LiveLettering(self.compositor.show_caption, self.input.time) if settings.lettering else None
+        super().__init__(compositor, control, tempo, self.input.time)
+        captions = LiveCaptions(compositor.show_caption, self.input.time) if settings.lettering else None
         self.analyzer = LiveAnalyzer(
-            device.rate, classifier, transcriber, self._on_analysis, lettering.hear if lettering else lambda words: None
+            device.rate, classifier, transcriber, self._on_analysis, captions.add if captions else lambda words: None
         )
-        self.tally = Tally()
-        self.row: Row | None = None  # what was heard last
+        self.row: Row | None = None  # the latest window
         self.words: deque[str] = deque(maxlen=_WORDS)  # the latest
         self.shot: Shot | None = None  # the newest
-        self.worker: WorkerEvent | None = None
-        self.share = 0.0  # of the clip in work
         self.passed_over = 0  # shots that newer ones overtook before they were planned
-        self.lags: deque[float] = deque(maxlen=_REMEMBERED)  # s from a window's end to its sentence
-        self.outputs: FanOut | None = None
+        self.lags: deque[float] = deque(maxlen=_LAGS)  # s from a window's end to its row
         self.score: ScoreRecorder | None = None
         self._confusion = classifier.confusion
         self._cues: asyncio.Queue[Cue] = asyncio.Queue(_CUES)
-        self._sentences: dict[str, tuple[float, str]] = {}  # of clips, by their ids: since when, and what they say
         self._loop: asyncio.AbstractEventLoop | None = None
         self._hurry = asyncio.Event()
-        self._wanted: Selection | None = None
+        self._next_selection: Selection | None = None
         self._changes: set[asyncio.Task[None]] = set()
-        self._run = 0  # shots in a row with the same words
+        self._repeats = 0  # shots in a row with the same words
         self._before: tuple[str, ...] = ()
         self._on_worker = on_worker
-
-    @property
-    def on_screen(self) -> tuple[float, str] | None:
-        """The second at which what the clip on screen says was heard, and its sentence."""
-        return self._sentences.get(clip.stem) if (clip := self.compositor.latest_clip) else None
 
     async def perform(
         self, window: Output | None, queued: Sequence[QueuedOutput], stop: Callable[[], bool]
@@ -189,63 +169,98 @@ class LiveShow:
                 self.pool_config.local,
                 self.pool_config.remotes,
                 nice=_NICE,
-                on_progress=lambda job, share: self._progress(share),
-                on_worker=self._worked,
+                on_progress=lambda job, share: self._on_progress(share),
+                on_worker=self._on_worker_event,
             )
             async with pool:
                 shown = await perform(
-                    self._coming(),
+                    self._new_cues(),
                     pool,
                     self.compositor,
                     clock,
                     outputs,
-                    lambda: ended() or self._wanted is not None,
+                    lambda: ended() or self._next_selection is not None,
                     board(self.selection.spec, self.settings.preset),
                     Progress(),
                     live=True,
                     workers=self.pool_config.size,
                     tally=self.tally,
-                    on_job=self._remember,
+                    on_job=self.add_job,
                     hurry=self._hurry,
                 )
             failures += shown.failures
             for kind, value in shown.seconds.items():
                 seconds[kind] = seconds.get(kind, 0.0) + value
-            if ended() or self._wanted is None:
+            if ended() or self._next_selection is None:
                 return Performance(shown.played, seconds, tuple(failures))
-            self.selection, self._wanted = self._wanted, None
+            self.selection, self._next_selection = self._next_selection, None
             self.control.generator = self.selection.generator
+
+    def sound(self) -> SoundState:
+        """The input now."""
+        now = self.input.time()
+        phase, beat = self.tempo.at(now)
+        row, bpm, device, meter = self.row, self.tempo.bpm, self.input.device, self.input.meter
+        likely = sorted(row.analysis.probabilities.items(), key=lambda item: -item[1])[:_BARS] if row else []
+        latency, late = (1000 * (self.outputs.latency(share) or 0.0) for share in (0.5, 0.95))
+        lost = self.input.state == "lost"
+        return SoundState(
+            title=f"{device.name} · {device.rate / 1000:g} kHz",
+            instruments=row.instruments.names[: row.instruments.confident] if row else (),
+            words=" ".join(self.words),
+            colour=row.content.colour if row else "",
+            hex=row.hex if row else "",
+            bars=tuple(likely),
+            phase=phase,
+            beat=beat,
+            tempo=f"{bpm:.0f} bpm, {self.tempo.source}" if bpm else "no beat",
+            bpm=bpm,
+            beat_from=self.tempo.source,
+            level_db=meter.peak_db,
+            silent=meter.silent,
+            state=self.input.state,
+            xruns=self.input.xruns,
+            latency_p95_ms=late or None,
+            passed_over=self.passed_over,
+            warning=f"the input is gone: {self.input.why or 'waiting for it'}"
+            if lost
+            else ("the input is silent: check the cable and the level" if meter.silent else ""),
+            rows=(
+                ("prompt", f"{now - self.on_screen[0]:.1f} s old" if self.on_screen else "none yet"),
+                ("latency", f"{latency:.0f} ms, p95 {late:.0f} ms" if late else "no onset yet"),
+                ("input", f"{self.input.xruns} xruns, {self.input.losses} losses"),
+            ),
+        )
 
     def _on_block(self, block: Block) -> None:
         """In the input's thread."""
-        found = self.reactions.push(block.samples.mean(axis=1))
-        if self.outputs:
-            if found:
-                self.outputs.note_onset(block.arrival)
-            self.outputs.write_audio(block.samples, block.start)
+        found = self.features.push(block.samples.mean(axis=1))
+        if found:
+            self.outputs.note_onset(block.arrival)
+        self.outputs.write_audio(block.samples, block.start)
         if found and self._loop:
             with contextlib.suppress(RuntimeError):  # the show has ended
                 self._loop.call_soon_threadsafe(self._hurry.set)
         self.analyzer.feed(block.samples, block.end_arrival)
 
     def _on_analysis(self, timed: TimedAnalysis) -> None:
-        """In the hearing's thread: a sentence for each window, and a shot where one begins."""
+        """In the analyzer's thread: a row for each window, and a shot where one begins."""
         row = make_row(timed.analysis, self._confusion, self.control.seed)
         self.lags.append(time.perf_counter() - timed.arrival)
         self.row = row
         self.words.extend(word.text for word in timed.analysis.words)
-        self._shots.hold = self.control.hold
-        heard = self._shots.push(timed.analysis)
-        if heard and self._loop:
-            begun = make_row(heard, self._confusion, self.control.seed)
+        self._cutter.hold = self.control.hold
+        span = self._cutter.push(timed.analysis)
+        if span and self._loop:
+            begun = make_row(span, self._confusion, self.control.seed)
             with contextlib.suppress(RuntimeError):  # the show has ended
-                self._loop.call_soon_threadsafe(self._begin, begun)
+                self._loop.call_soon_threadsafe(self._begin_shot, begun)
 
-    def _begin(self, row: Row) -> None:
-        """A shot begins; it takes the style and seed as they are now."""
-        self._run = self._run + 1 if row.content.abstractions == self._before else 0
+    def _begin_shot(self, row: Row) -> None:
+        """A shot begins, with the style and seed as they are now."""
+        self._repeats = self._repeats + 1 if row.content.abstractions == self._before else 0
         self._before = row.content.abstractions
-        shot = make_shot(row, (self.control.seed + self._run) % 2**31)
+        shot = make_shot(row, (self.control.seed + self._repeats) % 2**31)
         if self.control.style:
             shot = msgspec.structs.replace(shot, sentence=f"{shot.sentence} {self.control.style}")
         self.shot = shot
@@ -261,8 +276,8 @@ class LiveShow:
             make_cue(shot, "", self.selection, self.settings), section="|".join(shot.abstractions)
         )
 
-    async def _coming(self) -> AsyncIterator[Cue]:
-        """The cues as they come; after a change of generator the present shot anew."""
+    async def _new_cues(self) -> AsyncIterator[Cue]:
+        """The cues of new shots; after a change of generator the present shot anew."""
         while not self._cues.empty():
             self._cues.get_nowait()
         if self.shot:
@@ -290,16 +305,11 @@ class LiveShow:
             self.control.refuse(str(error))
         else:
             if selection.generator != self.selection.generator:
-                self._wanted = selection
+                self._next_selection = selection
 
-    def _remember(self, cue: Cue, job: Job) -> None:
-        """Which sentence a clip shows."""
-        kept = list(self._sentences.items())[-_SENTENCES:]
-        self._sentences = {**dict(kept), job.id: (cue.start, cue.job.prompt)}
+    def _on_progress(self, progress: float) -> None:
+        self.progress = progress
 
-    def _progress(self, share: float) -> None:
-        self.share = share
-
-    def _worked(self, event: WorkerEvent) -> None:
+    def _on_worker_event(self, event: WorkerEvent) -> None:
         self.worker = event
         self._on_worker(event)

@@ -1,7 +1,4 @@
-"""How a live show is: one line for the log, numbers for Prometheus.
-
-What a live show tells of itself: the readout over its picture, and telemetry for other programs.
-"""
+"""What a show states of itself: the readout over its picture, telemetry, a health line, and Prometheus metrics."""
 
 import asyncio
 import contextlib
@@ -9,119 +6,104 @@ import importlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from aimv.app.live import LiveShow
 from aimv.app.logs import tell
-from engine.colour import rgb_of_hex
+from aimv.app.show import Show, SoundState
+from engine.colour import hex_of_name, rgb_of_hex
 from engine.errors import MissingExtra, UsageError
-from engine.outputs.base import QueuedOutput
 from engine.outputs.hud import Readout
 
-_BARS = 5
 
-
-def readout_of(show: LiveShow, wires: str = "") -> Readout:
-    """The show as its player sees it now; `wires` says what it should be steered by and is not."""
-    now = show.input.time()
-    phase, beat = show.tempo.at(now)
-    row, outputs = show.row, show.outputs
-    heard = sorted(row.analysis.probabilities.items(), key=lambda item: -item[1])[:_BARS] if row else []
-    on_screen = show.on_screen
-    switches = [name for name in ("hold", "blackout") if getattr(show.control, name)]
-    rows = [
-        ("prompt", f"{now - on_screen[0]:.1f} s old" if on_screen else "none yet"),
-        ("pictures", f"{outputs.fps:.1f} a second" if outputs else ""),
-        ("late", f"{show.tally.late}, {show.tally.skipped} skipped, {outputs.dropped if outputs else 0} dropped"),
-        ("latency", _latency(show)),
-        ("worker", _worker(show)),
-        ("input", f"{show.input.xruns} xruns, {show.input.losses} losses"),
-        ("control", f"react {show.control.reaction:g}, flashes {show.control.flashes}, seed {show.control.seed}"),
-    ]
-    if show.control.style:
-        rows.append(("style", show.control.style))
-    rows += [(each.name.rsplit("/", 1)[-1][:12], f"{each.state}, {each.written} pictures") for each in _queued(show)]
+def make_readout(show: Show) -> Readout:
+    """The show as its performer sees it now."""
+    sound, control, outputs = show.sound(), show.control, show.outputs
+    switches = [name for name in ("hold", "blackout") if getattr(control, name)]
+    seed = f", seed {control.seed}" if control.accepts("seed") else ""
     return Readout(
-        title=" · ".join([show.input.device.name, f"{show.input.device.rate / 1000:g} kHz", *switches]),
-        warning=warning_of(show) or wires,
-        sentence=on_screen[1] if on_screen else "",
-        words=" ".join(show.words),
-        bars=tuple(heard),
-        colour=row.content.colour if row else "",
-        rgb=rgb_of_hex(row.hex) if row else (0, 0, 0),
-        level_db=show.input.meter.peak_db,
-        phase=phase,
-        beat=beat,
-        tempo=f"{show.tempo.bpm:.0f} bpm, {show.tempo.source}" if show.tempo.bpm else "no beat",
-        rows=tuple(rows),
+        title=" · ".join([sound.title, *switches]),
+        warning=_warning(show, sound),
+        sentence=_sentence(show),
+        words=sound.words,
+        bars=sound.bars,
+        colour=sound.colour,
+        rgb=rgb_of_hex(hex_of_name(sound.hex)) if sound.hex else (0, 0, 0),
+        level_db=sound.level_db,
+        phase=sound.phase,
+        beat=sound.beat,
+        tempo=sound.tempo,
+        rows=(
+            *sound.rows,
+            ("pictures", f"{outputs.fps:.1f} a second"),
+            ("late", f"{show.tally.late}, {show.tally.skipped} skipped, {outputs.dropped} dropped"),
+            ("worker", ", ".join(filter(None, (control.generator, _worker(show))))),
+            ("control", f"react {control.reaction:g}, flashes {control.flashes}{seed}"),
+            *((("style", control.style),) if control.style else ()),
+            *(
+                (each.name.rsplit("/", 1)[-1][:12], f"{each.state}, {each.written} pictures")
+                for each in outputs.outputs
+            ),
+        ),
     )
 
 
-def warning_of(show: LiveShow) -> str:
-    """What the player should know at once, if anything."""
-    if show.input.state == "lost":
-        return f"the input is gone: {show.input.why or 'waiting for it'}"
-    if show.control.notice:
-        return show.control.notice
-    if show.input.meter.silent:
-        return "the input is silent: check the cable and the level"
-    return next((each.reason for each in _queued(show) if each.state != "open"), "")
-
-
-def telemetry_of(show: LiveShow) -> dict[str, Any]:
-    """The show as plain values: times in s, level in dBFS."""
-    row, outputs, on_screen = show.row, show.outputs, show.on_screen
-    latency = outputs.latency(0.95) if outputs else None
+def make_telemetry(show: Show) -> dict[str, Any]:
+    """The show as plain values: times in s, level in dBFS; None for what this kind of show does not have."""
+    sound, control, outputs = show.sound(), show.control, show.outputs
     return {
-        "time": round(show.input.time(), 2),
-        "sentence": on_screen[1] if on_screen else "",
-        "instruments": list(row.instruments.names[: row.instruments.confident]) if row else [],
-        "words": " ".join(show.words),
-        "colour": row.content.colour if row else "",
-        "hex": row.hex if row else "",
-        "bpm": round(show.tempo.bpm, 1) if show.tempo.bpm else None,
-        "beat_from": show.tempo.source,
-        "level_db": round(show.input.meter.peak_db, 1),
-        "silent": show.input.meter.silent,
-        "input": show.input.state,
-        "xruns": show.input.xruns,
-        "fps": round(outputs.fps, 1) if outputs else 0.0,
+        "time": round(show.position(), 2),
+        "sentence": _sentence(show),
+        "instruments": list(sound.instruments),
+        "words": sound.words,
+        "colour": sound.colour,
+        "hex": sound.hex,
+        "bpm": _rounded(sound.bpm),
+        "beat_from": sound.beat_from,
+        "level_db": _rounded(sound.level_db),
+        "silent": sound.silent,
+        "input": sound.state,
+        "xruns": sound.xruns,
+        "lead_s": _rounded(sound.lead_s),
+        "fps": round(outputs.fps, 1),
         "late": show.tally.late,
         "skipped": show.tally.skipped,
-        "dropped": outputs.dropped if outputs else 0,
-        "silenced": sum(each.audio_dropped for each in _queued(show)),
-        "refused": show.control.refused,
-        "passed_over": show.passed_over,
-        "latency_p95_ms": round(1000 * latency, 1) if latency is not None else None,
+        "dropped": outputs.dropped,
+        "silenced": outputs.audio_dropped,
+        "refused": control.refused,
+        "passed_over": sound.passed_over,
+        "latency_p95_ms": _rounded(sound.latency_p95_ms),
         "worker": show.worker.state if show.worker else "starting",
-        "generator": show.selection.generator,
-        "style": show.control.style,
-        "seed": show.control.seed,
-        "react": show.control.reaction,
-        "flashes": show.control.flashes,
-        "hold": show.control.hold,
-        "blackout": show.control.blackout,
-        "warning": warning_of(show),
+        "generator": control.generator,
+        "style": control.style if control.accepts("style") else None,
+        "seed": control.seed if control.accepts("seed") else None,
+        "react": control.reaction,
+        "flashes": control.flashes,
+        "hold": control.hold,
+        "blackout": control.blackout,
+        "warning": _warning(show, sound),
     }
 
 
-def _queued(show: LiveShow) -> tuple[QueuedOutput, ...]:
-    return show.outputs.outputs if show.outputs else ()
+def _warning(show: Show, sound: SoundState) -> str:
+    """What the performer should know at once, if anything, the most urgent first."""
+    failed = next((each.reason for each in show.outputs.outputs if each.state != "open"), "")
+    lost = sound.warning if sound.state == "lost" else ""
+    return lost or show.control.notice or sound.warning or failed or show.service.error
 
 
-def _latency(show: LiveShow) -> str:
-    median = show.outputs.latency(0.5) if show.outputs else None
-    late = show.outputs.latency(0.95) if show.outputs else None
-    if median is None or late is None:
-        return "no attack yet"
-    return f"{1000 * median:.0f} ms, p95 {1000 * late:.0f} ms"
+def _sentence(show: Show) -> str:
+    return show.on_screen[1] if show.on_screen else ""
 
 
-def _worker(show: LiveShow) -> str:
+def _worker(show: Show) -> str:
     state = show.worker.state if show.worker else "starting"
-    return f"{show.selection.generator}, {state}" + (f" {show.share:.0%}" if state == "rendering" else "")
+    return f"{state} {show.progress:.0%}" if state == "rendering" and show.progress else state
 
 
-_EVERY_S = 1.0
-_LINES_S = 10
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
+
+
+INTERVAL_S = 1.0
+_LINE_INTERVAL_S = 10
 
 # Prometheus name -> (key of the telemetry, help, whether it only ever grows)
 _NUMBERS = {
@@ -144,7 +126,7 @@ _STATES = {
 }
 
 
-def line_of(telemetry: Mapping[str, Any]) -> str:
+def health_line(telemetry: Mapping[str, Any]) -> str:
     """The show's health in one line."""
     good = not telemetry["warning"] and telemetry["input"] == "open" and telemetry["worker"] != "lost"
     return (
@@ -167,7 +149,7 @@ class Metrics:
             raise MissingExtra("metrics for Prometheus", "metrics") from None
         self._host, self.port = host, port
         self._registry = self._library.CollectorRegistry()
-        self._told: dict[str, float] = {}
+        self._counted: dict[str, float] = {}
         self._numbers = {
             name: (self._library.Counter if grows else self._library.Gauge)(name, about, registry=self._registry)
             for name, (_, about, grows) in _NUMBERS.items()
@@ -181,8 +163,8 @@ class Metrics:
         for name, (key, _, grows) in _NUMBERS.items():
             value = float(telemetry[key] or 0.0)
             if grows:
-                self._numbers[name].inc(max(0.0, value - self._told.get(name, 0.0)))
-                self._told[name] = value
+                self._numbers[name].inc(max(0.0, value - self._counted.get(name, 0.0)))
+                self._counted[name] = value
             else:
                 self._numbers[name].set(value)
         for name, (key, state, _) in _STATES.items():
@@ -207,7 +189,7 @@ class Metrics:
 
 
 @contextlib.asynccontextmanager
-async def watched(telemetry: Callable[[], Mapping[str, Any]], metrics: Metrics | None) -> AsyncIterator[None]:
+async def report_health(telemetry: Callable[[], Mapping[str, Any]], metrics: Metrics | None) -> AsyncIterator[None]:
     """Log the health line every 10 s and keep `metrics` up to date while the block runs.
 
     Raises:
@@ -217,13 +199,13 @@ async def watched(telemetry: Callable[[], Mapping[str, Any]], metrics: Metrics |
     async def watch() -> None:
         seconds = 0
         while True:
-            await asyncio.sleep(_EVERY_S)
+            await asyncio.sleep(INTERVAL_S)
             seconds += 1
             now = telemetry()
             if metrics:
                 metrics.update(now)
-            if seconds % _LINES_S == 0:
-                tell("health", line=line_of(now))
+            if seconds % _LINE_INTERVAL_S == 0:
+                tell("health", line=health_line(now))
 
     with metrics or contextlib.nullcontext():
         watching = asyncio.create_task(watch(), name="health")

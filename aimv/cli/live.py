@@ -49,40 +49,31 @@ def live(
     """
     from aimv.app.export import run_async, usable_pool
     from aimv.app.live import LiveShow
-    from aimv.app.telemetry import Metrics, readout_of, telemetry_of, watched
+    from aimv.app.show import ShowConfig
+    from aimv.app.telemetry import Metrics, make_readout, make_telemetry, report_health
     from aimv.language.score import ScoreRecorder
     from engine.analysis.instruments import OnnxClassifier
     from engine.audio.devices import SoundCard, find_input
-    from engine.control.keyboard import Keyboard
     from engine.control.osc import parse_address
-    from engine.control.service import ControlService
-    from engine.control.state import ControlContext
     from engine.generators.registry import select_generator
-    from engine.outputs.base import MediaFormat
-    from engine.outputs.fanout import open_outputs
-    from engine.outputs.window import Window
 
     card = SoundCard(find_input(input.input))
-    config = pool_config(pool)
-    selection = select_generator(settings.generator, settings.model, settings.scenes, remote=bool(config.remotes))
+    workers = pool_config(pool)
+    selection = select_generator(settings.generator, settings.model, settings.scenes, remote=bool(workers.remotes))
     print_selection(selection)
     transcriber = load_transcriber(settings.whisper, settings.language) if input.words else None
-    show = LiveShow(settings, card, OnnxClassifier(), transcriber, selection, usable_pool(config, selection))
-    context = ControlContext(show.control, show.tempo, show.input.time, lambda: telemetry_of(show))
-    service = ControlService(transports(control), context)
+    show = LiveShow(settings, card, OnnxClassifier(), transcriber, selection, usable_pool(workers, selection))
+    service = show.open_service(transports(control), lambda: make_telemetry(show))
     metrics = Metrics(*parse_address(control.metrics, "metrics")) if control.metrics else None
-    size = settings.width, settings.height
-    with Window("AIMV live", *size, Keyboard(show.control), lambda: readout_of(show, service.error)) as shown:
-        shown.readout_shown = window.hud
-        if window.fullscreen:
-            shown.set_fullscreen()
-        queued = open_outputs(vars(outputs), MediaFormat(*size, settings.fps, card.rate))
+    config = ShowConfig(fullscreen=window.fullscreen, hud=window.hud)
+    with show.open_window("AIMV live", config, lambda: make_readout(show)) as shown:
+        queued = show.open_outputs(vars(outputs), card.rate)
         if outputs.record:
             show.score = ScoreRecorder(outputs.record)
         ends = input.duration and time.monotonic() + input.duration
 
         async def run() -> Performance:
-            async with service, watched(lambda: telemetry_of(show), metrics):
+            async with service, report_health(lambda: make_telemetry(show), metrics):
                 return await show.perform(shown, queued, lambda: shown.quit or bool(ends and time.monotonic() > ends))
 
         try:

@@ -96,14 +96,14 @@ def play(
         aimv play song.mp3 --size 640x360 --style "stained glass"
     """
     from aimv.app import export as app
-    from aimv.app.play import Dressing
+    from aimv.app.show import ShowConfig
     from aimv.cli.progress import VideoBars
 
     with VideoBars() as bars:
         performance = app.play(
             file,
             settings,
-            dressing=Dressing(
+            config=ShowConfig(
                 outputs=vars(outputs), control=transports(control), fullscreen=window.fullscreen, hud=window.hud
             ),
             pool_config=pool_config(pool),

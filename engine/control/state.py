@@ -85,8 +85,12 @@ class ControlState(Overrides):
 
     def check(self, name: str) -> None:
         """Raise what `apply` would for a command that this show cannot apply."""
-        if self._not_live and COMMANDS[name].live_only:
+        if not self.accepts(name):
             raise self.refuse(f"{name} is not possible here: {self._not_live}")
+
+    def accepts(self, name: str) -> bool:
+        """Whether this show can apply that command."""
+        return not (self._not_live and COMMANDS[name].live_only)
 
     def refuse(self, reason: str) -> CommandRefused:
         """Count a refusal and show it to the performer; the exception to raise."""

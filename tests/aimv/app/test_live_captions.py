@@ -2,7 +2,7 @@
 
 import pytest
 
-from aimv.app.live import LiveLettering
+from aimv.app.live import LiveCaptions
 from engine.analysis.transcription.types import Word
 
 
@@ -12,11 +12,11 @@ class Show:
     def __init__(self) -> None:
         self.now = 0.0
         self.set: list[tuple[str, float, float]] = []
-        self.lettering = LiveLettering(lambda *word: self.set.append(word), lambda: self.now)
+        self.captions = LiveCaptions(lambda *word: self.set.append(word), lambda: self.now)
 
     def hear(self, at: float, *words: tuple[str, float, float]) -> None:
         self.now = at
-        self.lettering.hear([Word(text, start, end, 0.9) for text, start, end in words])
+        self.captions.add([Word(text, start, end, 0.9) for text, start, end in words])
 
 
 def test_words_are_shown_when_they_are_known_as_far_apart_as_they_were_sung() -> None:

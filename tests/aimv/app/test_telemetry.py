@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aimv.app import telemetry
-from aimv.app.telemetry import Metrics, line_of, watched
+from aimv.app.telemetry import Metrics, health_line, report_health
 from engine.errors import UsageError
 
 TELEMETRY: dict[str, Any] = {
@@ -19,11 +19,11 @@ TELEMETRY: dict[str, Any] = {
 
 
 def test_one_line_says_whether_all_is_well() -> None:
-    assert line_of(TELEMETRY).startswith("well: 12 s, 29.9 pictures a second, 1 late, 2 skipped, 3 dropped")
-    assert line_of(TELEMETRY | {"worker": "lost"}).startswith("unwell")
-    assert line_of(TELEMETRY | {"warning": "the input is gone"}).endswith("; the input is gone")
-    assert line_of(TELEMETRY).endswith("render process ready; 7 commands refused, 8 shots passed over")
-    assert "\n" not in line_of(TELEMETRY)
+    assert health_line(TELEMETRY).startswith("well: 12 s, 29.9 pictures a second, 1 late, 2 skipped, 3 dropped")
+    assert health_line(TELEMETRY | {"worker": "lost"}).startswith("unwell")
+    assert health_line(TELEMETRY | {"warning": "the input is gone"}).endswith("; the input is gone")
+    assert health_line(TELEMETRY).endswith("render process ready; 7 commands refused, 8 shots passed over")
+    assert "\n" not in health_line(TELEMETRY)
 
 
 def scraped(port: int) -> dict[str, float]:
@@ -53,8 +53,8 @@ def test_a_port_that_is_taken_is_one_line() -> None:
             pass
 
 
-async def test_a_show_is_watched_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telemetry, "_EVERY_S", 0.0)
+async def test_a_show_is_report_health_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telemetry, "INTERVAL_S", 0.0)
     told: list[str] = []
     enough = asyncio.Event()
 
@@ -64,7 +64,7 @@ async def test_a_show_is_watched_while_it_runs(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(telemetry, "tell", tell)
     metrics = Metrics("127.0.0.1", 0)
-    async with watched(lambda: TELEMETRY, metrics):
+    async with report_health(lambda: TELEMETRY, metrics):
         await enough.wait()
         assert (await asyncio.to_thread(scraped, metrics.port))["aimv_show_seconds"] == 12.5
     assert told[0].startswith("well")
