@@ -12,7 +12,7 @@ from engine.errors import UsageError
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Option:
-    """One option. `name` is its field, its key in the config and, with dashes, its flag."""
+    """One option. `name` is its field, its key in the config and, with dashes, its flag; see `option` for the rest."""
 
     name: str
     type: Any  # bool, int, float, str, Path, or list for an option that may be repeated
@@ -20,17 +20,11 @@ class Option:
     default: Any
     help: str
     metavar: str | None
-    flags: tuple[str, ...]
+    flag: str
     env: str | None
     secret: bool
-    show_default: bool
     advice: str
     check: Callable[[Any], Any] | None
-
-    @property
-    def flag(self) -> str:
-        """The flag on the command line."""
-        return self.flags[0] if self.flags else "--" + self.name.replace("_", "-")
 
     def parse(self, value: Any) -> Any:
         """The value, checked and normalized.
@@ -40,11 +34,11 @@ class Option:
         """
         if value is None and self.optional:
             return None
+        convert, kind = _TYPES[self.type]
         try:
-            value = _CONVERT[self.type](value)
+            value = convert(value)
         except (TypeError, ValueError, OverflowError):
-            wrong = f"{value!r:.40} is not possible: {self.name} is {_TYPE_NAMES[self.type]}"
-            raise UsageError(wrong, option=self.name) from None
+            raise UsageError(f"{value!r:.40} is not possible: {self.name} is {kind}", option=self.name) from None
         try:
             return self.check(value) if self.check else value
         except UsageError as error:
@@ -55,12 +49,11 @@ class Option:
 def option(
     default: Any,
     help: str,
-    *,
     metavar: str | None = None,
-    flags: tuple[str, ...] = (),
+    *,
+    flag: str = "",
     env: str | None = None,
     secret: bool = False,
-    show_default: bool = True,
     advice: str = "see {flag}",
     check: Callable[[Any], Any] | None = None,
 ) -> Any:
@@ -70,10 +63,9 @@ def option(
         default: the value where none is given; `dataclasses.MISSING` if one must be given.
         help: one sentence, for the command line and the docs.
         metavar: what stands for the value in the help.
-        flags: in place of the field's name with dashes.
+        flag: in place of the field's name with dashes.
         env: the environment variable that sets it, too.
         secret: whether the value must not be shown.
-        show_default: whether the help shows the default.
         advice: what the command line adds to an error of this option.
         check: takes a value of the field's type and returns it normalized; raises UsageError.
     """
@@ -91,9 +83,20 @@ class Group:
 
 def options_of(group: Any) -> tuple[Option, ...]:
     """The options of a group, in order."""
-    return tuple(
-        Option(name=field.name, default=field.default, **_kind(field.type), **field.metadata)
-        for field in dataclasses.fields(group)
+    return tuple(_option_of(field) for field in dataclasses.fields(group))
+
+
+def _option_of(field: dataclasses.Field[Any]) -> Option:
+    """The type of the values is the first of a union; a tuple of strings is a list."""
+    members = typing.get_args(field.type) if isinstance(field.type, types.UnionType) else (field.type,)
+    kind = typing.get_origin(members[0]) or members[0]
+    flag = field.metadata["flag"] or "--" + field.name.replace("_", "-")
+    return Option(
+        **{**field.metadata, "flag": flag},
+        name=field.name,
+        default=field.default,
+        type=list if kind is tuple else kind,
+        optional=types.NoneType in members,
     )
 
 
@@ -102,12 +105,12 @@ def with_default(group: Any, name: str, default: Any) -> Any:
     return dataclasses.field(default=default, metadata=group.__dataclass_fields__[name].metadata)
 
 
-def between(low: float, high: float, what: str, choices: str) -> Callable[[float], float]:
+def between(low: float, high: float, what: str) -> Callable[[float], float]:
     """A check for a number from `low` to `high`; `what` has a place for the number."""
 
     def check(value: float) -> float:
         if not low <= value <= high:  # nor is NaN
-            raise UsageError(f"{what.format(value)} is not possible: choose {choices}")
+            raise UsageError(f"{what.format(value)} is not possible: choose from {low} to {high}")
         return value
 
     return check
@@ -122,13 +125,6 @@ def named(suffix: str, what: str) -> Callable[[Path], Path]:
         return path
 
     return check
-
-
-def _kind(annotation: Any) -> dict[str, Any]:
-    """The type of a field's values: the first of a union; a tuple of strings is a list."""
-    members = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
-    kind = typing.get_origin(members[0]) or members[0]
-    return {"type": list if kind is tuple else kind, "optional": types.NoneType in members}
 
 
 def _instance(*kinds: type) -> Callable[[Any], Any]:
@@ -146,19 +142,11 @@ def _list(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-_CONVERT: dict[Any, Callable[[Any], Any]] = {
-    bool: _instance(bool),
-    int: _instance(int),
-    float: lambda value: float(_instance(int, float)(value)),
-    str: _instance(str, tuple),
-    Path: Path,
-    list: _list,
-}
-_TYPE_NAMES = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "a text",
-    Path: "a path",
-    list: "a list of texts",
+_TYPES: dict[Any, tuple[Callable[[Any], Any], str]] = {
+    bool: (_instance(bool), "true or false"),
+    int: (_instance(int), "a whole number"),
+    float: (lambda value: float(_instance(int, float)(value)), "a number"),
+    str: (_instance(str, tuple), "a text"),
+    Path: (Path, "a path"),
+    list: (_list, "a list of texts"),
 }

@@ -18,10 +18,9 @@ import platformdirs
 from aimv.fields import Group, between, named, option, with_default
 from engine.errors import UsageError
 from engine.generators.registry import check_name, check_preset, names, presets
+from engine.render.job import MAX_WORKERS
 
 LARGEST_SIDE = 7680  # pixels
-MAX_SEED = 2**31 - 1
-MAX_WORKERS = 16
 WHISPER = "base"  # multilingual, installed with AIMV
 
 
@@ -71,14 +70,14 @@ def _file(value: str) -> str:
     return value
 
 
-_SECONDS = between(0, 1e6, "{:g} s", "0 or more")
+_SECONDS = between(0, 1_000_000, "{:g} s")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Log(Group):
     """What is logged."""
 
-    log: Path | None = option(None, "Append what happens to this file, as JSON Lines.", env="AIMV_LOG")
+    log: Path | None = option(None, "Append what happens to this file, as JSON Lines.", "FILE", env="AIMV_LOG")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,10 +85,9 @@ class Seed(Group):
     """Where chance comes from."""
 
     seed: int = option(
-        0,
-        "The number all chance comes from; the same one gives the same result.",
-        check=between(0, MAX_SEED, "a seed of {}", f"from 0 to {MAX_SEED}"),
-    )
+        0, "The number all chance comes from; the same one gives the same result.", "N",
+        check=between(0, 2**31 - 1, "a seed of {}"),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,51 +95,41 @@ class AnalysisSettings(Seed):
     """How a song is analyzed. `language` is a code of Whisper's, or None to detect it."""
 
     language: str | None = option(
-        "auto", "Language that is sung, as en, es, fr, de, ...; auto detects it.", metavar="LANG", check=_language
+        "auto", "Language that is sung, as en, es, fr, de, ...; auto detects it.", "LANG", check=_language
     )
     whisper: str = option(
-        WHISPER,
-        "Whisper model: a name that `aimv models` lists, a hub id or a folder.",
-        metavar="MODEL",
+        WHISPER, "Whisper model: a name that `aimv models` lists, a hub id or a folder.", "MODEL",
         advice="`aimv models` lists them; see {flag}",
-    )
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreSettings(AnalysisSettings):
     """How a song becomes a score."""
 
-    style: str = option("", 'Words added to every sentence, such as "oil painting".', metavar="TEXT")
+    style: str = option("", 'Words added to every sentence, such as "oil painting".', "TEXT")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Generation(Group):
     """What makes the pictures."""
 
-    generator: str = option("auto", f"What makes the pictures: {', '.join(names())}.", check=check_name)
-    model: str = option("", "Hub id or folder, for a generator that loads a model.", metavar="ID_OR_FOLDER")
+    generator: str = option("auto", f"What makes the pictures: {', '.join(names())}.", "NAME", check=check_name)
+    model: str = option("", "Hub id or folder, for a generator that loads a model.", "ID_OR_FOLDER")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ScoreSettings, Generation):
     """How a video looks. `size` is "WIDTHxHEIGHT" or (width, height) in pixels; once constructed, the latter."""
 
-    preset: str = option("", f"How much work a clip is given: {', '.join(presets())}.", metavar="NAME")
-    scenes: str = option("", "A folder of ISF files to draw in place of AIMV's own scenes.", metavar="FOLDER")
+    preset: str = option("", f"How much work a clip is given: {', '.join(presets())}.", "NAME")
+    scenes: str = option("", "A folder of ISF files to draw in place of AIMV's own scenes.", "FOLDER")
     lettering: bool = option(False, "Set the sung words in type on the picture.")
     reaction: float = option(
-        1.0,
-        "How far the music moves the picture, 0 to 2.",
-        metavar="X",
-        check=between(0, 2, "a reaction of {:g}", "from 0 (none) to 2 (a lot)"),
+        1.0, "How far the music moves the picture, 0 (not) to 2.", "X", check=between(0, 2, "a reaction of {:g}")
     )
-    size: str | tuple[int, int] = option("1280x720", "Width and height in pixels.", metavar="WxH", check=parse_size)
-    fps: float = option(
-        24.0,
-        "Frames a second, 1 to 120.",
-        metavar="N",
-        check=between(1, 120, "{:g} frames a second", "from 1 to 120"),
-    )
+    size: str | tuple[int, int] = option("1280x720", "Width and height in pixels.", "WxH", check=parse_size)
+    fps: float = option(24.0, "Frames a second, 1 to 120.", "N", check=between(1, 120, "{:g} frames a second"))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -170,12 +158,9 @@ class Keys(Group):
     """The keys by which hosts know each other."""
 
     keys: Path = option(
-        Path(platformdirs.user_config_dir("aimv")) / "keys",
-        "The folder of keys that `aimv keys` makes.",
-        metavar="FOLDER",
-        show_default=False,
+        Path(platformdirs.user_config_dir("aimv")) / "keys", "The folder of keys that `aimv keys` makes.", "FOLDER",
         advice="`aimv keys` makes them; see {flag}",
-    )
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,24 +168,19 @@ class Pool(Keys):
     """Which render processes there are."""
 
     workers: int = option(
-        1,
-        "Render processes on this host.",
-        metavar="N",
-        check=between(0, MAX_WORKERS, "a number of {} render processes", f"from 0 to {MAX_WORKERS}"),
+        1, "Render processes on this host.", "N", check=between(0, MAX_WORKERS, "a number of {} render processes")
     )
     worker: tuple[str, ...] = option(
-        (),
-        "A render process on another host (`aimv render`); may be repeated.",
-        metavar="tcp://HOST:PORT",
+        (), "A render process on another host (`aimv render`); may be repeated.", "tcp://HOST:PORT",
         advice="`aimv render` starts one; see {flag}",
-    )
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Host(Keys, Generation):
     """Where and what to render for other hosts."""
 
-    bind: str = option(MISSING, "Where to wait for work: an address of this host.", metavar="tcp://HOST:PORT")
+    bind: str = option(MISSING, "Where to wait for work: an address of this host.", "tcp://HOST:PORT")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,13 +188,11 @@ class Outputs(Group):
     """Where pictures and sound go beside the window."""
 
     record: Path | None = option(
-        None,
-        "Record pictures and sound into this .mp4, and the score beside it.",
-        metavar="OUT.mp4",
+        None, "Record pictures and sound into this .mp4, and the score beside it.", "OUT.mp4",
         check=named(".mp4", "video"),
-    )
+    )  # fmt: skip
     stream: tuple[str, ...] = option(
-        (), "Stream to rtmp://, srt://, udp:// or tcp://HOST:PORT; may be repeated.", metavar="URL"
+        (), "Stream to rtmp://, srt://, udp:// or tcp://HOST:PORT; may be repeated.", "URL"
     )
     camera: bool = option(False, "Be a camera for other programs.")
     ndi: bool = option(False, "Be an NDI source on the network.")
@@ -225,23 +203,21 @@ class MidiInput(Group):
     """A MIDI input."""
 
     midi: str = option(
-        "",
-        "The MIDI input that controls the show, or a part of its name.",
-        metavar="NAME",
+        "", "The MIDI input that controls the show, or a part of its name.", "NAME",
         advice="`aimv inputs` lists them; see {flag}",
-    )
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Control(MidiInput):
     """What controls a show; empty for nothing."""
 
-    mqtt: str = option("", "Control by MQTT: mqtt://[USER@]HOST, mqtts:// for TLS.", metavar="URL", check=_broker)
+    mqtt: str = option("", "Control by MQTT: mqtt://[USER@]HOST, mqtts:// for TLS.", "URL", check=_broker)
     mqtt_password: str = option(
-        "", "The broker's password; better in the config.", metavar="WORD", env="AIMV_MQTT_PASSWORD", secret=True
+        "", "The broker's password; better in the config.", "WORD", env="AIMV_MQTT_PASSWORD", secret=True
     )
-    mqtt_ca: str = option("", "File with the broker's certificate.", metavar="FILE", check=_file)
-    osc: str = option("", "Control by OSC at this port.", metavar="[HOST:]PORT", check=_address)
+    mqtt_ca: str = option("", "File with the broker's certificate.", "FILE", check=_file)
+    osc: str = option("", "Control by OSC at this port.", "[HOST:]PORT", check=_address)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,7 +225,7 @@ class LiveControl(Control):
     """What controls a live show, and who reads its state."""
 
     link: bool = option(False, "Take the beat from Ableton Link while others are in it.")
-    metrics: str = option("", "Serve metrics to Prometheus at this port.", metavar="[HOST:]PORT", check=_address)
+    metrics: str = option("", "Serve metrics to Prometheus at this port.", "[HOST:]PORT", check=_address)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,13 +241,11 @@ class LiveInput(Group):
     """What a live show listens to, and how long."""
 
     input: str | None = option(
-        None,
-        "The sound input: a name, a part of one, or a number of `aimv inputs`.",
-        metavar="NAME",
+        None, "The sound input: a name, a part of one, or a number of `aimv inputs`.", "NAME",
         advice="`aimv inputs` lists them; see {flag}",
-    )
+    )  # fmt: skip
     words: bool = option(True, "Transcribe what is sung, too.")
-    duration: float | None = option(None, "End after this many seconds.", metavar="S", check=_SECONDS)
+    duration: float | None = option(None, "End after this many seconds.", "S", check=_SECONDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,17 +253,12 @@ class Listening(Group):
     """How a song is listened to, and what is printed of it."""
 
     hop: float = option(
-        1.0,
-        "Seconds from one window of 1 s to the next, 0.02 to 1.",
-        metavar="S",
-        check=between(0.02, 1, "a hop of {:g} s", "from 0.02 to 1"),
+        1.0, "Seconds from one window of 1 s to the next, 0.02 to 1.", "S", check=between(0.02, 1, "a hop of {:g} s")
     )
     live: bool = option(False, "Hear the file as a live input: nothing is known early.")
     json: bool = option(False, "JSON Lines instead of a table, one per window.")
     all: bool = option(False, "With --json: the probability of every label, too.")
-    plot: Path | None = option(
-        None, "Draw what is heard into this PNG file.", metavar="OUT.png", check=named(".png", "picture")
-    )
+    plot: Path | None = option(None, "Draw what is heard into this file.", "OUT.png", check=named(".png", "picture"))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -302,12 +271,9 @@ class ScoreFile(Group):
     """Where a score goes."""
 
     out: Path | None = option(
-        None,
-        "Where to write it; without it, FILE's name with .score.jsonl.",
-        flags=("-o",),
-        metavar="OUT.score.jsonl",
+        None, "The score; without it, FILE's name with .score.jsonl.", "OUT.score.jsonl", flag="-o",
         check=named(".score.jsonl", "score"),
-    )
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -315,12 +281,8 @@ class VideoFile(Group):
     """Where a video goes, and which part of a song it shows."""
 
     out: Path | None = option(
-        None,
-        "The video; without it, FILE's name with .mp4.",
-        flags=("-o",),
-        metavar="OUT.mp4",
-        check=named(".mp4", "video"),
+        None, "The video; without it, FILE's name with .mp4.", "OUT.mp4", flag="-o", check=named(".mp4", "video")
     )
-    start: float = option(0.0, "Begin at this second of the song.", metavar="S", check=_SECONDS)
-    duration: float | None = option(None, "Only this many seconds.", metavar="S", check=_SECONDS)
+    start: float = option(0.0, "Begin at this second of the song.", "S", check=_SECONDS)
+    duration: float | None = option(None, "Only this many seconds.", "S", check=_SECONDS)
     resume: bool = option(False, "Continue an export that was stopped.")

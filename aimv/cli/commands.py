@@ -68,10 +68,8 @@ def add_advice(error: AimvError, options: tuple[Option, ...]) -> None:
 
 def _parameter(option: Option) -> inspect.Parameter:
     """The parameter that typer makes the option of."""
-    flags = option.flags or ((option.flag,) if option.default is False else ())  # no --no-FLAG for what is off
-    info = typer.Option(
-        *flags, help=option.help, metavar=option.metavar, envvar=option.env, show_default=option.show_default
-    )
+    flag = option.flag if option.default is not True else f"{option.flag}/--no-{option.flag[2:]}"
+    info = typer.Option(flag, help=option.help, metavar=option.metavar, envvar=option.env)
     kind: Any = list[str] if option.type is list else option.type
     return inspect.Parameter(
         option.name,

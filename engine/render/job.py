@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+MAX_WORKERS = 16  # render processes on one host
 CLIP_FORMAT = 1  # raise when the same job would give other frames, so that stored clips are not reused
 
 

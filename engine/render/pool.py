@@ -23,7 +23,7 @@ import msgspec
 from engine.errors import AimvError, OutputError, RenderError, UsageError
 from engine.render.auth import own_key_pair, public_key_of
 from engine.render.cache import ClipCache
-from engine.render.job import Clip, Job
+from engine.render.job import MAX_WORKERS, Clip, Job
 from engine.render.process import RenderProcess
 from engine.render.protocol import (
     FOLDER_PREFIX,
@@ -370,9 +370,6 @@ class WorkerPool:
         for task in self._tasks:
             task.cancel()
         await self._group.__aexit__(None, None, None)
-
-
-MAX_WORKERS = 16  # processes on one host
 
 
 class PoolConfig(msgspec.Struct, frozen=True):

@@ -55,8 +55,9 @@ def _default(option: Option) -> str:
         return "required"
     if isinstance(option.default, bool):
         return "on" if option.default else "off"
-    empty = option.default in (None, "", ()) or not option.show_default
-    return "" if empty else f"{option.default:g}" if isinstance(option.default, float) else str(option.default)
+    if option.default in (None, "", ()) or isinstance(option.default, Path):  # a path is that of this user
+        return ""
+    return f"{option.default:g}" if isinstance(option.default, float) else str(option.default)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def test_reaction_is_a_knob(aimv: Aimv, wav: Callable[..., Path], tmp_path: Path
         largest.append(np.diff(frames(out).mean(axis=(1, 2, 3))).max())
     assert largest[0] < largest[1] < largest[2]
     refused = aimv("export", song, "-o", tmp_path / "x.mp4", "--reaction", "3")
-    assert refused.status == 2 and "0 (none) to 2" in refused.err
+    assert refused.status == 2 and "from 0 to 2" in refused.err
 
 
 def test_a_song_of_strobes_flashes_nobody(aimv: Aimv, wav: Callable[..., Path], tmp_path: Path) -> None:
