@@ -2,64 +2,52 @@
 
     import aimv
 
-    for row in aimv.listen("song.wav"):                 # what is heard, second by second
+    for row in aimv.listen("song.wav"):  # each second: what is heard, and the sentence that states it
         print(row.analysis.start, row.sentence)
-    aimv.score("song.wav").save("song.score.jsonl")  # the shots, to read and edit
-    aimv.export("song.wav", "song.mp4", aimv.Settings(size="640x360"))
+    score = aimv.score("song.wav")  # the shots, to read and edit
+    score.save("song.score.jsonl")
+    aimv.export(score, "song.mp4", aimv.Settings(size="640x360"))
 
-Each raises a subclass of `aimv.AimvError` whose text is one line for a person.
+    # Many songs by models and render processes that are loaded once:
+    with aimv.Analyzer(language="en") as analyzer, aimv.Renderer(analyzer=analyzer) as renderer:
+        for song in ("one", "two"):
+            renderer.export(f"{song}.wav", f"{song}.mp4", aimv.Settings(size="640x360"))
+
+What cannot be done raises a subclass of `aimv.AimvError` whose text is one line for a person. Importing `aimv`
+loads no other module: each name is imported at its first use. `__init__.pyi` declares the names for type checkers.
 """
 
-TYPE_CHECKING = False  # as of `typing`, which takes a while to import: a stop should be heard soon
-if TYPE_CHECKING:
-    from aimv.app.export import Renderer, export, play
-    from aimv.app.listen import Analyzer, Row, listen, score
-    from aimv.language.score import Score, Shot
-    from aimv.language.sentence import Content, sentence
-    from aimv.options import Settings
-    from engine.errors import AimvError
-    from engine.render.queue import WorkerEvent
-
-_HOMES = {
-    "AimvError": "engine.errors",
-    "Analyzer": "aimv.app.listen",
-    "Content": "aimv.language.sentence",
-    "Renderer": "aimv.app.export",
-    "Row": "aimv.app.listen",
-    "Score": "aimv.language.score",
-    "Settings": "aimv.options",
-    "Shot": "aimv.language.score",
-    "WorkerEvent": "engine.render.queue",
-    "export": "aimv.app.export",
-    "listen": "aimv.app.listen",
-    "play": "aimv.app.export",
-    "score": "aimv.app.listen",
-    "sentence": "aimv.language.sentence",
+_MODULES = {
+    "aimv.app.export": "Renderer export play",
+    "aimv.app.listen": "Analyzer Row listen score",
+    "aimv.app.play": "Dressing",
+    "aimv.language.content": "InstrumentChoice",
+    "aimv.language.score": "Score ScoreHeader Shot",
+    "aimv.language.sentence": "Content sentence",
+    "aimv.options": "AnalysisSettings ScoreSettings Settings ShowSettings",
+    "engine.analysis.transcription.types": "Word",
+    "engine.analysis.windows": "WindowAnalysis",
+    "engine.errors": "AimvError DeviceError MediaError MissingExtra ModelError OutputError RenderError UsageError",
+    "engine.generators.base": "FrameStream Generator GeneratorSpec Level ModelInfo",
+    "engine.generators.registry": "Selection",
+    "engine.pipeline": "Performance",
+    "engine.playback.player": "Played",
+    "engine.render.auth": "KeyPair",
+    "engine.render.job": "Job",
+    "engine.render.queue": "WorkerEvent",
+    "engine.render.transport": "PoolConfig RemoteWorker",
+    "engine.types": "Progress",
 }
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
 
-__all__ = [
-    "AimvError",
-    "Analyzer",
-    "Content",
-    "Renderer",
-    "Row",
-    "Score",
-    "Settings",
-    "Shot",
-    "WorkerEvent",
-    "export",
-    "listen",
-    "play",
-    "score",
-    "sentence",
-]
+__all__ = list(_MODULE_OF)
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    """Import what is asked for when it is asked for, so that the command hears a stop from its first moment."""
-    if name not in _HOMES:
+    """Import a name at its first use."""
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'aimv' has no attribute {name!r}")
     import importlib  # noqa: PLC0415
 
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(_MODULE_OF[name]), name)

@@ -66,8 +66,8 @@ class Renderer:
     """Makes videos with one generator. Its worker pool starts at first use and is kept for the songs that follow.
 
         with Renderer() as renderer:
-            for song in Path("album").glob("*.flac"):
-                renderer.export(song, song.with_suffix(".mp4"))
+            for song in ("one", "two"):
+                renderer.export(f"{song}.wav", f"{song}.mp4", Settings(size="640x360"))
 
     `generator`, `model` and `scenes` are those of `Settings`; settings that ask for others are refused. `pool_config`
     says how many workers there are; `analyzer` analyzes the songs, by default one with shared models. `on_worker` is

@@ -1,7 +1,15 @@
 """The Python API: models that stay loaded, files and arrays alike, rows as they come, nothing ignored in silence."""
 
+import ast
 import dataclasses
-from collections.abc import Callable
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+import textwrap
+import typing
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +17,12 @@ import av
 import numpy as np
 import psutil
 import pytest
+import soundfile
 from numpy.typing import NDArray
 
 import aimv
 from aimv.app import listen as listen_module
-from tests.conftest import tone
+from tests.conftest import HEART, tone
 
 
 @pytest.fixture(scope="session")
@@ -180,3 +189,71 @@ def test_the_song_and_the_score_are_not_written_over(wav: Callable[..., Path], t
         with pytest.raises(aimv.AimvError, match="is what the video is made from") as caught:
             aimv.export(source, out)
         assert caught.value.option == "out"
+
+
+HEAVY = {"numpy", "cv2", "onnxruntime", "scipy", "av", "msgspec", "faster_whisper", "matplotlib", "zmq", "typer"}
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    show = "import sys, aimv; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True).stdout.split()
+    assert "aimv" in loaded
+    assert not HEAVY & {module.partition(".")[0] for module in loaded}
+
+
+def test_type_checkers_see_every_name() -> None:
+    stub = ast.parse(Path(aimv.__file__ or "").with_suffix(".pyi").read_text("utf-8"))
+    declared = {
+        (each.module, name.asname) for each in stub.body if isinstance(each, ast.ImportFrom) for name in each.names
+    }
+    assert {name for _, name in declared} == set(aimv.__all__)
+    for module, name in declared:
+        assert getattr(aimv, name or "") is getattr(importlib.import_module(module or ""), name or "")
+
+
+class ByName(dict[str, Any]):
+    """Finds a name in an annotation that its own module imports for type checkers only."""
+
+    def __missing__(self, name: str) -> Any:
+        try:
+            return getattr(aimv, name)
+        except AttributeError:
+            raise KeyError(name) from None
+
+
+def annotations(public: Any) -> Iterator[Any]:
+    """The types of a function, or of a class's fields and public methods."""
+    yield from typing.get_type_hints(public, localns=ByName()).values()
+    for name, member in vars(public).items() if inspect.isclass(public) else ():
+        function = member.fget if isinstance(member, property) else inspect.unwrap(getattr(member, "__func__", member))
+        if inspect.isfunction(function) and (not name.startswith("_") or name in ("__init__", "__call__")):
+            yield from typing.get_type_hints(function, localns=ByName()).values()
+
+
+def classes(annotation: Any) -> Iterator[type]:
+    """The classes of the project that an annotation names."""
+    if inspect.isclass(annotation) and annotation.__module__.partition(".")[0] in ("aimv", "engine"):
+        yield annotation
+    for part in annotation if isinstance(annotation, list) else typing.get_args(annotation):
+        yield from classes(part)
+
+
+@pytest.mark.parametrize("name", aimv.__all__)
+def test_every_type_of_a_public_signature_is_public(name: str) -> None:
+    for annotation in annotations(getattr(aimv, name)):
+        for each in classes(annotation):
+            assert getattr(aimv, each.__name__, None) is each, f"aimv.{name} uses {each.__module__}.{each.__name__}"
+
+
+@pytest.mark.parametrize("public", [aimv, aimv.Analyzer, aimv.Renderer], ids=["aimv", "Analyzer", "Renderer"])
+def test_the_examples_of_the_docstrings_run(public: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples, rate = soundfile.read(HEART, frames=3 * 44100)
+    for name in ("song", "one", "two"):
+        soundfile.write(tmp_path / f"{name}.wav", samples, rate)
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"(?:^    .*\n|^\n)+", inspect.cleandoc(public.__doc__).partition("Raises:")[0], re.MULTILINE)
+    code = "\n".join(textwrap.dedent(block) for block in blocks)
+    assert public.__name__ in code
+    exec(compile(code, public.__name__, "exec"), {name: getattr(aimv, name) for name in aimv.__all__})  # noqa: S102
+    videos = {"aimv": {"song.mp4", "one.mp4", "two.mp4"}, "Renderer": {"one.mp4", "two.mp4"}}
+    assert {path.name for path in tmp_path.glob("*.mp4")} == videos.get(public.__name__, set())

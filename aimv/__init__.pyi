@@ -1,0 +1,44 @@
+"""The public names, for type checkers; `__init__.py` imports them lazily."""
+# ruff: noqa: I001
+
+from aimv.app.export import Renderer as Renderer, export as export, play as play
+from aimv.app.listen import Analyzer as Analyzer, Row as Row, listen as listen, score as score
+from aimv.app.play import Dressing as Dressing
+from aimv.language.content import InstrumentChoice as InstrumentChoice
+from aimv.language.score import Score as Score, ScoreHeader as ScoreHeader, Shot as Shot
+from aimv.language.sentence import Content as Content, sentence as sentence
+from aimv.options import (
+    AnalysisSettings as AnalysisSettings,
+    ScoreSettings as ScoreSettings,
+    Settings as Settings,
+    ShowSettings as ShowSettings,
+)
+from engine.analysis.transcription.types import Word as Word
+from engine.analysis.windows import WindowAnalysis as WindowAnalysis
+from engine.errors import (
+    AimvError as AimvError,
+    DeviceError as DeviceError,
+    MediaError as MediaError,
+    MissingExtra as MissingExtra,
+    ModelError as ModelError,
+    OutputError as OutputError,
+    RenderError as RenderError,
+    UsageError as UsageError,
+)
+from engine.generators.base import (
+    FrameStream as FrameStream,
+    Generator as Generator,
+    GeneratorSpec as GeneratorSpec,
+    Level as Level,
+    ModelInfo as ModelInfo,
+)
+from engine.generators.registry import Selection as Selection
+from engine.pipeline import Performance as Performance
+from engine.playback.player import Played as Played
+from engine.render.auth import KeyPair as KeyPair
+from engine.render.job import Job as Job
+from engine.render.queue import WorkerEvent as WorkerEvent
+from engine.render.transport import PoolConfig as PoolConfig, RemoteWorker as RemoteWorker
+from engine.types import Progress as Progress
+
+__version__: str
