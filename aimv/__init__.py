@@ -20,7 +20,7 @@ loads no other module: each name is imported at its first use. `__init__.pyi` de
 _MODULES = {
     "aimv.app.export": "Renderer export play",
     "aimv.app.listen": "Analyzer Row listen score",
-    "aimv.app.play": "Dressing",
+    "aimv.app.show": "ShowConfig",
     "aimv.language.content": "InstrumentChoice",
     "aimv.language.score": "Score ScoreHeader Shot",
     "aimv.language.sentence": "Content sentence",
@@ -34,8 +34,9 @@ _MODULES = {
     "engine.playback.player": "Played",
     "engine.render.auth": "KeyPair",
     "engine.render.job": "Job",
+    "engine.render.pool": "PoolConfig",
     "engine.render.queue": "WorkerEvent",
-    "engine.render.transport": "PoolConfig RemoteWorker",
+    "engine.render.transport": "RemoteWorker",
     "engine.types": "Progress",
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}

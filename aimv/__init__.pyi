@@ -3,7 +3,7 @@
 
 from aimv.app.export import Renderer as Renderer, export as export, play as play
 from aimv.app.listen import Analyzer as Analyzer, Row as Row, listen as listen, score as score
-from aimv.app.play import Dressing as Dressing
+from aimv.app.show import ShowConfig as ShowConfig
 from aimv.language.content import InstrumentChoice as InstrumentChoice
 from aimv.language.score import Score as Score, ScoreHeader as ScoreHeader, Shot as Shot
 from aimv.language.sentence import Content as Content, sentence as sentence
@@ -37,8 +37,9 @@ from engine.pipeline import Performance as Performance
 from engine.playback.player import Played as Played
 from engine.render.auth import KeyPair as KeyPair
 from engine.render.job import Job as Job
+from engine.render.pool import PoolConfig as PoolConfig
 from engine.render.queue import WorkerEvent as WorkerEvent
-from engine.render.transport import PoolConfig as PoolConfig, RemoteWorker as RemoteWorker
+from engine.render.transport import RemoteWorker as RemoteWorker
 from engine.types import Progress as Progress
 
 __version__: str
