@@ -3,13 +3,24 @@
 import asyncio
 import socket
 import urllib.request
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from aimv.app import telemetry
-from aimv.app.telemetry import Metrics, health_line, report_health
+from aimv.app.show import Show, SoundState
+from aimv.app.telemetry import Metrics, health_line, make_readout, make_telemetry, report_health
+from engine.audio.features import FeatureExtractor
+from engine.audio.tempo import Tempo
+from engine.control.commands import Command
+from engine.control.state import ControlState
 from engine.errors import UsageError
+from engine.pipeline import Cue
+from engine.playback.compositor import Compositor
+from engine.render.job import Job
 
 TELEMETRY: dict[str, Any] = {
     "time": 12.5, "fps": 29.9, "late": 1, "skipped": 2, "dropped": 3, "silenced": 6, "refused": 7, "passed_over": 8,
@@ -26,12 +37,69 @@ def test_one_line_says_whether_all_is_well() -> None:
     assert "\n" not in health_line(TELEMETRY)
 
 
+class Played(Show):
+    """A show whose sound is given."""
+
+    given = SoundState(title="song.wav", instruments=("kick",), words="my heart", colour="crimson", hex="#dc143c")
+
+    def __init__(self, not_live: str = "") -> None:
+        features = FeatureExtractor.of(np.zeros(22050, np.float32), 22050)
+        control = ControlState(Tempo(), lambda: 3.0, seed=7, generator="shader", not_live=not_live)
+        super().__init__(Compositor(64, 48, 24.0, features), control, Tempo(), lambda: 3.0)
+
+    def sound(self) -> SoundState:
+        return self.given
+
+
+def test_telemetry_states_the_sound_the_sentence_on_screen_and_what_commands_have_set(tmp_path: Path) -> None:
+    show = Played()
+    show.control.apply(Command("flashes", 1))
+    job = Job("fake", "", "A kick hits.", (), ("#ff0000",), 0, 64, 48, 8.0, 1.0)
+    show.add_job(Cue(2.0, 4.0, job), job)
+    show.compositor.place(2.0, 4.0, tmp_path / f"{job.id}.mp4")
+    told = make_telemetry(show)
+    assert (told["time"], told["sentence"], told["words"]) == (3.0, "A kick hits.", "my heart")
+    assert (told["flashes"], told["seed"], told["generator"], told["warning"]) == (1, 7, "shader", "")
+    assert health_line(told).startswith("well: 3 s"), "all that the health line and the metrics need"
+    assert not TELEMETRY.keys() - told.keys()
+
+
+def test_what_a_song_has_not_is_none() -> None:
+    told = make_telemetry(Played(not_live="a song is known"))
+    assert [told[key] for key in ("seed", "style", "bpm", "level_db", "latency_p95_ms")] == [None] * 5
+
+
+def test_the_most_urgent_warning_comes_first() -> None:
+    show = Played()
+    assert make_readout(show).warning == ""
+    show.given = SoundState(title="x", silent=True, warning="the input is silent")
+    assert make_readout(show).warning == "the input is silent"
+    show.control.notify("react takes a number")
+    assert make_readout(show).warning == "react takes a number"
+    show.given = SoundState(title="x", state="lost", warning="the input is gone")
+    assert make_telemetry(show)["warning"] == "the input is gone"
+
+
+def test_the_readout_has_the_rows_of_the_show_and_those_of_all_shows() -> None:
+    show = Played()
+    show.given = SoundState(title="x", rows=(("lead", "3.0 s"),))
+    rows = dict(make_readout(show).rows)
+    assert rows["lead"] == "3.0 s" and rows["worker"] == "shader, starting"
+    assert rows["control"] == "react 1, flashes 3, seed 7"
+    show.control.apply(Command("hold"))
+    assert make_readout(show).title == "x · hold"
+
+
 def scraped(port: int) -> dict[str, float]:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         text = answer.read().decode()
     return {line.split()[0]: float(line.split()[1]) for line in text.splitlines() if not line.startswith("#")}
 
 
+prometheus = pytest.mark.skipif(find_spec("prometheus_client") is None, reason="needs the metrics extra")
+
+
+@prometheus
 def test_prometheus_reads_the_numbers_and_counters_only_grow() -> None:
     with Metrics("127.0.0.1", 0) as metrics:
         metrics.update(TELEMETRY)
@@ -44,6 +112,7 @@ def test_prometheus_reads_the_numbers_and_counters_only_grow() -> None:
     assert (told["aimv_input_open"], told["aimv_worker_lost"]) == (1, 1)
 
 
+@prometheus
 def test_a_port_that_is_taken_is_one_line() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -2,9 +2,12 @@
 
 import pytest
 
+from engine.audio.features import FeatureExtractor
 from engine.audio.tempo import Tempo
 from engine.control.commands import COMMANDS, Command, CommandRefused
 from engine.control.state import ControlState
+from engine.playback.compositor import Compositor
+from tests.conftest import clicks
 
 
 def test_switches_are_toggled_or_set() -> None:
@@ -16,6 +19,20 @@ def test_switches_are_toggled_or_set() -> None:
     state.apply(Command("blackout", True))
     state.apply(Command("blackout", True))
     assert state.blackout
+
+
+def test_flashes_limit_what_the_compositor_shows() -> None:
+    """With no flash allowed an onset makes no light; the sound and the picture are the same."""
+
+    def light(flashes: int) -> float:
+        state = ControlState(Tempo(), lambda: 0.0)
+        features = FeatureExtractor.of(clicks([1.0], 2.0, 22050), 22050)
+        compositor = Compositor(64, 48, 24.0, features, state)
+        state.apply(Command("flashes", flashes))
+        assert state.flashes == flashes
+        return max(float(compositor.frame(k / 24).mean()) for k in range(20, 30))
+
+    assert light(3) > light(0) + 3.0
 
 
 def test_every_command_without_an_attribute_is_an_action() -> None:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from engine.errors import OutputError, UsageError
 from engine.outputs.base import MediaFormat
-from engine.outputs.encoder import EXPORT, Encoder, encode_file
+from engine.outputs.encoder import CLIP, EXPORT, RECORDING, Encoder, EncoderSettings, encode_file
+from engine.playback.yuv import of_rgb
 
 WIDTH, HEIGHT = 64, 48
 
@@ -84,6 +85,28 @@ def test_sound_is_in_time(tmp_path: Path, rate: int, channels: int) -> None:
         near = slice(int((time - 0.05) * decoded_rate), int((time + 0.05) * decoded_rate))
         found = (near.start + int((sound[near] > 0.3).argmax())) / decoded_rate
         assert found == pytest.approx(time, abs=0.005)
+
+
+@pytest.mark.parametrize("rate", [48000, 44100])
+@pytest.mark.parametrize("settings", [EXPORT, RECORDING], ids=["export", "recording"])
+def test_sound_reaches_its_end(tmp_path: Path, settings: EncoderSettings, rate: int) -> None:
+    """What sounds in the last 4 ms, in an AAC frame that is not full, is heard."""
+    sound = np.zeros((rate // 1024 * 1024 + 600, 2), np.float32)
+    sound[-200:] = 0.5 * np.sin(np.arange(200) / 4)[:, None]
+    with encode_file(tmp_path / "o.mp4", MediaFormat(WIDTH, HEIGHT, 10.0, rate), settings) as video:
+        for number in range(round(len(sound) / rate * 10)):
+            video.write(picture(), number / 10)
+        video.write_audio(sound, 0)
+    assert np.abs(decoded_sound(tmp_path / "o.mp4")[:, -2048:]).max() > 0.2
+
+
+def test_clips_stay_in_the_colours_of_the_compositor(tmp_path: Path) -> None:
+    """A clip is not converted to BT.709, which the compositor would have to undo."""
+    with encode_file(tmp_path / "o.mp4", MediaFormat(WIDTH, HEIGHT, 24.0), CLIP) as video:
+        video.write(picture(), 0.0)
+    with av.open(str(tmp_path / "o.mp4")) as container:
+        planes = next(container.decode(video=0)).to_ndarray()
+    assert planes[0, 0] == pytest.approx(of_rgb(picture())[0, 0], abs=2)
 
 
 def test_faststart(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from engine.outputs import base
 from engine.outputs.base import BaseOutput, MediaFormat, QueuedOutput
 from engine.outputs.devices import VirtualCamera
 from engine.outputs.encoder import encode_recording, encode_stream
+from engine.outputs.fanout import FanOut, open_outputs
 from engine.types import Frame
 
 FPS, RATE = 10, 44_100
@@ -203,3 +204,51 @@ def test_without_a_virtual_camera_one_line_says_how_to_get_one() -> None:
     pytest.importorskip("pyvirtualcam")
     with pytest.raises(OutputError, match="modprobe v4l2loopback"):
         VirtualCamera(True, FORMAT)
+
+
+class Screen(BaseOutput):
+    """A window that counts its pictures."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def write(self, frame: Frame, time: float) -> None:
+        self.times.append(time)
+
+
+def test_a_picture_that_is_shown_again_is_written_once() -> None:
+    screen, slow = Screen(), Slow()
+    slow.go.set()
+    with FanOut(screen, [QueuedOutput(lambda: slow, 1.0, FPS)], lambda: 0.0) as outputs:
+        for moment in (0.0, 0.1, 0.1, 0.1, 0.2):
+            outputs.write(flash(1), moment)
+    assert screen.times == [0.0, 0.1, 0.1, 0.1, 0.2]
+    assert slow.seen == [0.0, 0.1, 0.2]
+    assert slow.ended == "closed"
+
+
+def test_latency_is_from_the_arrival_of_an_onset_to_the_first_picture_begun_after_it() -> None:
+    began = [0.0]
+    outputs = FanOut(Screen(), (), lambda: began[0])
+    assert outputs.latency(0.5) is None
+    arrived = time.perf_counter() - 5.0
+    outputs.note_onset(arrived)
+    outputs.write(flash(1), 0.0)
+    assert outputs.latency(0.5) is None, "it was begun before"
+    began[0] = time.perf_counter()
+    outputs.write(flash(1), 0.1)
+    assert 5.0 <= (outputs.latency(0.5) or 0.0) < 60.0
+    outputs.write(flash(1), 0.2)
+    assert len(outputs.latencies) == 1
+
+
+def test_the_options_open_their_outputs_and_one_that_is_not_possible_closes_the_others(tmp_path: Path) -> None:
+    wanted = {"record": tmp_path / "show.mp4", "stream": (str(tmp_path / "a.ts"), str(tmp_path / "b.ts")), "ndi": False}
+    with FanOut(None, open_outputs({**wanted, "hud": True}, FORMAT), lambda: 0.0) as outputs:
+        assert [each.kind for each in outputs.outputs] == ["record", "stream", "stream"]
+        outputs.write(flash(1), 7.0)
+    assert [each.begins for each in outputs.outputs] == [7.0] * 3
+    threads = threading.active_count()
+    with pytest.raises(UsageError, match="rtmp://"):
+        open_outputs({**wanted, "stream": ("http://x/y",)}, FORMAT)
+    assert threading.active_count() == threads

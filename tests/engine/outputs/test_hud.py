@@ -36,6 +36,15 @@ def test_the_colour_heard_is_shown() -> None:
     assert (np.abs(shown.astype(int) - (220, 20, 60)).sum(axis=2) < 6).sum() > 20
 
 
+def test_a_warning_is_written_in_its_colour() -> None:
+    def orange(readout: Readout) -> int:
+        shown = Hud(320, 180).draw(np.zeros_like(FRAME), readout).astype(int)
+        return int((np.abs(shown - (255, 120, 90)).sum(axis=2) < 60).sum())
+
+    assert orange(FULL) > 20
+    assert orange(msgspec.structs.replace(FULL, warning="")) == 0
+
+
 def test_beat_and_level_move_with_every_picture() -> None:
     hud = Hud(320, 180)
     pictures = [hud.draw(FRAME, Readout(beat=beat, level_db=level)) for beat, level in ((1.0, -6.0), (0.1, -50.0))]
