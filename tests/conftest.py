@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from hypothesis import settings
 from numpy.typing import NDArray
 
 from aimv.cli.main import main
+from engine.analysis.instruments import OnnxClassifier, load_classifier
+from engine.analysis.transcription.models import load_whisper
 
 settings.register_profile("aimv", deadline=None)  # no test asserts wall time
 settings.load_profile("aimv")
@@ -28,6 +31,18 @@ def user_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     os.environ["AIMV_CACHE"] = str(folder)
     os.environ["AIMV_CONFIG"] = str(folder / "config.toml")  # not the user's
     return folder
+
+
+@pytest.fixture(scope="session")
+def classifier() -> OnnxClassifier:
+    """The shipped classifier, loaded once for all tests: whoever loads it meanwhile gets this one."""
+    return load_classifier()
+
+
+@pytest.fixture(scope="session")
+def whisper(user_cache: Path) -> Any:
+    """The default Whisper model, loaded once for all tests."""
+    return load_whisper()
 
 
 class Ran:

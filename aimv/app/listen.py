@@ -5,11 +5,10 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 import numpy as np
-from faster_whisper import WhisperModel
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
@@ -18,17 +17,20 @@ from aimv.language.score import SUFFIX, Score, ScoreHeader, Shot, is_score
 from aimv.language.sentence import Content, sentence
 from aimv.language.shots import cut_shots
 from aimv.options import WHISPER, AnalysisSettings, ScoreSettings
-from engine.analysis.instruments import Classifier, Confusion, OnnxClassifier
-from engine.analysis.transcription.models import load as load_whisper
+from engine.analysis.instruments import Classifier, Confusion, load_classifier
+from engine.analysis.transcription.models import load_whisper
 from engine.analysis.transcription.offline import transcribe_file
 from engine.analysis.transcription.streaming import StreamingWhisper
-from engine.analysis.transcription.types import Passage
-from engine.analysis.windows import SongAnalyzer, VoiceProbability, WindowAnalysis, analyze_causally, song_features
+from engine.analysis.transcription.types import Passage, VoiceProbability
+from engine.analysis.windows import SongAnalyzer, WindowAnalysis, analyze_causally, song_features
 from engine.audio.features import FeatureExtractor
 from engine.audio.song import Song, check_song, load_song
 from engine.errors import UsageError
 from engine.files import cache_folder
 from engine.types import Progress
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
 
 HOP_S = 1.0  # the default from one row's window to the next
 _TOLERANCE_S = 0.05  # between the lengths of a score and of its song
@@ -133,10 +135,10 @@ class _Models:
 
     @functools.cached_property
     def classifier(self) -> Classifier:
-        return OnnxClassifier()
+        return load_classifier()
 
     @functools.cached_property
-    def whisper(self) -> WhisperModel:
+    def whisper(self) -> "WhisperModel":
         return load_whisper(self._name)
 
 

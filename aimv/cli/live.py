@@ -52,7 +52,7 @@ def live(
     from aimv.app.show import ShowConfig
     from aimv.app.telemetry import Metrics, make_readout, make_telemetry, report_health
     from aimv.language.score import ScoreRecorder
-    from engine.analysis.instruments import OnnxClassifier
+    from engine.analysis.instruments import load_classifier
     from engine.audio.devices import SoundCard, find_input
     from engine.control.osc import parse_address
     from engine.generators.registry import select_generator
@@ -62,7 +62,7 @@ def live(
     selection = select_generator(settings.generator, settings.model, settings.scenes, remote=bool(workers.remotes))
     print_selection(selection)
     transcriber = load_transcriber(settings.whisper, settings.language) if input.words else None
-    show = LiveShow(settings, card, OnnxClassifier(), transcriber, selection, usable_pool(workers, selection))
+    show = LiveShow(settings, card, load_classifier(), transcriber, selection, usable_pool(workers, selection))
     service = show.open_service(transports(control), lambda: make_telemetry(show))
     metrics = Metrics(*parse_address(control.metrics, "metrics")) if control.metrics else None
     config = ShowConfig(fullscreen=window.fullscreen, hud=window.hud)
@@ -170,7 +170,7 @@ def load_transcriber(whisper: str, language: str | None) -> StreamingWhisper:
     """Whisper on threads of low priority, which they inherit from the thread that loads the model."""
     import asyncio
 
-    from engine.analysis.transcription.models import load as load_whisper
+    from engine.analysis.transcription.models import load_whisper
     from engine.analysis.transcription.streaming import StreamingWhisper
     from engine.threads import lower_priority, to_thread
 

@@ -10,7 +10,7 @@ from engine.errors import AimvError, ModelError
 @command
 def models() -> None:
     """List every model: where it was found, its checksum, and what to do when it is missing."""
-    from engine.analysis.instruments import read_pinned, shipped_model
+    from engine.analysis.model_files import read_pinned, shipped_model
     from engine.analysis.transcription.models import available, computing
     from engine.files import sha256_of
     from engine.generators.registry import listed, select_generator

@@ -1,32 +1,24 @@
-"""Which instruments play: a classifier in ONNX, raw audio in, calibrated probabilities out.
+"""Which instruments play: probabilities of an ONNX classifier for windows of sound, and their smoothing over time."""
 
-Windows that lean on their neighbours: what plays now most likely played a second ago and will a second on.
-
-A hidden Markov chain of two states a label, there or not, smoothed forward and backward (Rabiner 1989). The classifier
-hears each window alone; where a song's future is known, what the windows about it say is evidence too.
-"""
-
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
-import onnxruntime
 import soxr
 from numpy.typing import NDArray
 
-import engine
+from engine.analysis.model_files import loaded_once, read_pinned, shipped_model
 from engine.errors import ModelError
 
-_ELSEWHERE = b"\n\x08location"  # the key of TensorProto.external_data that names a file, as protobuf writes it
+_EXTERNAL_DATA = b"\n\x08location"  # the key of TensorProto.external_data that names a file, as protobuf writes it
 
 Confusion = Mapping[str, Mapping[str, float]]
 
 
 class Classifier(Protocol):
-    """The seam: what listening needs of a classifier."""
+    """What analysis needs of an instrument classifier."""
 
     labels: tuple[str, ...]
     confusion: Confusion  # what each label is mistaken for, as shares of its mistakes
@@ -37,35 +29,32 @@ class Classifier(Protocol):
 
 
 class FakeClassifier:
-    """Answers from a script: loudness-gated constants, for tests of everything behind it."""
+    """Constant probabilities, zero in silence, for tests of everything behind it."""
 
     def __init__(self, probabilities: Mapping[str, float], confusion: Confusion | None = None) -> None:
         self.labels = tuple(probabilities)
         self.confusion: Confusion = confusion or {}
-        self._answer = np.array(list(probabilities.values()), dtype=np.float32)
+        self._probabilities = np.array(list(probabilities.values()), dtype=np.float32)
 
     def __call__(self, mono: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
-        return self._answer if len(mono) and float(np.abs(mono).max()) > 1e-4 else np.zeros_like(self._answer)
-
-
-def shipped_model() -> Path:
-    """The classifier that ships with AIMV, in an installed package or in a checkout."""
-    package = Path(engine.__file__).parent
-    installed = package / "data" / "onnx" / "instruments.onnx"
-    return installed if installed.exists() else package.parent / "models" / "onnx" / "instruments.onnx"
+        is_silent = not len(mono) or float(np.abs(mono).max()) <= 1e-4
+        return np.zeros_like(self._probabilities) if is_silent else self._probabilities
 
 
 class OnnxClassifier:
-    """The shipped model on onnxruntime: CUDA where onnxruntime-gpu finds it, else one CPU thread.
+    """A classifier on onnxruntime: CUDA where onnxruntime-gpu finds it, else one CPU thread. See `load_classifier`.
+
+    `families` are groups of labels by name (drum, cymbal, guitar, vocal ...); a label may be in several.
 
     The file's SHA-256 must be the one beside it, and no tensor may lie in another file: the runtime would read it from
     wherever the model says, unpinned. Raises ModelError if it is missing, damaged, split or lacks its metadata.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        path = path or shipped_model()
+    def __init__(self, path: Path) -> None:
+        import onnxruntime  # noqa: PLC0415 - loads slowly
+
         data = read_pinned(path)
-        if _ELSEWHERE in data:
+        if _EXTERNAL_DATA in data:
             raise ModelError(f"the model {path} keeps tensors in other files, which is refused: reinstall aimv")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
@@ -73,13 +62,14 @@ class OnnxClassifier:
         wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
         providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
         try:
-            self._session = onnxruntime.InferenceSession(data, options, providers=providers)
+            self._session: Any = onnxruntime.InferenceSession(data, options, providers=providers)
             meta = self._session.get_modelmeta().custom_metadata_map
             self.labels = tuple(json.loads(meta["labels"]))
             self.confusion: Confusion = json.loads(meta["confusion"])
+            self.families = {name: tuple(labels) for name, labels in json.loads(meta["families"]).items()}
             self.rate = int(meta["sample_rate"])
             self._size = round(float(meta["window_seconds"]) * self.rate)
-        except (KeyError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{path} is not an instrument classifier of AIMV's: reinstall aimv") from error
         except Exception as error:
             # onnxruntime's own exceptions share no base but Exception
@@ -92,24 +82,19 @@ class OnnxClassifier:
         return np.asarray(self._session.run(["probabilities"], {"audio": window})[0][0], dtype=np.float32)
 
 
-def read_pinned(path: Path) -> bytes:
-    """The bytes of a model whose SHA-256 stands in the file `path`.sha256; ModelError if they differ."""
-    try:
-        data = path.read_bytes()
-        pinned = path.with_name(path.name + ".sha256").read_text("ascii").split()[0]
-    except (OSError, IndexError, UnicodeDecodeError) as error:
-        raise ModelError(f"the model {path} or its checksum is missing: reinstall aimv") from error
-    if hashlib.sha256(data).hexdigest() != pinned:
-        raise ModelError(f"the model {path} is not the one that was published (its SHA-256 differs): reinstall aimv")
-    return data
+def load_classifier(path: Path | None = None) -> OnnxClassifier:
+    """The classifier of that file, by default the one that ships with AIMV; loaded once while it is in use."""
+    return _load(path or shipped_model())
 
+
+_load = loaded_once(OnnxClassifier)
 
 REACH_S = 3.0
-"""Seconds before and after a window that count; beyond them a neighbour's say is spent."""
+"""Seconds before and after a window that count; beyond them the evidence of a neighbour has decayed."""
 _STAYS = 0.7
-"""How probable it is that a label is a second later as it is now."""
-_THROWN_IN = {"tom": 0.55, "crash": 0.55, "splash": 0.55}
-_TRUST = 0.3
+"""Probability that a label is a second later as it is now."""
+_STAYS_OF = {"tom": 0.55, "crash": 0.55, "splash": 0.55}
+_NEIGHBOUR_WEIGHT = 0.3
 """Share of a second's evidence that neighbours are given: what misleads the classifier, misleads it for a while."""
 _LEAST = 1e-5
 """Probabilities nearer to 0 or 1 than this count as this near: their logits stay finite."""
@@ -118,24 +103,25 @@ Logits = NDArray[np.float64]
 
 
 def smooth(labels: Sequence[str], rows: NDArray[np.floating], at: int, hop_s: float) -> NDArray[np.float64]:
-    """Probabilities of window `at` given the windows about it.
+    """Probabilities of window `at` given the windows around it, [labels].
 
-    `rows` [windows, labels] are what the classifier said of windows `hop_s` apart, at most a second; [labels] comes
-    back. What was ruled out (0, as in silence) stays so.
+    `rows` [windows, labels] are the classifier's probabilities of windows `hop_s` apart, at most a second. A hidden
+    Markov model with two states a label, present or not, smoothed forward and backward (Rabiner 1989). A probability of
+    0, as in silence, stays 0.
     """
-    kept = 2 * np.array([_THROWN_IN.get(label, _STAYS) for label in labels]) - 1
+    kept = 2 * np.array([_STAYS_OF.get(label, _STAYS) for label in labels]) - 1
     stays = (1 + kept**hop_s) / 2
-    sure = np.clip(np.asarray(rows, np.float64), _LEAST, 1 - _LEAST)
-    logits = np.log(sure / (1 - sure))
-    weak = _TRUST * hop_s * logits
-    told = logits[at] + _message(weak[:at], stays) + _message(weak[:at:-1], stays)
-    return np.asarray(np.where(rows[at] > 0, 1 / (1 + np.exp(-told)), 0.0))
+    clipped = np.clip(np.asarray(rows, np.float64), _LEAST, 1 - _LEAST)
+    logits = np.log(clipped / (1 - clipped))
+    weighted = _NEIGHBOUR_WEIGHT * hop_s * logits
+    posterior = logits[at] + _message(weighted[:at], stays) + _message(weighted[:at:-1], stays)
+    return np.asarray(np.where(rows[at] > 0, 1 / (1 + np.exp(-posterior)), 0.0))
 
 
 def _message(evidence: Logits, stays: Logits) -> Logits:
-    """What windows in a row say of the one after the last of them, as logits."""
-    said = np.zeros(len(stays))
-    for now in evidence:
-        odds = np.exp(said + now)
-        said = np.log((odds * stays + (1 - stays)) / (odds * (1 - stays) + stays))
-    return said
+    """The evidence of consecutive windows [windows, labels] about the window after the last of them, as logits."""
+    message = np.zeros(len(stays))
+    for logits in evidence:
+        odds = np.exp(message + logits)
+        message = np.log((odds * stays + (1 - stays)) / (odds * (1 - stays) + stays))
+    return message

@@ -1,4 +1,4 @@
-"""The slow clock of a live show: windows and words heard in threads of their own while the sound goes on."""
+"""Analysis of a live input: windows and words, each in a thread of its own, while the sound goes on."""
 
 import queue
 import threading
@@ -19,24 +19,25 @@ from engine.audio.windows import RollingWindows
 from engine.threads import lower_priority
 
 HOP_S = 0.25
-_WAITING_S = 6.0  # of sound that may wait to be heard; beyond this the oldest is left out and counted
-_BLOCKS = 600
+_LONGEST_QUEUE_S = 6.0  # of sound; beyond this new sound is dropped and counted
+_LONGEST_QUEUE = 600  # blocks
 _KEPT_WORDS = 64
+_LEAST_S = 0.1  # of audio passed to the transcriber at once
 
 
 class TimedAnalysis(msgspec.Struct, frozen=True):
-    """A window that was heard, and when its last sample had come (s, time.perf_counter)."""
+    """The analysis of a window, and the arrival time of its last sample (s, time.perf_counter)."""
 
     analysis: WindowAnalysis
     arrival: float
 
 
 class LiveAnalyzer:
-    """Hears sound that is fed to it; gives each window to `on_analysis` soon after it ended.
+    """Analyzes sound that is fed to it, and calls `on_analysis` with each window soon after it ended.
 
-    Windows and words have a thread each, since a look at words takes longer than the time between windows: a word is
-    said in the window that ends after it was committed. Both may fall behind by a bounded time; what is left out then
-    is counted in `skipped_s`. The callbacks run in those threads.
+    Windows and words have a thread each, since transcription takes longer than the time between windows: a word is part
+    of the window that ends after it was committed. Both may fall behind by a bounded time; sound dropped then is
+    counted in `skipped_s`. The callbacks run in those threads.
     """
 
     def __init__(
@@ -48,19 +49,19 @@ class LiveAnalyzer:
         on_words: Callable[[list[Word]], None] = lambda words: None,
     ) -> None:
         self._rate = rate
-        self._windows = _Ears(rate, classifier, on_analysis)
-        self._words = _Words(rate, transcriber, self._windows, on_words) if transcriber else None
+        self._windows = _WindowThread(rate, classifier, on_analysis)
+        self._words = _WordThread(rate, transcriber, self._windows, on_words) if transcriber else None
 
     @property
     def skipped_s(self) -> float:
-        """Seconds of sound that were not heard, because hearing was too slow."""
+        """Seconds of sound that were dropped because analysis was too slow."""
         return self._windows.skipped_s + (self._words.skipped_s if self._words else 0.0)
 
-    def feed(self, samples: NDArray[np.float32], came: float) -> None:
-        """Take in the next samples, [n, channels]; never waits."""
-        self._windows.feed(samples, came)
+    def feed(self, samples: NDArray[np.float32], arrival: float) -> None:
+        """Queue the next samples, [n, channels]; never waits."""
+        self._windows.feed(samples, arrival)
         if self._words:
-            self._words.feed(samples, came)
+            self._words.feed(samples, arrival)
 
     def __enter__(self) -> Self:
         self._windows.start()
@@ -76,17 +77,17 @@ class LiveAnalyzer:
                 worker.end()
 
 
-class _Worker(ABC):
+class _AudioThread(ABC):
     """A thread that is fed blocks of sound through a bounded queue."""
 
-    def __init__(self, rate: int, name: str, back: int) -> None:
-        """`back`: by how much its priority is below that of the picture."""
-        self._back = back
+    def __init__(self, rate: int, name: str, nice: int) -> None:
+        """`nice`: by how much its priority is below that of the picture."""
+        self._nice = nice
         self.skipped_s = 0.0
         self._rate = rate
-        self._queue: queue.Queue[tuple[NDArray[np.float32], float] | None] = queue.Queue(_BLOCKS)
-        self._waiting = 0  # samples
-        self._lost = 0  # samples left out since the last that were heard
+        self._queue: queue.Queue[tuple[NDArray[np.float32], float] | None] = queue.Queue(_LONGEST_QUEUE)
+        self._queued = 0  # samples
+        self._dropped = 0  # samples since the last that were queued
         self._ending = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -99,78 +100,77 @@ class _Worker(ABC):
         self._queue.put(None)
         self._thread.join()
 
-    def feed(self, samples: NDArray[np.float32], came: float) -> None:
+    def feed(self, samples: NDArray[np.float32], arrival: float) -> None:
         with self._lock:
-            full = self._waiting > _WAITING_S * self._rate or self._queue.qsize() >= _BLOCKS - 1
+            full = self._queued > _LONGEST_QUEUE_S * self._rate or self._queue.qsize() >= _LONGEST_QUEUE - 1
             if full:
-                self._lost += len(samples)
+                self._dropped += len(samples)
                 self.skipped_s += len(samples) / self._rate
                 return
-            if self._lost:  # silence in its place, so that times stay true
-                samples = np.concatenate([np.zeros((self._lost, samples.shape[1]), np.float32), samples])
-                self._lost = 0
-            self._waiting += len(samples)
-        self._queue.put_nowait((samples, came))
+            if self._dropped:  # silence in its place, so that times stay true
+                samples = np.concatenate([np.zeros((self._dropped, samples.shape[1]), np.float32), samples])
+                self._dropped = 0
+            self._queued += len(samples)
+        self._queue.put_nowait((samples, arrival))
 
     def _run(self) -> None:
-        lower_priority(self._back)
-        while (given := self._queue.get()) is not None and not self._ending:
+        lower_priority(self._nice)
+        while (block := self._queue.get()) is not None and not self._ending:
             with self._lock:
-                self._waiting -= len(given[0])
-            self.hear(*given)
+                self._queued -= len(block[0])
+            self.process(*block)
 
     @abstractmethod
-    def hear(self, samples: NDArray[np.float32], came: float) -> None:
-        """Take a block of sound that came at `came` s, in the worker's own thread."""
+    def process(self, samples: NDArray[np.float32], arrival: float) -> None:
+        """Process a block of sound that arrived at `arrival` s, in this thread."""
 
 
-class _Ears(_Worker):
+class _WindowThread(_AudioThread):
     """Windows: loudness, instruments, colour."""
 
     def __init__(self, rate: int, classifier: Classifier, on_analysis: Callable[[TimedAnalysis], None]) -> None:
         super().__init__(rate, "live windows", 3)
         self.voice: float | None = None
-        self._cutter = RollingWindows(rate, HOP_S)
-        self._listener = WindowAnalyzer(classifier)
+        self._splitter = RollingWindows(rate, HOP_S)
+        self._analyzer = WindowAnalyzer(classifier)
         self._on_analysis = on_analysis
-        self._fresh: list[Word] = []
+        self._words: list[Word] = []
 
-    def say(self, words: list[Word]) -> None:
-        """Words to be said in the next window."""
+    def add_words(self, words: list[Word]) -> None:
+        """Add words to the next window."""
         with self._lock:
-            self._fresh = [*self._fresh, *words][-_KEPT_WORDS:]
+            self._words = [*self._words, *words][-_KEPT_WORDS:]
 
-    def hear(self, samples: NDArray[np.float32], came: float) -> None:
-        for window in self._cutter.push(samples):
-            heard = self._listener.hear(window)
-            self.voice = heard.probabilities.get("vocal")
+    def process(self, samples: NDArray[np.float32], arrival: float) -> None:
+        for window in self._splitter.push(samples):
+            analysis = self._analyzer.analyze(window)
+            self.voice = analysis.probabilities.get("vocal")
             with self._lock:
-                words, self._fresh = self._fresh, []
-            heard = msgspec.structs.replace(heard, words=tuple(words))
-            self._on_analysis(TimedAnalysis(heard, came))
+                words, self._words = self._words, []
+            self._on_analysis(TimedAnalysis(msgspec.structs.replace(analysis, words=tuple(words)), arrival))
 
 
-class _Words(_Worker):
+class _WordThread(_AudioThread):
     """Words, as they are committed."""
 
     def __init__(
-        self, rate: int, transcriber: Transcriber, ears: _Ears, on_words: Callable[[list[Word]], None]
+        self, rate: int, transcriber: Transcriber, windows: _WindowThread, on_words: Callable[[list[Word]], None]
     ) -> None:
         super().__init__(rate, "live words", 10)
         self._transcriber = transcriber
-        self._ears = ears
+        self._windows = windows
         self._on_words = on_words
         self._resample = soxr.ResampleStream(rate, SPEECH_RATE, 1, dtype="float32")
-        self._held: list[NDArray[np.float32]] = []
-        self._held_samples = 0
+        self._buffer: list[NDArray[np.float32]] = []
+        self._buffered = 0  # samples
 
-    def hear(self, samples: NDArray[np.float32], came: float) -> None:
-        self._held.append(np.asarray(samples.mean(axis=1), dtype=np.float32))
-        self._held_samples += len(samples)
-        if self._held_samples < 0.1 * self._rate:
+    def process(self, samples: NDArray[np.float32], arrival: float) -> None:
+        self._buffer.append(np.asarray(samples.mean(axis=1), dtype=np.float32))
+        self._buffered += len(samples)
+        if self._buffered < _LEAST_S * self._rate:
             return
-        mono = np.concatenate(self._held)
-        self._held, self._held_samples = [], 0
-        if words := self._transcriber.feed(self._resample.resample_chunk(mono), self._ears.voice):
-            self._ears.say(words)
+        mono = np.concatenate(self._buffer)
+        self._buffer, self._buffered = [], 0
+        if words := self._transcriber.feed(self._resample.resample_chunk(mono), self._windows.voice):
+            self._windows.add_words(words)
             self._on_words(words)

@@ -1,4 +1,4 @@
-"""The slow clock's view of sound: per window, what a listener would say is playing; from a file or causally."""
+"""Analysis of a song window by window: loudness, pitch, instruments, words, beats; offline or causally."""
 
 import bisect
 import math
@@ -11,7 +11,7 @@ import soxr
 from numpy.typing import NDArray
 
 from engine.analysis.instruments import REACH_S, Classifier, smooth
-from engine.analysis.transcription.types import Passage, Transcriber, Word, english_of, text_of
+from engine.analysis.transcription.types import Passage, Transcriber, VoiceProbability, Word, english_of, text_of
 from engine.audio.beats import BeatTracker, track_beats
 from engine.audio.features import RATE as FEATURE_RATE
 from engine.audio.features import FeatureExtractor
@@ -23,14 +23,12 @@ from engine.audio.windows import RollingWindows, Window
 ANALYSIS_RATE = 22_050  # Hz, of the features and beats
 SPEECH_RATE = 16_000  # Hz, of transcription
 
-# (start s, end s) -> the highest probability of a voice in that stretch
-VoiceProbability = Callable[[float, float], float]
 # 16 kHz mono and the voice's probability -> words in order of their start
 SongTranscriber = Callable[[NDArray[np.float32], VoiceProbability], Iterator[Passage]]
 
 
 class WindowAnalysis(msgspec.Struct, frozen=True):
-    """What one window holds."""
+    """The analysis of one window, or of a span of windows."""
 
     start: float  # s
     end: float  # s
@@ -54,7 +52,7 @@ class WindowAnalysis(msgspec.Struct, frozen=True):
 
 
 def song_features(song: Song) -> FeatureExtractor:
-    """FeatureExtractor, onsets and beats of a song whose future is known."""
+    """Features of a song whose future is known, its beats included."""
     features = FeatureExtractor.of(song.mono(ANALYSIS_RATE), ANALYSIS_RATE)
     beats = track_beats(np.array(features.onset_strength), FEATURE_RATE)
     features.beats = [float(beat) for beat in beats if beat < song.duration]
@@ -62,79 +60,81 @@ def song_features(song: Song) -> FeatureExtractor:
 
 
 class SongAnalyzer:
-    """A song whose future is known, window by window with their words and beats, heard as they are asked for."""
+    """Iterates over the windows of a song whose future is known; analysis runs just ahead of the iteration.
+
+    Instrument probabilities are smoothed over the windows around each; `beats` are those of the song, in s.
+    """
 
     def __init__(
-        self, song: Song, classifier: Classifier, words: SongTranscriber, beats: list[float], hop_s: float = 0.25
+        self, song: Song, classifier: Classifier, transcribe: SongTranscriber, beats: list[float], hop_s: float = 0.25
     ) -> None:
         self._song = song
-        self._words = words
-        self._cutter = RollingWindows(song.rate, hop_s)
-        self._listener = WindowAnalyzer(classifier)
+        self._transcribe = transcribe
+        self._splitter = RollingWindows(song.rate, hop_s)
+        self._analyzer = WindowAnalyzer(classifier)
         self._labels = classifier.labels
         self._hop_s = hop_s
         self._beats = beats
 
     def __iter__(self) -> Iterator[WindowAnalysis]:
-        """Hear window after window, in order; work is done as it is asked for."""
-        ready: list[WindowAnalysis] = []
+        ready: list[WindowAnalysis] = []  # before smoothing
         rest = self._windows()
 
         def voice_between(start: float, end: float) -> float:
-            while (not ready or ready[-1].start < end) and (heard := next(rest, None)) is not None:
-                ready.append(heard)
-            voices = [h.probabilities.get("vocal", 1.0) for h in ready if h.start < end and h.end > start]
+            while (not ready or ready[-1].start < end) and (window := next(rest, None)) is not None:
+                ready.append(window)
+            voices = [each.probabilities.get("vocal", 1.0) for each in ready if each.start < end and each.end > start]
             return max(voices, default=0.0)
 
-        coming = self._words(self._song.mono(SPEECH_RATE), voice_between)
+        passages = self._transcribe(self._song.mono(SPEECH_RATE), voice_between)
         known: list[Word] = []
         complete_until = 0.0  # s; every word that starts before it is known
-        given = 0
+        count = 0  # of windows yielded
         reach = math.ceil(REACH_S / self._hop_s)
         while True:
-            while len(ready) <= given + reach and (ahead := next(rest, None)) is not None:
+            while len(ready) <= count + reach and (ahead := next(rest, None)) is not None:
                 ready.append(ahead)
-            if given >= len(ready):
+            if count >= len(ready):
                 return
-            first = max(0, given - reach)
-            heard = self._steadied(ready[first : given + reach + 1], given - first)
-            given += 1
-            while complete_until < heard.end:
-                passage = next(coming, Passage((), math.inf))
+            first = max(0, count - reach)
+            window = self._smoothed(ready[first : count + reach + 1], count - first)
+            count += 1
+            while complete_until < window.end:
+                passage = next(passages, Passage((), math.inf))
                 known += passage.words
                 complete_until = passage.until
-            yield _with_words(heard, known, self._beats)
+            yield _with_words(window, known, self._beats)
 
-    def _steadied(self, about: list[WindowAnalysis], at: int) -> WindowAnalysis:
-        rows = np.array([[heard.probabilities[label] for label in self._labels] for heard in about])
-        found = smooth(self._labels, rows, at, self._hop_s)
-        return msgspec.structs.replace(about[at], probabilities=dict(zip(self._labels, found.tolist(), strict=True)))
+    def _smoothed(self, windows: list[WindowAnalysis], at: int) -> WindowAnalysis:
+        rows = np.array([[window.probabilities[label] for label in self._labels] for window in windows])
+        smoothed = smooth(self._labels, rows, at, self._hop_s)
+        return msgspec.structs.replace(
+            windows[at], probabilities=dict(zip(self._labels, smoothed.tolist(), strict=True))
+        )
 
     def _windows(self) -> Iterator[WindowAnalysis]:
         block = self._song.rate * 5
         for at in range(0, len(self._song.samples), block):
-            for window in self._cutter.push(self._song.samples[at : at + block]):
-                yield self._listener.hear(window)
-        for window in self._cutter.finish():
-            yield self._listener.hear(window)
+            for window in self._splitter.push(self._song.samples[at : at + block]):
+                yield self._analyzer.analyze(window)
+        for window in self._splitter.finish():
+            yield self._analyzer.analyze(window)
 
 
 def analyze_causally(
     song: Song, classifier: Classifier, transcriber: Transcriber, hop_s: float = 0.25
 ) -> Iterator[tuple[float, list[WindowAnalysis]]]:
-    """Hear a song as a live input would be heard: nothing is known before it sounds.
+    """Analyze a song as a live input: nothing is known before it sounds.
 
-    Yields (seconds heard, the windows that are final by then) for each block of `hop_s`. A window is final once its
+    Yields (seconds analyzed, the windows that are final by then) for each block of `hop_s`. A window is final once its
     beats are known and no word that starts in it can be committed any more: some seconds after its end.
     """
-    cutter = RollingWindows(song.rate, hop_s)
-    listener = WindowAnalyzer(classifier)
+    splitter = RollingWindows(song.rate, hop_s)
+    analyzer = WindowAnalyzer(classifier)
     features, tracker = FeatureExtractor(ANALYSIS_RATE), BeatTracker(FEATURE_RATE)
     to_speech = soxr.ResampleStream(song.rate, SPEECH_RATE, 1, dtype="float32")
     to_analysis = soxr.ResampleStream(song.rate, ANALYSIS_RATE, 1, dtype="float32")
-    pending: deque[tuple[WindowAnalysis, list[Word]]] = (
-        deque()
-    )  # with the words committed since the window before ended
+    pending = deque[tuple[WindowAnalysis, list[Word]]]()  # with the words committed since the window before ended
     uncounted: list[Word] = []  # committed since the last window ended
     words: list[Word] = []
     beats: list[float] = []
@@ -146,8 +146,8 @@ def analyze_causally(
         known = len(features.onset_strength)
         features.push(to_analysis.resample_chunk(mono, last=last))
         beats += tracker.push(np.array(features.onset_strength[known:]))
-        ended = list(cutter.push(samples)) + (list(cutter.finish()) if last else [])
-        new = [listener.hear(window) for window in ended]
+        ended = list(splitter.push(samples)) + (list(splitter.finish()) if last else [])
+        new = [analyzer.analyze(window) for window in ended]
         voice = new[-1].probabilities.get("vocal") if new else None
         committed = transcriber.feed(to_speech.resample_chunk(mono, last=last), voice)
         words += committed
@@ -169,30 +169,31 @@ def analyze_causally(
 
 
 class WindowAnalyzer:
-    """What one window alone tells, and the running average that needs the windows before it."""
+    """Analyzes windows one by one, in order: loudness is compared with the windows before."""
 
     def __init__(self, classifier: Classifier) -> None:
         self._classifier = classifier
         self._running = RunningLoudness()
 
-    def hear(self, window: Window) -> WindowAnalysis:
+    def analyze(self, window: Window) -> WindowAnalysis:
+        """Analyze the next window, without words and beats."""
         mono = window.mono
         lufs = loudness(window.samples, window.rate)
-        found = self._classifier(mono, window.rate)
+        probabilities = self._classifier(mono, window.rate)
         return WindowAnalysis(
             start=window.start_s,
             end=window.end_s,
             loud=self._running.is_loud(lufs),
             lufs=lufs,
             frequency_hz=dominant_frequency(mono, window.rate) if lufs > SILENCE_LUFS else 0.0,
-            probabilities={label: float(p) for label, p in zip(self._classifier.labels, found, strict=True)},
+            probabilities={label: float(p) for label, p in zip(self._classifier.labels, probabilities, strict=True)},
         )
 
 
-def _with_words(heard: WindowAnalysis, words: list[Word], beats: list[float]) -> WindowAnalysis:
-    started = tuple(word for word in words if heard.start <= word.start < heard.end)
+def _with_words(window: WindowAnalysis, words: list[Word], beats: list[float]) -> WindowAnalysis:
+    started = tuple(word for word in words if window.start <= word.start < window.end)
     return msgspec.structs.replace(
-        heard,
+        window,
         words=started,
-        beats=tuple(beats[bisect.bisect_left(beats, heard.start) : bisect.bisect_left(beats, heard.end)]),
+        beats=tuple(beats[bisect.bisect_left(beats, window.start) : bisect.bisect_left(beats, window.end)]),
     )

@@ -5,10 +5,17 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 SLOWEST_BPM, FASTEST_BPM, USUAL_BPM = 55.0, 215.0, 120.0
 _TIGHTNESS = 100.0
+
+
+def _gaussian_smoothed(values: NDArray[np.float64], deviation: float) -> NDArray[np.float64]:
+    """`values` [n] through a Gaussian of that standard deviation (samples), mirrored at both ends."""
+    reach = int(4 * deviation + 0.5)
+    weights = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / deviation))
+    padded = np.pad(values, reach, mode="symmetric")
+    return np.convolve(padded, weights / weights.sum(), mode="valid")
 
 
 def _periodicity(strength: NDArray[np.float64], rate: int) -> tuple[NDArray[np.int_], NDArray[np.float64]]:
@@ -34,7 +41,7 @@ def track_beats(strength: NDArray[np.float64], rate: int) -> NDArray[np.float64]
     """
     if len(strength) < 3 * rate or float(strength.std()) < 1e-9:
         return np.zeros(0)
-    local = gaussian_filter1d(strength / strength.std(), rate * 0.01)
+    local = _gaussian_smoothed(strength / strength.std(), rate * 0.01)
     lags, weight = _periodicity(local, rate)
     if len(lags) == 0 or weight.max() <= 0:
         return np.zeros(0)
@@ -121,7 +128,7 @@ class BeatTracker:
         recent = np.array(self._strength[-8 * self._rate :])
         if recent.std() < 1e-9:
             return
-        lags, weight = _periodicity(gaussian_filter1d(recent / recent.std(), self._rate * 0.01), self._rate)
+        lags, weight = _periodicity(_gaussian_smoothed(recent / recent.std(), self._rate * 0.01), self._rate)
         if not len(lags):
             return
         near = np.exp(-0.5 * np.square(np.log2(lags / self._period) / 0.35))  # tempo seldom jumps

@@ -5,14 +5,14 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import bilinear, sosfilt, tf2sos
 
 SILENCE_LUFS = -70.0  # the standard's absolute gate
+_DECAY_S = 0.2  # after which nothing is left of the K filter's impulse response (1e-18)
 
 
 @functools.lru_cache(maxsize=32)
 def k_weighting(rate: int) -> NDArray[np.float64]:
-    """The K filter as second-order sections, [2, 6], for any sample rate.
+    """The K filter as second-order sections b0, b1, b2, 1, a1, a2, [2, 6], for any sample rate.
 
     BS.1770 tabulates 48 kHz only; these are the analogue prototypes behind the table, by bilinear transform
     with the corner frequencies prewarped (Mansbridge, Finn & Reiss 2012).
@@ -26,12 +26,41 @@ def k_weighting(rate: int) -> NDArray[np.float64]:
         if kind == "shelf":
             high = 10 ** (gain_db / 20)
             band = high**0.4996667741545416
-            numerator = [high, band * w / q, w * w]
+            numerator = (high, band * w / q, w * w)
         else:
-            numerator = [1.004995, 0.0, 0.0]  # the standard's table leaves b at 1, -2, 1 while dividing a: +0.043 dB
-        b, a = bilinear(numerator, [1.0, w / q, w * w], fs=rate)
-        sections.append(tf2sos(b, a)[0])
+            numerator = (1.004995, 0.0, 0.0)  # the standard's table leaves b at 1, -2, 1 while dividing a: +0.043 dB
+        b, a = _bilinear(numerator, rate), _bilinear((1.0, w / q, w * w), rate)
+        sections.append(np.concatenate([b, a]) / a[0])
     return np.array(sections)
+
+
+def _bilinear(s: tuple[float, float, float], rate: int) -> NDArray[np.float64]:
+    """The polynomial s0 s^2 + s1 s + s2 in powers of 1/z, times (1 + 1/z)^2, for s = 2 rate (1 - 1/z) / (1 + 1/z)."""
+    square, linear, constant = s[0] * 4.0 * rate * rate, s[1] * 2.0 * rate, s[2]
+    return np.array([square + linear + constant, 2.0 * (constant - square), square - linear + constant])
+
+
+@functools.lru_cache(maxsize=4)
+def _k_response(rate: int, length: int) -> tuple[int, NDArray[np.complex128]]:
+    """An FFT size for `length` samples with silence behind them, and the K filter's response at its frequencies."""
+    least = length + math.ceil(_DECAY_S * rate)
+    size = min(odd << max(0, math.ceil(math.log2(least / odd))) for odd in (15, 27, 45, 75, 125))  # few factors: fast
+    delay = np.exp(-2j * np.pi * np.arange(size // 2 + 1) / size)
+    powers = np.stack([np.ones_like(delay), delay, delay**2])
+    responses = [(section[:3] @ powers) / (section[3:] @ powers) for section in k_weighting(rate)]
+    return size, np.asarray(np.prod(responses, axis=0))
+
+
+def k_weighted(samples: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
+    """`samples` [n, channels] at `rate` Hz through the K filter, [channels, n].
+
+    By FFT: the filter's impulse response is short, so sound with silence behind it may be taken as periodic.
+    """
+    length, channels = samples.shape
+    size, response = _k_response(rate, length)
+    padded = np.zeros((channels, size))
+    padded[:, :length] = samples.T
+    return np.asarray(np.fft.irfft(np.fft.rfft(padded) * response, size)[:, :length])
 
 
 def loudness(samples: NDArray[np.float32], rate: int) -> float:
@@ -41,8 +70,7 @@ def loudness(samples: NDArray[np.float32], rate: int) -> float:
     """
     if not len(samples):
         return SILENCE_LUFS
-    weighted = sosfilt(k_weighting(rate), samples.astype(np.float64), axis=0)
-    power = float(np.square(weighted).mean(axis=0).sum())
+    power = float(np.square(k_weighted(samples, rate)).mean(axis=1).sum())
     return max(SILENCE_LUFS, -0.691 + 10 * math.log10(power)) if power > 1e-12 else SILENCE_LUFS
 
 

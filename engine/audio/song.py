@@ -1,6 +1,6 @@
 """A sound file decoded whole and checked: wav, flac, mp3, ogg, m4a and whatever else libav reads.
 
-What a sound file's own headers promise: decoders read a file that was cut off without a word, its header tells.
+Decoders read a file that was cut off without an error, so the length that its header declares is compared.
 """
 
 import contextlib
@@ -10,7 +10,6 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
 import msgspec
 import numpy as np
 import soundfile
@@ -219,6 +218,11 @@ def _decode(path: Path, room: int) -> tuple[NDArray[np.float32], int]:
 
 
 def _decode_with_libav(path: Path, room: int) -> tuple[NDArray[np.float32], int]:
+    import cv2  # noqa: F401, PLC0415 - before PyAV: see engine.playback
+
+    # isort: split
+    import av  # noqa: PLC0415 - loads slowly
+
     try:
         with av.open(str(path), mode="r", metadata_errors="ignore") as container:
             streams = [stream for stream in container.streams.audio if stream.codec_context is not None]

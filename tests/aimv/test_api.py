@@ -43,7 +43,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         monkeypatch.setattr(listen_module, name, counted)
 
     count("load_whisper", listen_module.load_whisper)
-    count("OnnxClassifier", listen_module.OnnxClassifier)
+    count("load_classifier", listen_module.load_classifier)
     return loaded
 
 
@@ -51,7 +51,7 @@ def test_an_analyzer_that_is_used_again_loads_nothing(wav: Callable[..., Path], 
     song = wav(tone(3.0))
     with aimv.Analyzer() as analyzer:
         first = list(analyzer(song))
-        assert sorted(loads) == ["OnnxClassifier", "load_whisper"]
+        assert sorted(loads) == ["load_classifier", "load_whisper"]
         assert list(analyzer(str(song))) == first
         assert len(analyzer.score(song).shots) == 1
         list(analyzer(song, live=True))

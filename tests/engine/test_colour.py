@@ -44,4 +44,11 @@ def test_harmony_keeps_the_hue_it_is_named_for_and_has_light_and_dark(hz: float)
     first, dark, light, *neighbours = harmony(hex_of_frequency(hz))
     assert first == hex_of_frequency(hz)
     assert oklab_of_hex(dark)[0] < oklab_of_hex(first)[0] < oklab_of_hex(light)[0]
-    assert len(neighbours) == 2
+    turns = [(_hue(each) - _hue(first) + 180) % 360 - 180 for each in neighbours]
+    assert turns == pytest.approx([28, -28], abs=3)
+
+
+def _hue(hex_colour: str) -> float:
+    """Degrees in OKLCH."""
+    _, a, b = oklab_of_hex(hex_colour)
+    return math.degrees(math.atan2(b, a))

@@ -70,7 +70,7 @@ def looked(*looks: tuple[list[Word], float]) -> list[Word]:
 
 
 GUARDED: dict[str, Callable[[], object]] = {
-    "vocal gate": lambda: VoiceGate().hear(0.0, 1.0),
+    "vocal gate": lambda: VoiceGate().update(0.0, 1.0),
     "known phrases": lambda: remove_hallucinations(line("Thanks for watching")),
     "notes in brackets": lambda: remove_hallucinations(line("[guitar solo]")),
     "loops": lambda: remove_hallucinations(line("oh my " * 6, each_s=0.1)),

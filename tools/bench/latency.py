@@ -156,7 +156,7 @@ def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song
     from aimv.app.live import LiveShow  # noqa: PLC0415
     from aimv.cli.live import load_transcriber  # noqa: PLC0415 - sound and screen must be there first
     from aimv.options import Settings  # noqa: PLC0415
-    from engine.analysis.instruments import OnnxClassifier  # noqa: PLC0415
+    from engine.analysis.instruments import load_classifier  # noqa: PLC0415
     from engine.audio.devices import SoundCard, find_input  # noqa: PLC0415
     from engine.generators.registry import select_generator  # noqa: PLC0415
     from engine.outputs.base import MediaFormat  # noqa: PLC0415
@@ -166,7 +166,7 @@ def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song
     settings = Settings(size=size, fps=fps)
     card = SoundCard(find_input(None))
     transcriber = load_transcriber("base", "en") if words else None
-    show = LiveShow(settings, card, OnnxClassifier(), transcriber, select_generator("shader"))
+    show = LiveShow(settings, card, load_classifier(), transcriber, select_generator("shader"))
     watched = Watched(show)
     on_block = show.input._on_block
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 MODEL = Path(__file__).resolve().parents[2] / "models" / "onnx" / "instruments.onnx"
-DRUMS = ("kick", "snare", "rimshot", "tom", "hi-hat", "crash", "splash", "ride", "clap")
 LEAST = 0.5
 """Of a window: a rest of a clip that is shorter is not heard, unless it is all there is."""
 

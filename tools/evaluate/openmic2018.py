@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from tools.evaluate.clips import Clip, Names, hear, left_out
-from tools.evaluate.model import DRUMS, Model
+from tools.evaluate.model import Model
 from tools.evaluate.opening import complete, open_dataset
 from tools.metrics import average_precision, cell, precision_recall_f1
+from tools.train.labels import DRUMS
 
 NAMES: Names = {
     "accordion": (),

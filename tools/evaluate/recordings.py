@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from engine.analysis.instruments import smooth
 from engine.audio.song import load_song
 from engine.errors import UsageError
-from tools.evaluate.model import DRUMS, Model
+from tools.evaluate.model import Model
 from tools.metrics import Floats, auc, balanced_accuracy, calibration_error, cell, precision_recall_f1
+from tools.train.labels import DRUMS
 
 SOURCES = ("bass", "guitar", "vocal", "piano", "organ", "violin", "cello", "flute", "sax", "brass", "synth", "speech")
 SURE = 0.70

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from engine.audio.song import load_song
 from engine.errors import UsageError
 from tools.evaluate.clips import decisions, following
-from tools.evaluate.model import DRUMS, Model
+from tools.evaluate.model import Model
 from tools.evaluate.opening import complete, open_dataset
 from tools.metrics import Floats, auc, balanced_accuracy, cell, precision_recall_f1
+from tools.train.labels import DRUMS
 
 GROUPS = {"bass": ("bass",), "drums": DRUMS, "guitar": ("guitar",), "piano": ("piano",)}
 THEIRS = {"bass": 0.95, "drums": 0.99, "guitar": 0.82, "piano": 0.89}  # F1

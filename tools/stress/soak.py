@@ -36,7 +36,7 @@ from aimv.app.listen import make_row, make_shot
 from aimv.language.score import ScoreRecorder
 from aimv.language.shots import LiveCutter
 from aimv.options import Settings
-from engine.analysis.instruments import OnnxClassifier
+from engine.analysis.instruments import load_classifier
 from engine.analysis.windows import WindowAnalyzer
 from engine.audio.capture import CaptureClock
 from engine.audio.features import LiveFeatureExtractor
@@ -83,8 +83,8 @@ class Show(BaseOutput):
         self.tempo = Tempo()
         self.reactions = LiveFeatureExtractor(RATE, self.tempo)
         self._cutter = RollingWindows(RATE, HOP_S)
-        self._classifier = OnnxClassifier()
-        self._listener = WindowAnalyzer(self._classifier)
+        self._classifier = load_classifier()
+        self._analyzer = WindowAnalyzer(self._classifier)
         self._shots = LiveCutter(self.tempo)
         self._score = ScoreRecorder(recording)
         self._cues: deque[Cue] = deque()
@@ -135,7 +135,7 @@ class Show(BaseOutput):
             self.outputs.write_audio(samples, start)
         for window in self._cutter.push(samples):
             self.windows += 1
-            if heard := self._shots.push(self._listener.hear(window)):
+            if heard := self._shots.push(self._analyzer.analyze(window)):
                 self.shots += 1
                 shot = make_shot(make_row(heard, self._classifier.confusion, 0), self.shots)
                 self._score.add(shot)

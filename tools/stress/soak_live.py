@@ -157,12 +157,12 @@ def real(seconds: float, ppm: float, sound: NDArray[np.float32], out: Path) -> d
     from aimv.app.export import run_async  # noqa: PLC0415
     from aimv.app.live import LiveShow  # noqa: PLC0415 - loads the models
     from aimv.options import Settings  # noqa: PLC0415
-    from engine.analysis.instruments import OnnxClassifier  # noqa: PLC0415
+    from engine.analysis.instruments import load_classifier  # noqa: PLC0415
     from engine.generators.registry import select_generator  # noqa: PLC0415
     from engine.outputs.fanout import open_outputs  # noqa: PLC0415
 
     device = Device(sound, ppm)
-    show = LiveShow(Settings(size="160x90", fps=FPS), device, OnnxClassifier(), None, select_generator("shader"))
+    show = LiveShow(Settings(size="160x90", fps=FPS), device, load_classifier(), None, select_generator("shader"))
     offsets: list[tuple[float, float]] = []
     longest: dict[str, list[int]] = {"input": [0, show.input._queue.maxsize], "heard": [0, 600], "cues": [0, 8]}
     memory: list[float] = []

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.analysis.transcription.decoder import WhisperDecoder
-from engine.analysis.transcription.models import load
+from engine.analysis.transcription.models import load_whisper
 from engine.analysis.transcription.streaming import StreamingTranscriber
 from engine.analysis.transcription.types import SAMPLE_RATE, Word
 from engine.audio.song import load_song
@@ -65,14 +65,14 @@ def main() -> None:
     given = asked.parse_args()
 
     audio = load_song(given.song).mono(SAMPLE_RATE)
-    decoder = SparseDecoder(load(given.model), given.whisper_every)
+    decoder = SparseDecoder(load_whisper(given.model), given.whisper_every)
     stream = StreamingTranscriber(decoder, clock=lambda: 0.0)
     block, words, kept_s, curve = round(BLOCK_S * SAMPLE_RATE), 0, 0.0, list[float]()
     print("  hours    MB   words")
     for number in range(round(given.hours * 3600 / BLOCK_S)):
         at = number * block % (len(audio) - block)
         words += len(stream.feed(audio[at : at + block], 0.9))
-        kept_s = max(kept_s, stream.kept_s)
+        kept_s = max(kept_s, stream.buffered_s)
         if (number + 1) % round(REPORT_S / BLOCK_S) == 0:
             curve.append(resident_mb())
             print(f"{(number + 1) * BLOCK_S / 3600:7.2f} {curve[-1]:5.0f} {words:7d}", flush=True)

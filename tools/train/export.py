@@ -1,10 +1,14 @@
-"""From the trained classifier to one ONNX file: weights packed small, metadata written, size and agreement checked."""
+"""From the trained classifier to one ONNX file: weights packed small, metadata written, size and agreement checked.
+
+python -m tools.train.export models/onnx/instruments.onnx     # write the families of its labels anew, nothing else
+"""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
+import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +21,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from tools.train.labels import LABELS, SAMPLE_RATE, WINDOW, WINDOW_SECONDS
+from tools.train.labels import FAMILIES, LABELS, SAMPLE_RATE, WINDOW, WINDOW_SECONDS
 from tools.train.network import Classifier
 
 OPSET = 17
@@ -49,6 +53,7 @@ def export(classifier: Classifier, facts: Facts, path: Path) -> None:
         model,
         {
             "labels": json.dumps(LABELS),
+            "families": json.dumps(FAMILIES),
             "thresholds": json.dumps(facts.thresholds),
             "confusion": json.dumps(facts.confusion),
             "sample_rate": str(SAMPLE_RATE),
@@ -65,10 +70,25 @@ def export(classifier: Classifier, facts: Facts, path: Path) -> None:
     if stray > 0.02:
         raise ValueError(f"the packed model's probabilities stray by {stray:.3f}")
     path.parent.mkdir(parents=True, exist_ok=True)
+    write_pinned(data, path)
+
+
+def write_pinned(data: bytes, path: Path) -> None:
+    """Write a model and its SHA-256 beside it: the engine refuses one whose checksum is not the one published."""
     path.write_bytes(data)
-    # The engine refuses a model whose checksum is not the one published beside it.
     line = f"{hashlib.sha256(data).hexdigest()}  {path.name}\n"
     path.with_name(path.name + ".sha256").write_text(line, encoding="ascii")
+
+
+def write_families(path: Path) -> None:
+    """Write the families of the labels into the metadata of an exported model; its graph and weights stay."""
+    model = onnx.load(path, load_external_data=False)
+    facts = {entry.key: entry.value for entry in model.metadata_props}
+    del model.metadata_props[:]
+    labels = json.loads(facts["labels"])
+    families = {name: members for name, members in FAMILIES.items() if set(members) <= set(labels)}
+    helper.set_model_props(model, facts | {"families": json.dumps(families)})
+    write_pinned(model.SerializeToString(deterministic=True), path)
 
 
 def as_onnx(module: nn.Module, outputs: list[str]) -> bytes:
@@ -153,3 +173,7 @@ def eight_bit_steps(values: NDArray[np.float32]) -> NDArray[np.float32] | None:
                 return None
             steps[i] = step
     return steps.astype(np.float32)
+
+
+if __name__ == "__main__":
+    write_families(Path(sys.argv[1]))

@@ -27,7 +27,21 @@ LABELS: tuple[str, ...] = (
 TAUGHT: tuple[str, ...] = (*LABELS, "shaken", "struck")
 """What is learned: the labels, and what has no output but must be told from them: tambourines, other percussion."""
 
-DRUMS: tuple[str, ...] = LABELS[:9]
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "drum": LABELS[:9],
+    "cymbal": ("hi-hat", "crash", "splash", "ride"),
+    "bass": ("bass",),
+    "guitar": ("guitar",),
+    "keyboard": ("piano", "organ"),
+    "strings": ("violin", "cello"),
+    "wind": ("flute", "sax", "brass"),
+    "synth": ("synth",),
+    "vocal": ("vocal",),
+    "speech": ("speech",),
+}
+"""Groups of labels by name; cymbals are drums as well."""
+
+DRUMS: tuple[str, ...] = FAMILIES["drum"]
 SUSTAINED: tuple[str, ...] = LABELS[9:]
 
 INDEX: dict[str, int] = {label: i for i, label in enumerate(TAUGHT)}

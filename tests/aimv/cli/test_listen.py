@@ -39,12 +39,11 @@ def heard(heard_rows: list[Row]) -> list[dict[str, Any]]:
     return [row.as_json(with_probabilities=True) for row in heard_rows]
 
 
-def test_rows_cover_the_song_second_by_second(heard: list[dict[str, Any]]) -> None:
+def test_rows_cover_the_song_second_by_second(heard: list[dict[str, Any]], classifier: OnnxClassifier) -> None:
     assert [row["start"] for row in heard] == [float(k) for k in range(len(heard))]
     assert heard[-1]["end"] == pytest.approx(TRUTH["duration_s"], abs=0.01)
-    labels = OnnxClassifier().labels
     for row in heard:
-        assert set(row["probabilities"]) == set(labels)
+        assert set(row["probabilities"]) == set(classifier.labels)
         assert len(row["instruments"]) == 3
         assert row["confident"] == sum(i["confidence"] >= 0.7 for i in row["instruments"])
         assert row["sentence"].endswith(" color palette.")

@@ -14,7 +14,8 @@ import torch
 from onnx import numpy_helper
 from safetensors.torch import load_file
 
-from engine.analysis.instruments import OnnxClassifier, shipped_model
+from engine.analysis.instruments import OnnxClassifier
+from engine.analysis.model_files import shipped_model
 from engine.analysis.transcription import models
 from engine.errors import ModelError
 from engine.generators.cogvideox.loading import load
@@ -94,16 +95,12 @@ def test_another_onnx_model_is_not_a_classifier(tmp_path: Path) -> None:
 
 
 def test_a_packaged_speech_model_is_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = models._PACKAGED["tiny.en"]
-    assert all(len(digest) == 64 for each in models._PACKAGED.values() for digest in each.sha256.values())
+    model = models.PACKAGED["tiny.en"]
+    assert all(len(digest) == 64 for each in models.PACKAGED.values() for digest in each.sha256.values())
     assert set(model.sha256) == set(model.files)
     monkeypatch.setitem(model.sha256, "config.json", "0" * 64)
-    models._whole.cache_clear()
-    try:
-        with pytest.raises(ModelError, match="not the published ones"):
-            models._whole("tiny.en")
-    finally:
-        models._whole.cache_clear()
+    with pytest.raises(ModelError, match="not the published ones"):
+        models.model_folder("tiny.en")
 
 
 class Payload:

@@ -1,4 +1,4 @@
-"""Hearing live: windows come in order, words in the window after they are known, and a slow listener leaves out."""
+"""Live analysis: windows come in order, words in the window after they are known, and a slow one drops sound."""
 
 import threading
 import time
@@ -27,18 +27,19 @@ def sound(seconds: float) -> NDArray[np.float32]:
     return np.repeat(tone(seconds, 220.0, RATE)[:, None], 2, axis=1)
 
 
-def test_windows_and_words_come_as_they_are_heard() -> None:
-    heard: list[TimedAnalysis] = []
+def test_windows_come_in_order_and_words_once_committed() -> None:
+    windows: list[TimedAnalysis] = []
     words = FakeTranscriber([Word("heart", 0.5, 0.8, 1.0)], delay_s=0.4)
-    with LiveAnalyzer(RATE, FakeClassifier({"vocal": 0.9}), words, heard.append) as hearing:
+    committed: list[Word] = []
+    with LiveAnalyzer(RATE, FakeClassifier({"vocal": 0.9}), words, windows.append, committed.extend) as analyzer:
         for number in range(30):
-            hearing.feed(sound(0.1), float(number))
-            time.sleep(0.02)
-        until(lambda: len(heard) == 9)
-    assert [each.analysis.end for each in heard] == [1.0 + 0.25 * k for k in range(9)]
-    assert heard[0].arrival == 9.0, "the block that ended the window"
-    assert [each.analysis.text for each in heard].count("heart") == 1
-    assert hearing.skipped_s == 0.0
+            analyzer.feed(sound(0.1), float(number))
+            until(lambda fed=number + 1: len(windows) == max(0, (fed - 10) * 2 // 5 + 1))
+            until(lambda fed=number + 1: committed or fed < 20)
+    assert [each.analysis.end for each in windows] == [1.0 + 0.25 * k for k in range(9)]
+    assert windows[0].arrival == 9.0, "the block that ended the window"
+    assert [each.analysis.text for each in windows].count("heart") == 1
+    assert analyzer.skipped_s == 0.0
 
 
 class Stuck:
@@ -55,29 +56,29 @@ class Stuck:
         return np.array([0.5], np.float32)
 
 
-def test_a_listener_that_is_too_slow_leaves_out_and_keeps_the_time() -> None:
-    heard: list[TimedAnalysis] = []
+def test_an_analyzer_that_is_too_slow_drops_sound_and_keeps_the_time() -> None:
+    windows: list[TimedAnalysis] = []
     slow = Stuck()
-    with LiveAnalyzer(RATE, slow, None, heard.append) as hearing:
-        hearing.feed(sound(1.0), 0.0)
+    with LiveAnalyzer(RATE, slow, None, windows.append) as analyzer:
+        analyzer.feed(sound(1.0), 0.0)
         assert slow.waits.wait(20.0)
         for _ in range(290):
-            hearing.feed(sound(0.1), 0.0)
-        skipped = hearing.skipped_s
+            analyzer.feed(sound(0.1), 0.0)
+        skipped = analyzer.skipped_s
         assert skipped == pytest.approx(29.0 - 6.1), "six seconds and the block beyond wait, the rest is left out"
         slow.go.set()
-        until(lambda: len(heard) > 10)
-        hearing.feed(sound(0.1), 0.0)
-        until(lambda: heard[-1].analysis.end > 29.5)
-    ends = [each.analysis.end for each in heard]
+        until(lambda: len(windows) > 10)
+        analyzer.feed(sound(0.1), 0.0)
+        until(lambda: windows[-1].analysis.end > 29.5)
+    ends = [each.analysis.end for each in windows]
     assert ends == sorted(ends)
-    assert hearing.skipped_s == skipped
+    assert analyzer.skipped_s == skipped
 
 
 def test_labels_are_the_classifiers() -> None:
-    heard: list[TimedAnalysis] = []
+    windows: list[TimedAnalysis] = []
     names: Mapping[str, float] = {"kick": 0.7, "bass": 0.2}
-    with LiveAnalyzer(RATE, FakeClassifier(names), None, heard.append) as hearing:
-        hearing.feed(sound(1.0), 0.0)
-        until(lambda: len(heard) == 1)
-    assert heard[0].analysis.probabilities.keys() == names.keys()
+    with LiveAnalyzer(RATE, FakeClassifier(names), None, windows.append) as analyzer:
+        analyzer.feed(sound(1.0), 0.0)
+        until(lambda: len(windows) == 1)
+    assert windows[0].analysis.probabilities.keys() == names.keys()

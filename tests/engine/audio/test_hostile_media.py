@@ -155,7 +155,10 @@ def test_zero_frames(tmp_path: Path) -> None:
     ids=["denormals", "DC", "full-scale square", "silence", "far beyond full scale", "one sample"],
 )
 def test_sounds_at_the_edge_are_heard_without_harm(
-    wav: Callable[..., Path], sound: NDArray[np.float32], recwarn: pytest.WarningsRecorder
+    wav: Callable[..., Path],
+    classifier: OnnxClassifier,
+    sound: NDArray[np.float32],
+    recwarn: pytest.WarningsRecorder,
 ) -> None:
     song = load_song(wav(sound, subtype="FLOAT"))
     np.testing.assert_array_equal(song.samples[:, 0], sound)
@@ -164,7 +167,6 @@ def test_sounds_at_the_edge_are_heard_without_harm(
         *shares, risen = msgspec.structs.astuple(features.at(float(time)))
         assert all(0 <= share <= 1 for share in shares)
         assert 0 <= risen < 1000
-    classifier = OnnxClassifier()
     probabilities = classifier(song.mono(classifier.rate)[: classifier.rate], classifier.rate)
     assert ((probabilities >= 0) & (probabilities <= 1)).all()
     assert not [str(warning.message) for warning in recwarn if issubclass(warning.category, RuntimeWarning)]

@@ -5,13 +5,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.audio.loudness import SILENCE_LUFS, RunningLoudness, loudness
+from engine.audio.loudness import SILENCE_LUFS, RunningLoudness, k_weighted, k_weighting, loudness
 from tests.conftest import tone
 
 
 @pytest.mark.parametrize(("rate", "within"), [(8000, 0.25), (44100, 0.05), (48000, 0.01), (192000, 0.05)])
 def test_full_scale_sine_of_997_hz_reads_minus_3_01(rate: int, within: float) -> None:
     assert loudness(tone(3, 997, rate, 1.0)[:, None], rate) == pytest.approx(-3.01, abs=within)
+
+
+@pytest.mark.parametrize("rate", [8000, 44100, 192000])
+@pytest.mark.parametrize("seconds", [0.01, 1.0])
+def test_the_filter_is_that_of_its_sections(rate: int, seconds: float) -> None:
+    signal = pytest.importorskip("scipy.signal")
+    samples = np.random.default_rng(0).normal(0.5, 0.2, (round(seconds * rate), 2)).astype(np.float32)
+    expected = signal.sosfilt(k_weighting(rate), samples.astype(np.float64), axis=0).T
+    assert np.abs(k_weighted(samples, rate) - expected).max() < 1e-9
 
 
 def test_two_equal_channels_add_3_db_and_half_level_takes_6() -> None:

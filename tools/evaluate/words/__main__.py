@@ -21,9 +21,9 @@ from pathlib import Path
 import faster_whisper
 import numpy as np
 
-from engine.analysis.instruments import OnnxClassifier
+from engine.analysis.instruments import Classifier, load_classifier
 from engine.analysis.transcription.commit import OLD_S, CommitPolicy
-from engine.analysis.transcription.models import load
+from engine.analysis.transcription.models import load_whisper
 from engine.analysis.transcription.offline import transcribe_file
 from engine.analysis.transcription.streaming import StreamingTranscriber
 from engine.analysis.transcription.types import Word
@@ -39,7 +39,7 @@ SPEECH_DB = (0.0, 6.0, 12.0)
 class Voice:
     """The classifier's vocal probability over a case, one window of 1 s ending at each block."""
 
-    def __init__(self, classifier: OnnxClassifier, case: Case) -> None:
+    def __init__(self, classifier: Classifier, case: Case) -> None:
         vocal = classifier.labels.index("vocal")
         rate, block = case.rate, round(BLOCK_S * case.rate)
         ends = range(block, len(case.sound) + block, block)
@@ -120,7 +120,7 @@ def main() -> None:
     options = parser.parse_args()
 
     systems = {name: SYSTEMS[name] for name in options.systems.split(",")} | (UNGUARDED if options.guards else {})
-    model, classifier = load(options.model), OnnxClassifier()
+    model, classifier = load_whisper(options.model), load_classifier()
     totals: dict[tuple[str, str], Score] = {}
     print(f"{'':28}{'':36}{'WER':>9}{'delay s':>9}{'p95 s':>9}{'inv/min':>9}{'x real':>9}")
     for case in cases(options):

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.analysis.transcription.commit import plain
+from engine.analysis.transcription.commit import normalize
 from engine.analysis.transcription.decoder import WhisperDecoder, whole_words
 from engine.analysis.transcription.types import Word
 from tools.evaluate.words.cases import RATE, Case
@@ -100,19 +100,19 @@ class LocalAgreement:
         fresh = self._fresh(hypothesis)
         agreed = 0
         for new, old in zip(fresh, self.rest, strict=False):
-            if plain(new.text) != plain(old.text):
+            if normalize(new.text) != normalize(old.text):
                 break
             agreed += 1
         self.rest = fresh[agreed:]
         if agreed:
             self._until_s = fresh[agreed - 1].end
-            self._tail = [*self._tail, *(plain(word.text) for word in fresh[:agreed])][-_OVERLAP_WORDS:]
+            self._tail = [*self._tail, *(normalize(word.text) for word in fresh[:agreed])][-_OVERLAP_WORDS:]
         return fresh[:agreed]
 
     def _fresh(self, hypothesis: Sequence[Word]) -> list[Word]:
         later = [word for word in hypothesis if word.start > self._until_s - 0.1]
         if later and later[0].start < self._until_s + 1.0:
             for size in range(1, min(len(later), len(self._tail)) + 1):
-                if self._tail[-size:] == [plain(word.text) for word in later[:size]]:
+                if self._tail[-size:] == [normalize(word.text) for word in later[:size]]:
                     return later[size:]
         return later

@@ -1,11 +1,11 @@
-"""Words are committed once, in order, when two looks agree on them or they are old; they never change."""
+"""Words are committed once, in order, when two hypotheses agree on them or they are old; they never change."""
 
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.analysis.transcription.commit import CommitPolicy, plain
+from engine.analysis.transcription.commit import CommitPolicy, normalize
 from engine.analysis.transcription.types import Word
 
 YOUNGEST_S, OLD_S = 0.4, 1.6
@@ -20,7 +20,7 @@ def said(words: list[Word]) -> list[str]:
     return [word.text for word in words]
 
 
-def test_a_word_is_certain_when_two_looks_agree() -> None:
+def test_a_word_is_certain_when_two_hypotheses_agree() -> None:
     policy = CommitPolicy(YOUNGEST_S, OLD_S)
     assert policy.insert(timed(["hold", "my", "hand"]), 2.0) == []
     assert said(policy.insert(timed(["hold", "my", "heart"]), 2.0)) == ["hold", "my"]
@@ -29,10 +29,10 @@ def test_a_word_is_certain_when_two_looks_agree() -> None:
 
 def test_a_word_at_the_edge_of_the_audio_waits() -> None:
     policy = CommitPolicy(YOUNGEST_S, OLD_S)
-    look = timed(["oh", "my"])
-    policy.insert(look, 0.9)
-    assert said(policy.insert(look, 0.9 + YOUNGEST_S / 2)) == ["oh"]
-    assert said(policy.insert(look, 0.9 + YOUNGEST_S)) == ["my"]
+    hypothesis = timed(["oh", "my"])
+    policy.insert(hypothesis, 0.9)
+    assert said(policy.insert(hypothesis, 0.9 + YOUNGEST_S / 2)) == ["oh"]
+    assert said(policy.insert(hypothesis, 0.9 + YOUNGEST_S)) == ["my"]
 
 
 def test_an_old_word_is_taken_without_agreement() -> None:
@@ -83,13 +83,13 @@ def test_growing_audio_gives_the_lyric_once_in_order(texts: list[str], step: int
 
 
 @given(st.lists(st.tuples(TEXTS, st.floats(0.0, 3.0)), max_size=12))
-def test_whatever_the_looks_hold_words_come_in_order_and_after_they_were_sung(
-    looks: list[tuple[list[str], float]],
+def test_whatever_the_hypotheses_hold_words_come_in_order_and_after_they_were_sung(
+    hypotheses: list[tuple[list[str], float]],
 ) -> None:
     policy = CommitPolicy(YOUNGEST_S, OLD_S)
     sung: list[Word] = []
     now_s = 0.0
-    for texts, start_s in looks:
+    for texts, start_s in hypotheses:
         now_s += 0.7
         sung += policy.insert(timed(texts, start_s), now_s)
     assert all(a.start <= b.start and a.end < b.end for a, b in pairwise(sung))
@@ -97,8 +97,8 @@ def test_whatever_the_looks_hold_words_come_in_order_and_after_they_were_sung(
 
 
 @given(st.text(max_size=12))
-def test_plain_is_its_own_plain(text: str) -> None:
-    assert plain(plain(text)) == plain(text)
+def test_normalizing_twice_changes_nothing(text: str) -> None:
+    assert normalize(normalize(text)) == normalize(text)
 
 
 def test_a_word_that_moves_on_is_not_given_twice_and_one_that_is_sung_twice_is() -> None:
@@ -109,6 +109,15 @@ def test_a_word_that_moves_on_is_not_given_twice_and_one_that_is_sung_twice_is()
     for _ in range(2):
         given = again.insert(timed(["star", "star"]), 1.5)
     assert said(given) == ["star", "star"]
+
+
+def test_a_word_that_one_hypothesis_repeats_a_little_later_is_an_echo() -> None:
+    policy = CommitPolicy(YOUNGEST_S, OLD_S)
+    once = [Word("heart", 1.0, 1.4, 0.9)]
+    assert policy.insert(once, 4.0)
+    echo = [*once, Word("heart", 1.6, 2.0, 0.9)]
+    assert policy.insert(echo, 4.5) == []
+    assert len(policy.insert(echo, 5.0)) == 1, "two hypotheses agree: it is sung twice"
 
 
 def test_when_the_singing_stops_an_unlikely_last_word_is_left_out() -> None:

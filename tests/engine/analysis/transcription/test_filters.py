@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.analysis.transcription.filters import HOLD_S, VoiceGate, plain_parts, remove_hallucinations
+from engine.analysis.transcription.filters import VoiceGate, normalized_parts, remove_hallucinations
 from engine.analysis.transcription.types import Word
 
 
@@ -53,26 +53,26 @@ def test_annotations_are_dropped(text: str) -> None:
     assert said(remove_hallucinations(sung("oh heart " + text))) == "oh heart"
 
 
-def test_plain_parts_split_an_elision() -> None:
-    assert plain_parts("D'avoir,") == ["d", "avoir"]
+def test_normalized_parts_split_an_elision() -> None:
+    assert normalized_parts("D'avoir,") == ["d", "avoir"]
 
 
-def test_the_gate_opens_at_once_and_closes_after_a_breath() -> None:
+def test_the_gate_opens_at_once_and_closes_after_two_seconds_without_a_voice() -> None:
     gate = VoiceGate()
-    assert not gate.hear(0.0, 1.0)
-    assert gate.hear(0.9, 0.25)
-    assert gate.hear(0.0, HOLD_S / 2)
-    assert gate.hear(0.9, 0.25)
-    assert gate.hear(0.0, HOLD_S / 2)
-    assert not gate.hear(0.0, HOLD_S)
+    assert not gate.update(0.0, 1.0)
+    for _ in range(2):  # a breath in between starts the two seconds anew
+        assert gate.update(0.9, 0.25)
+        assert all(gate.update(0.0, 0.25) for _ in range(7))
+    assert not gate.update(0.0, 0.25)
+    assert not gate.update(0.6, 0.25)
 
 
 def test_an_uncertain_voice_keeps_an_open_gate_open_and_a_closed_one_closed() -> None:
     gate = VoiceGate()
-    assert not gate.hear(0.75, 5.0)
-    gate.hear(0.9, 0.25)
-    assert all(gate.hear(0.6, 1.0) for _ in range(10))
+    assert not gate.update(0.75, 5.0)
+    gate.update(0.9, 0.25)
+    assert all(gate.update(0.6, 1.0) for _ in range(10))
 
 
 def test_where_nothing_is_known_of_a_voice_the_gate_is_open() -> None:
-    assert VoiceGate().hear(None, 0.25)
+    assert VoiceGate().update(None, 0.25)

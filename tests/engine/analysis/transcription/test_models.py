@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub.constants
 import numpy as np
 import pytest
 import soundfile
@@ -36,11 +37,6 @@ def song() -> NDArray[np.float32]:
     return np.asarray(soxr.resample(sound.mean(axis=1), rate, 16_000), dtype=np.float32)
 
 
-@pytest.fixture(scope="module")
-def base() -> Any:
-    return models.load("base")
-
-
 def voice(start_s: float, end_s: float) -> float:
     return 0.95 if any(start_s < b and end_s > a for a, b in SUNG) else 0.02
 
@@ -66,9 +62,9 @@ def whole(*given: Any) -> list[Word]:
 
 
 def test_a_song_known_whole_sings_heart_in_both_choruses_and_nothing_between(
-    song: NDArray[np.float32], base: Any
+    song: NDArray[np.float32], whisper: Any
 ) -> None:
-    words = whole(song, base, "en", voice)
+    words = whole(song, whisper, "en", voice)
     sung = hearts(words)
     assert any(4 < s < 13 for s in sung)
     assert any(24 < s < 34 for s in sung)
@@ -77,14 +73,14 @@ def test_a_song_known_whole_sings_heart_in_both_choruses_and_nothing_between(
     assert all(word.committed is None and 0 <= word.confidence <= 1 for word in words)
 
 
-def test_heart_is_heard_live_within_two_seconds(song: NDArray[np.float32], base: Any) -> None:
-    words = live(song[: round(CHORUS_S[1] * 16_000)], base, None)
+def test_heart_is_heard_live_within_two_seconds(song: NDArray[np.float32], whisper: Any) -> None:
+    words = live(song[: round(CHORUS_S[1] * 16_000)], whisper, None)
     assert hearts(words)
     assert np.median([(word.committed or 99.0) - word.end for word in words]) < 2.0
 
 
 def test_tiny_en_hears_it_too(song: NDArray[np.float32]) -> None:
-    tiny = models.load("tiny.en")
+    tiny = models.load_whisper("tiny.en")
     chorus = song[round(CHORUS_S[0] * 16_000) : round(CHORUS_S[1] * 16_000)]
     assert hearts(whole(chorus, tiny))
 
@@ -109,25 +105,24 @@ def test_every_name_says_where_it_is_or_how_to_get_it() -> None:
 
 def test_damaged_weights_in_the_cache_are_joined_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIMV_CACHE", str(tmp_path))
-    models._whole.cache_clear()
-    folder = models._whole("base")
+    folder = models.model_folder("base")
     assert folder.parent == tmp_path / "whisper"
     (folder / "config.json").write_text("{}")
-    models._whole.cache_clear()
-    assert (models._whole("base") / "config.json").stat().st_size > 100
+    assert (models.model_folder("base") / "config.json").stat().st_size > 100
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
-    models._whole.cache_clear()
 
 
 @pytest.mark.parametrize("name", ["small", "no such model", "large-v9"])
 def test_a_model_that_is_not_here_is_not_fetched_unasked(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models, "_in_hub_cache", lambda hub_id: None)
-    with pytest.raises(ModelError, match="hub id"):
-        models.load(name)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(ModelError, match="hub id") as refused:
+        models.load_whisper(name)
+    assert refused.value.option == "whisper"
+    assert "--" not in str(refused.value)
 
 
 def test_a_folder_that_is_no_model_says_what_it_lacks(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"model\.bin"):
-        models.load(str(tmp_path))
+        models.load_whisper(str(tmp_path))

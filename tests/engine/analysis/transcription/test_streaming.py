@@ -100,7 +100,7 @@ def test_audio_kept_is_bounded() -> None:
     words = StreamingTranscriber(decoder, decoder.clock)
     for _ in range(200):
         words.feed(silence(0.5), 0.9)
-        assert words.kept_s <= WINDOW_S
+        assert words.buffered_s <= WINDOW_S
     assert all(end - start <= WINDOW_S + 0.01 for start, end in decoder.looks)
 
 

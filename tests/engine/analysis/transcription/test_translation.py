@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from aimv.language.sentence import Content, sentence
 from engine.analysis.transcription.decoder import with_translation
 from engine.analysis.transcription.languages import is_foreign
-from engine.analysis.transcription.streaming import ENGLISH_EVERY_S, StreamingTranscriber
+from engine.analysis.transcription.streaming import TRANSLATE_EVERY_S, StreamingTranscriber
 from engine.analysis.transcription.types import SAMPLE_RATE, Word, english_of, text_of
 
 SUNG = [
@@ -72,7 +72,7 @@ def test_live_words_are_rendered_every_few_seconds_each_second_once() -> None:
     english = (english_of(given) or "").split()
     assert english == sorted(set(english), key=lambda word: int(word[4:]))
     assert len(english) >= 50
-    assert len(decoder.translated) <= 30 / ENGLISH_EVERY_S + 1
+    assert len(decoder.translated) <= 30 / TRANSLATE_EVERY_S + 1
 
 
 def test_the_sentence_holds_the_english_thing_and_the_lyric_stays() -> None:
