@@ -1,4 +1,4 @@
-"""What AIMV tells maintainers: a structured log when asked for one, and a report when AIMV itself is at fault.
+"""A structured log of events when asked for, and crash reports for the maintainers.
 
 Neither ever holds a secret, a sound or a picture; of files they hold the names only where a person gave the log.
 """
@@ -54,32 +54,32 @@ def _plain(value: Any) -> Any:
 
 
 def log_to(path: Path) -> None:
-    """Append what happens from now on to `path`, one JSON object a line.
+    """Append events from now on to `path`, one JSON object a line.
 
     Raises:
         UsageError, OutputError: it cannot be written.
     """
     if path.is_dir():
-        raise UsageError(f"{path} is a folder: name a file for the log")
+        raise UsageError(f"{path} is a folder: name a file for the log", option="log")
     try:
         handler = logging.FileHandler(path, encoding="utf-8")
     except OSError as error:
-        raise output_error(path, error) from error
+        raise output_error(path, error, "log") from error
     handler.setFormatter(_Lines())
     handler.handleError = lambda record: None  # type: ignore[method-assign]  # a full disk does not stop the show
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
-    tell("start", version=_version("aimv"), python=platform.python_version(), system=sys.platform)
+    log_event("start", version=_version("aimv"), python=platform.python_version(), system=sys.platform)
 
 
-def tell(event: str, **fields: object) -> None:
-    """Log an event with its fields; costs nothing where no log was asked for."""
+def log_event(event: str, **fields: object) -> None:
+    """Log an event with its fields; nothing is done where there is no log."""
     log.info(event, extra={"fields": fields})
 
 
-def report(error: BaseException) -> Path | None:
-    """Write what a maintainer needs of an error that is AIMV's own fault; where, or None if it cannot be written.
+def write_crash_report(error: BaseException) -> Path | None:
+    """Write a report of an unexpected error for the maintainers; its path, or None if it cannot be written.
 
     Versions, the machine's kind, the command's name and options without their values, and the stacks of it and of what
     led to it with the lines of code; no values of variables, so no sound, no path of a song, no secret.

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from aimv.app.logs import tell
+from aimv.app.logs import log_event
 from aimv.app.show import Show, SoundState
 from engine.colour import hex_of_name, rgb_of_hex
 from engine.errors import MissingExtra, UsageError
@@ -205,7 +205,7 @@ async def report_health(telemetry: Callable[[], Mapping[str, Any]], metrics: Met
             if metrics:
                 metrics.update(now)
             if seconds % _LINE_INTERVAL_S == 0:
-                tell("health", line=health_line(now))
+                log_event("health", line=health_line(now))
 
     with metrics or contextlib.nullcontext():
         watching = asyncio.create_task(watch(), name="health")

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from aimv.app.logs import log_to, report, tell
+from aimv.app.logs import log_event, log_to, write_crash_report
 from aimv.cli.commands import console, with_options
 from aimv.cli.config import config, load_config
 from aimv.cli.listen import listen, sentence
@@ -41,7 +41,7 @@ def common(context: typer.Context, options: Log) -> None:
     """Do what is the same for every command."""
     if options.log:
         log_to(options.log)
-        tell("command", name=context.invoked_subcommand or "")
+        log_event("command", name=context.invoked_subcommand or "")
 
 
 # Typer carries click inside or beside it, by its version; both raise subclasses of what its own exports derive from.
@@ -62,7 +62,7 @@ def main() -> NoReturn:
         if status == _INTERRUPTED:  # typer's result after Ctrl-C
             raise KeyboardInterrupt
         sys.stdout.flush()
-        tell("end", status=0)
+        log_event("end", status=0)
         ignore_signals()
     except _WrongUse as error:
         hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
@@ -79,7 +79,7 @@ def main() -> NoReturn:
         sys.exit(0)
     except Exception as error:  # noqa: BLE001 - a bug, whatever it is
         if stop_requested():
-            tell("interrupted", error=type(error).__name__)
+            log_event("interrupted", error=type(error).__name__)
             _exit_with_error(STOPPED, stop_status())
         if is_out_of_memory(error):
             _exit_with_error(OUT_OF_MEMORY, 1)
@@ -100,13 +100,13 @@ def _discard_output() -> None:
 def _report_bug(error: Exception) -> str:
     """One line on an unexpected error, with the path of its report."""
     what = f"AIMV met an error of its own ({type(error).__name__}), which is a bug"
-    path = report(error)
+    path = write_crash_report(error)
     return f"{what}: please send {path} to its maintainers" if path else what
 
 
 def _exit_with_error(message: str, status: int) -> NoReturn:
     ignore_signals()
-    tell("end", status=status, why=message)
+    log_event("end", status=status, why=message)
     with contextlib.suppress(OSError):  # the terminal has gone
         console.print(f"aimv: {' '.join(message.split())}")
     sys.exit(status)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aimv.app.logs import tell
+from aimv.app.logs import log_event
 from aimv.cli.commands import SongFile, command, console
 from aimv.cli.config import loaded
 from aimv.options import Control, Outputs, Pool, ScoreFile, ScoreSettings, Settings, ShowSettings, VideoFile, Window
@@ -140,11 +140,11 @@ def print_selection(selection: Selection) -> None:
     console.print(f"generator: {selection.reason}")
     for reason in selection.model.skipped:
         console.print(f"left out: {reason}")
-    tell("generator", name=selection.generator, reason=selection.reason)
+    log_event("generator", name=selection.generator, reason=selection.reason)
 
 
 def _print_worker(event: WorkerEvent) -> None:
-    tell("worker", state=event.state, pid=event.pid, detail=event.detail)
+    log_event("worker", state=event.state, pid=event.pid, detail=event.detail)
     if event.state == "refused":
         console.print(f"a render process on another host is not used: {event.detail}")
     if event.state == "lost":

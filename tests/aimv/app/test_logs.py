@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aimv.app.logs import log, log_to, report, tell, without_secrets
+from aimv.app.logs import log, log_event, log_to, without_secrets, write_crash_report
 from engine.errors import OutputError, UsageError
 from tests.conftest import Ran, tone
 
@@ -31,9 +31,9 @@ def lines(path: Path) -> list[dict[str, object]]:
 
 
 def test_each_event_is_a_json_line_with_its_fields(tmp_path: Path) -> None:
-    tell("nobody asked")
+    log_event("nobody asked")
     log_to(tmp_path / "log.jsonl")
-    tell("worker", state="lost", pid=7, share=0.5, detail="was ended by SIGKILL")
+    log_event("worker", state="lost", pid=7, share=0.5, detail="was ended by SIGKILL")
     start, event = lines(tmp_path / "log.jsonl")
     assert start["event"] == "start" and start["version"]
     assert {"state": "lost", "pid": 7, "share": 0.5}.items() <= event.items()
@@ -53,7 +53,7 @@ def test_each_event_is_a_json_line_with_its_fields(tmp_path: Path) -> None:
 def test_secrets_are_never_logged(tmp_path: Path, text: str, secret: str) -> None:
     assert secret not in without_secrets(text)
     log_to(tmp_path / "log.jsonl")
-    tell(text, detail=text, mqtt_password=secret)
+    log_event(text, detail=text, mqtt_password=secret)
     assert secret not in (tmp_path / "log.jsonl").read_text("utf-8")
 
 
@@ -119,7 +119,7 @@ def test_a_stop_that_a_library_takes_for_an_error_is_a_stop(
 def test_where_no_report_can_be_written_the_line_still_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("AIMV_CACHE", str(tmp_path / "file"))
-    assert report(ValueError("x")) is None
+    assert write_crash_report(ValueError("x")) is None
 
 
 def test_what_libraries_log_is_not_said_to_the_person_who_plays() -> None:

@@ -122,16 +122,16 @@ def test_a_port_that_is_taken_is_one_line() -> None:
             pass
 
 
-async def test_a_show_is_report_health_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_show_reports_its_health_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(telemetry, "INTERVAL_S", 0.0)
     told: list[str] = []
     enough = asyncio.Event()
 
-    def tell(event: str, line: str) -> None:
+    def log_event(event: str, line: str) -> None:
         told.append(line)
         enough.set()
 
-    monkeypatch.setattr(telemetry, "tell", tell)
+    monkeypatch.setattr(telemetry, "log_event", log_event)
     metrics = Metrics("127.0.0.1", 0)
     async with report_health(lambda: TELEMETRY, metrics):
         await enough.wait()
