@@ -24,7 +24,7 @@ _SECRET_NAMES = re.compile(r"(?i)password|passwd|secret|token|credential|\bkey\b
 _IN_URL = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/@]+@")
 _AFTER_NAME = re.compile(r"(?i)\b([\w-]*(?:password|passwd|secret|token)[\w-]*)(\s*[=: ]\s*)(\"[^\"]*\"|'[^']*'|\S+)")
 _LIBRARIES = ("av", "ctranslate2", "faster-whisper", "moderngl", "msgspec", "numpy", "onnxruntime", "opencv-python",
-              "pyzmq", "scipy", "soundfile", "torch", "diffusers")  # fmt: skip
+              "pyzmq", "soundfile", "torch", "diffusers")  # fmt: skip
 # What these say is about code; what others say may be about a person's files and words.
 _OF_CODE = {AttributeError, NameError, TypeError, AssertionError, IndexError, ZeroDivisionError, NotImplementedError}
 _LONGEST = 300  # characters of an exception's text in a report
