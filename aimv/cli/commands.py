@@ -48,7 +48,9 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
             }
             function(**given, **built)
         except AimvError as error:
-            add_advice(error, own)
+            for option in own:
+                if option.name == error.option:
+                    error.add_note(option.advice.format(flag=option.flag))
             raise
 
     typed = [each for name, each in parameters.items() if name not in groups] + [_parameter(option) for option in own]
@@ -57,13 +59,6 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
     run.options = own  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in typed}
     return run
-
-
-def add_advice(error: AimvError, options: tuple[Option, ...]) -> None:
-    """Note in the error how to change the option whose value was wrong, if it is one of these."""
-    for option in options:
-        if option.name == error.option and not getattr(error, "__notes__", ()):
-            error.add_note(option.advice.format(flag=option.flag))
 
 
 def _parameter(option: Option) -> inspect.Parameter:

@@ -83,9 +83,7 @@ def main() -> NoReturn:
             _exit_with_error(STOPPED, stop_status())
         if is_out_of_memory(error):
             _exit_with_error(OUT_OF_MEMORY, 1)
-        if (
-            isinstance(error, OSError) and error.errno == errno.ENOSPC
-        ):  # of standard output: files of AIMV raise OutputError
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # on stdout: files raise OutputError
             _discard_output()
             _exit_with_error("no room left on the disk for what is printed: free some space, then run it again", 1)
         _exit_with_error(_report_bug(error), _FAULT)
@@ -107,6 +105,6 @@ def _report_bug(error: Exception) -> str:
 def _exit_with_error(message: str, status: int) -> NoReturn:
     ignore_signals()
     log_event("end", status=status, why=message)
-    with contextlib.suppress(OSError):  # the terminal has gone
+    with contextlib.suppress(OSError):  # the terminal is closed
         console.print(f"aimv: {' '.join(message.split())}")
     sys.exit(status)
