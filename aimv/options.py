@@ -22,6 +22,7 @@ from engine.render.job import MAX_WORKERS
 
 LARGEST_SIDE = 7680  # pixels
 WHISPER = "base"  # multilingual, installed with AIMV
+HOP_S = 1.0  # from one row of an analysis to the next
 
 
 def parse_size(value: Any) -> tuple[int, int]:
@@ -253,7 +254,7 @@ class Listening(Group):
     """How a song is listened to, and what is printed of it."""
 
     hop: float = option(
-        1.0, "Seconds from one window of 1 s to the next, 0.02 to 1.", "S", check=between(0.02, 1, "a hop of {:g} s")
+        HOP_S, "Seconds from one window of 1 s to the next, 0.02 to 1.", "S", check=between(0.02, 1, "a hop of {:g} s")
     )
     live: bool = option(False, "Hear the file as a live input: nothing is known early.")
     json: bool = option(False, "JSON Lines instead of a table, one per window.")

@@ -16,7 +16,7 @@ from aimv.language.content import InstrumentChoice, content_of
 from aimv.language.score import SUFFIX, Score, ScoreHeader, Shot, is_score
 from aimv.language.sentence import Content, sentence
 from aimv.language.shots import cut_shots
-from aimv.options import WHISPER, AnalysisSettings, ScoreSettings
+from aimv.options import HOP_S, WHISPER, AnalysisSettings, ScoreSettings
 from engine.analysis.instruments import Classifier, Confusion, load_classifier
 from engine.analysis.transcription.models import load_whisper
 from engine.analysis.transcription.offline import transcribe_file
@@ -32,9 +32,8 @@ from engine.types import Progress
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
-HOP_S = 1.0  # the default from one row's window to the next
 _TOLERANCE_S = 0.05  # between the lengths of a score and of its song
-_SHOT_HOP_S = 0.5  # the same for a score: a cut wants to know to half a second where the sound changes
+_SHOT_HOP_S = 0.5  # between the windows that shots are made of: cuts need half a second's precision
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ import typer
 from aimv.app.logs import log_event
 from aimv.cli.commands import SongFile, command, console
 from aimv.cli.config import loaded
+from aimv.fields import options_of
 from aimv.options import Control, Outputs, Pool, ScoreFile, ScoreSettings, Settings, ShowSettings, VideoFile, Window
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def score(file: SongFile, settings: ScoreSettings, output: ScoreFile) -> None:
 
 
 @command
-def export(file: SongOrScore, settings: Settings, pool: Pool, output: VideoFile) -> None:
+def export(context: typer.Context, file: SongOrScore, settings: Settings, pool: Pool, output: VideoFile) -> None:
     """Make the music video of a song or a score: H.264 and the song's own sound, written whole or not at all.
 
     Finished clips are kept and reused, so that nothing is rendered twice.
@@ -69,7 +71,7 @@ def export(file: SongOrScore, settings: Settings, pool: Pool, output: VideoFile)
         written = app.export(
             file,
             out,
-            settings,
+            _settings_for(file, settings, context),
             start=output.start,
             duration=output.duration,
             resume=output.resume,
@@ -83,7 +85,13 @@ def export(file: SongOrScore, settings: Settings, pool: Pool, output: VideoFile)
 
 @command
 def play(
-    file: SongOrScore, settings: ShowSettings, pool: Pool, window: Window, outputs: Outputs, control: Control
+    context: typer.Context,
+    file: SongOrScore,
+    settings: ShowSettings,
+    pool: Pool,
+    window: Window,
+    outputs: Outputs,
+    control: Control,
 ) -> None:
     """Play a song with its music video in a window; clips are made ahead of the sound.
 
@@ -102,7 +110,7 @@ def play(
     with VideoBars() as bars:
         performance = app.play(
             file,
-            settings,
+            _settings_for(file, settings, context),
             config=ShowConfig(
                 outputs=vars(outputs), control=transports(control), fullscreen=window.fullscreen, hud=window.hud
             ),
@@ -112,6 +120,16 @@ def play(
             on_worker=_print_worker,
         )
     print_performance(performance)
+
+
+def _settings_for(file: Path, settings: Settings, context: typer.Context) -> Settings:
+    """The settings; for a score without those of the config that the score has itself, which are no mistake."""
+    from aimv.language.score import is_score
+
+    own = options_of(ScoreSettings) if is_score(file) else ()
+    sources = ((option, context.get_parameter_source(option.name)) for option in own)
+    configured = {option.name: option.default for option, source in sources if source and source.name == "DEFAULT_MAP"}
+    return dataclasses.replace(settings, **configured)
 
 
 def pool_config(pool: Pool) -> PoolConfig:

@@ -66,7 +66,7 @@ class SongAnalyzer:
     """
 
     def __init__(
-        self, song: Song, classifier: Classifier, transcribe: SongTranscriber, beats: list[float], hop_s: float = 0.25
+        self, song: Song, classifier: Classifier, transcribe: SongTranscriber, beats: list[float], hop_s: float
     ) -> None:
         self._song = song
         self._transcribe = transcribe
@@ -122,7 +122,7 @@ class SongAnalyzer:
 
 
 def analyze_causally(
-    song: Song, classifier: Classifier, transcriber: Transcriber, hop_s: float = 0.25
+    song: Song, classifier: Classifier, transcriber: Transcriber, hop_s: float
 ) -> Iterator[tuple[float, list[WindowAnalysis]]]:
     """Analyze a song as a live input: nothing is known before it sounds.
 

@@ -188,3 +188,19 @@ def test_a_second_export_renders_nothing(
         if name == "a":
             before = made
     assert made == before
+
+
+def test_a_score_has_its_own_style_seed_and_language(
+    aimv: Aimv, wav: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, path = tmp_path / "config.toml", tmp_path / "song.score.jsonl"
+    monkeypatch.setenv("AIMV_CONFIG", str(config))
+    assert aimv("score", wav(song(3.0)), "-o", path, "--style", "ink", "--seed", "3").status == 0
+    export = ("export", path, "-o", tmp_path / "a.mp4", "--size", "64x64")
+    for option, value in (("--style", "oil"), ("--seed", "4"), ("--language", "es"), ("--whisper", "tiny.en")):
+        ran = aimv(*export, option, value)
+        assert ran.status == 2
+        assert f"the score has its own {option[2:]}" in ran.err
+    config.write_text('style = "oil"\nlanguage = "es"\n')  # for songs; no mistake here
+    ran = aimv(*export, "--seed", "3")
+    assert ran.status == 0, ran.err
