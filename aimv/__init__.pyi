@@ -33,8 +33,8 @@ from engine.generators.base import (
     ModelInfo as ModelInfo,
 )
 from engine.generators.registry import Selection as Selection
-from engine.pipeline import Performance as Performance
-from engine.playback.player import Played as Played
+from engine.pipeline import ShowResult as ShowResult
+from engine.playback.player import FrameStats as FrameStats
 from engine.render.auth import KeyPair as KeyPair
 from engine.render.job import Job as Job
 from engine.render.pool import PoolConfig as PoolConfig

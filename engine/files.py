@@ -1,21 +1,25 @@
-"""Where things lie on disk: the caches, and files that appear whole or not at all."""
+"""Cache folders, atomic writes, and paths locked by the process that uses them."""
 
 import contextlib
 import errno
-import fcntl
-import glob
 import hashlib
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
 from engine.errors import OutputError, UsageError
 
-_PART = ".part"
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+_PART, _LOCK = ".part", ".lock"
+_LOCK_TIMEOUT_S = 2.0  # a new path's lock is contended by nobody but `owned_paths` of another process
 
 
 def cache_folder(*parts: str) -> Path:
@@ -60,78 +64,77 @@ def check_writable(path: Path, option: str = "out") -> None:
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def owned_path(folder: Path, prefix: str = "", suffix: str = "") -> Iterator[Path]:
+    """A new path in `folder` that belongs to this process while the block runs; what is there at its end is removed.
+
+    A lock file beside it, which ends with the process, tells what a killed process left from what is in use.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    path = folder / f"{prefix}{uuid.uuid4().hex[:12]}{suffix}"
+    lock = file_lock(path)
+    lock.acquire(timeout=_LOCK_TIMEOUT_S)
+    try:
+        yield path
+    finally:
+        _remove(path, lock)
+
+
+def owned_paths(folder: Path, prefix: str = "", suffix: str = "") -> list[Path]:
+    """The paths of `owned_path` that running processes own; what killed ones left is removed."""
+    owned = []
+    for name in {each.name.removesuffix(_LOCK) for each in folder.iterdir()}:
+        if name.startswith(prefix) and name.endswith(suffix):
+            lock = file_lock(folder / name)
+            try:
+                lock.acquire(timeout=0)
+            except OSError:
+                owned.append(folder / name)
+            else:
+                _remove(folder / name, lock)
+    return owned
+
+
+def file_lock(path: Path) -> "BaseFileLock":
+    """The lock in the file `path` + ".lock": between processes, and between two such objects of one process."""
+    from filelock import FileLock  # noqa: PLC0415 - takes longer to import than some commands take
+
+    return FileLock(f"{path}{_LOCK}", thread_local=False, poll_interval=0.005)
+
+
+def _remove(path: Path, lock: "BaseFileLock") -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        Path(lock.lock_file).unlink()  # while it is held, so that nobody else's is removed
+    lock.release()
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, option: str = "out") -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, and vanishes when it does not.
 
-    One that was left by a process that was killed is removed: while somebody writes it, it is locked.
+    Raises:
+        OutputError: it cannot be written; its `option` is that which named `path`.
     """
+    names = (path.parent, f".{path.stem}-", path.suffix + _PART)
     try:
-        _remove_left(path)
-        temporary, lock = _locked_temporary(path)
+        owned_paths(*names)
+        with owned_path(*names) as temporary:
+            temporary.touch()
+            yield temporary
+            temporary.replace(path)
     except OSError as error:
-        raise output_error(path, error) from error
-    try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        raise output_error(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-        os.close(lock)
+        raise output_error(path, error, option) from error
 
 
 @contextlib.contextmanager
 def scratch_folder(path: Path) -> Iterator[Path]:
-    """An empty folder beside `path`, gone when the block ends; one left by a process that was killed is removed."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}-*"):
-        if _is_left(left):
-            shutil.rmtree(left, ignore_errors=True)
-    while True:
-        scratch = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
-        lock = os.open(scratch, os.O_RDONLY)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if scratch.exists():
-            break
-        os.close(lock)
-    try:
+    """An empty folder beside `path`, gone when the block ends, or, where a process was killed, at the next call."""
+    owned_paths(path.parent, f".{path.name}-", _PART)
+    with owned_path(path.parent, f".{path.name}-", _PART) as scratch:
+        scratch.mkdir(mode=0o700)
         yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-        os.close(lock)
-
-
-def _locked_temporary(path: Path) -> tuple[Path, int]:
-    while True:
-        lock, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix + _PART)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if Path(name).exists():  # else another process took it for left behind, between the two lines above
-            return Path(name), lock
-        os.close(lock)
-
-
-def _remove_left(path: Path) -> None:
-    for left in path.parent.glob(f".{glob.escape(path.stem)}-*{glob.escape(path.suffix)}{_PART}"):
-        if _is_left(left):
-            left.unlink(missing_ok=True)
-
-
-def _is_left(path: Path) -> bool:
-    """Whether nobody holds `path` locked any more: its process was killed."""
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    finally:
-        os.close(handle)
-    return True
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -1,9 +1,7 @@
-"""Where the rooms meet: cues become clips, clips become pictures, in a file or on the clock of the sound.
+"""Joins the rooms: planned clips are rendered and composed into pictures, for a file or on the clock of a show.
 
-Clips that go on from one another: an image-to-video model begins a clip with the last picture of the one before.
-
-Such chains are kept to three clips, since each loses a little of the picture; then a clip begins anew, and the
-crossfade hides the seam.
+An image-to-video model starts a clip from the last frame of the one before. Such chains are kept to three clips, since
+each loses some detail; then a clip starts anew, and the crossfade hides the seam.
 """
 
 import asyncio
@@ -21,7 +19,7 @@ from engine.errors import RenderError
 from engine.generators.base import GeneratorSpec
 from engine.playback.clock import Clock
 from engine.playback.compositor import Compositor
-from engine.playback.player import Played, Tally, play
+from engine.playback.player import FrameStats, play
 from engine.render.job import Clip, Job
 from engine.render.pool import WorkerPool
 from engine.schedule.scheduler import Scheduler
@@ -30,27 +28,39 @@ from engine.schedule.state import PlannedShot, RenderTime, ScheduleState
 from engine.threads import to_thread, without_gc_pauses
 from engine.types import Output, Progress
 
-LONGEST_CHAIN = 3
-_QUALITY = 90  # of the JPEG: a picture of 1360x768 stays well within a message
+_T = TypeVar("_T")
+_MAX_CHAIN = 3  # clips
+_JPEG_QUALITY = 90  # a picture of 1360x768 stays well within a message
+_LIVE_CLIPS = 512  # planned clips kept of a live show: one is read only while its clip is rendered
 
 
-def continues_before(number: int) -> bool:
-    """Whether clip `number` of a show, counted from 0, goes on from the one before."""
-    return number % LONGEST_CHAIN != 0
+class PlannedClip(msgspec.Struct, frozen=True):
+    """A clip to be shown from `start` to `end` s of the song, and the job that renders it."""
+
+    start: float
+    end: float
+    job: Job
+    section: str = ""  # of the song: clips of one section may stand in for each other; "" for one of its own
+    chained: bool = False  # whether the model can start from the last frame of the clip before
 
 
-def continued(job: Job, before: Path) -> Job:
-    """The job, begun with the last picture of the clip in the file `before`.
+def is_chained(number: int) -> bool:
+    """Whether clip `number` of a show, counted from 0, starts from the last frame of the one before."""
+    return number % _MAX_CHAIN != 0
+
+
+def chain_job(job: Job, previous: Path) -> Job:
+    """The job, starting from the last frame of the clip in the file `previous`.
 
     Raises:
         RenderError: that clip cannot be read.
     """
-    return msgspec.structs.replace(job, first=last_picture(before))
+    return msgspec.structs.replace(job, init_image=last_frame(previous))
 
 
 @functools.lru_cache(maxsize=8)
-def last_picture(path: Path) -> bytes:
-    """The last picture of a clip as JPEG.
+def last_frame(path: Path) -> bytes:
+    """The last frame of a clip as JPEG.
 
     Raises:
         RenderError: the clip cannot be read.
@@ -70,14 +80,10 @@ def last_picture(path: Path) -> bytes:
     if last is None:
         raise RenderError(f"{path.name}: a clip without frames")
     picture = np.asarray(last.to_ndarray(format="bgr24"), dtype=np.uint8)
-    return bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1])
+    return bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1])
 
 
-_T = TypeVar("_T")
-_CUES_KEPT = 512  # of a live show: a cue is asked for only while its clip is made
-
-
-def board(spec: GeneratorSpec, preset: str = "") -> ScheduleState:
+def initial_state(spec: GeneratorSpec, preset: str = "") -> ScheduleState:
     """The state of a schedule without shots, with the generator's levels and the first guess of its speed.
 
     `preset` is the one that the user chose, "" for all levels.
@@ -88,17 +94,7 @@ def board(spec: GeneratorSpec, preset: str = "") -> ScheduleState:
     return state
 
 
-class Cue(msgspec.Struct, frozen=True):
-    """A clip to be shown from `start` to `end` s of the song."""
-
-    start: float
-    end: float
-    job: Job
-    section: str = ""  # of the song: clips of one section may stand in for each other; "" for one of its own
-    continues: bool = False  # whether the model can go on from the clip before
-
-
-async def in_thread(iterator: Iterator[_T]) -> AsyncIterator[_T]:
+async def iterate_in_thread(iterator: Iterator[_T]) -> AsyncIterator[_T]:
     """The items of a blocking iterator, each made in a thread when it is asked for."""
     ended = object()
     while True:
@@ -108,55 +104,55 @@ async def in_thread(iterator: Iterator[_T]) -> AsyncIterator[_T]:
         yield item  # type: ignore[misc]  # `ended` is the only other value
 
 
-class Rendering:
-    """Has the clips of cues rendered in order and knows how far that is."""
+class ExportRenderer:
+    """Renders planned clips in order and reports how many are finished."""
 
     def __init__(self, pool: WorkerPool, progress: Progress) -> None:
         self._pool = pool
         self._progress = progress
         self._finished = 0
-        self._cues = 0
+        self._submitted = 0
         self._latest: asyncio.Task[Clip] | None = None
 
-    def begin(self, group: asyncio.TaskGroup, cue: Cue) -> asyncio.Task[Clip]:
-        """Submit the cue's job; the task ends with its clip."""
-        before = self._latest if cue.continues and continues_before(self._cues) else None
-        self._cues += 1
-        self._progress.planned(self._cues)
-        self._latest = group.create_task(self._render(cue, before), name=f"render {cue.start:.1f} s")
+    def submit(self, group: asyncio.TaskGroup, planned: PlannedClip) -> asyncio.Task[Clip]:
+        """Submit the clip's job; the task returns the clip."""
+        previous = self._latest if planned.chained and is_chained(self._submitted) else None
+        self._submitted += 1
+        self._progress.planned(self._submitted)
+        self._latest = group.create_task(self._render(planned, previous), name=f"render {planned.start:.1f} s")
         return self._latest
 
-    def share(self, share: float) -> None:
-        """The pool's word of the job in work."""
+    def report_share(self, share: float) -> None:
+        """The pool reports that `share` of the current job is done."""
         self._progress.rendering(self._finished + min(share, 1.0))
 
-    async def _render(self, cue: Cue, before: asyncio.Task[Clip] | None) -> Clip:
-        job = await to_thread(continued, cue.job, (await before).path) if before else cue.job
-        clip = await self._pool.render(job, deadline=cue.start)
+    async def _render(self, planned: PlannedClip, previous: asyncio.Task[Clip] | None) -> Clip:
+        job = await to_thread(chain_job, planned.job, (await previous).path) if previous else planned.job
+        clip = await self._pool.render(job, deadline=planned.start)
         self._finished += 1
         self._progress.rendering(self._finished)
         return clip
 
 
-async def write(
-    cues: AsyncIterator[Cue],
-    rendering: Rendering,
+async def write_video(
+    planned: AsyncIterator[PlannedClip],
+    renderer: ExportRenderer,
     compositor: Compositor,
     output: Output,
     start: float,
     end: float,
     progress: Progress,
 ) -> None:
-    """Write every picture from `start` to `end` s to `output`, each as soon as its clip is there, as planes.
+    """Write every picture from `start` to `end` s to `output`, each as soon as its clip is ready, as planes.
 
-    Listening, rendering and writing go on side by side; the output is closed by the caller. Whatever fails or is
-    cancelled ends all three.
+    Listening, rendering and writing run side by side; the output is closed by the caller. A failure or cancellation of
+    one ends all three.
     """
-    ready: asyncio.Queue[tuple[Cue, asyncio.Task[Clip]] | None] = asyncio.Queue()
+    ready: asyncio.Queue[tuple[PlannedClip, asyncio.Task[Clip]] | None] = asyncio.Queue()
 
     async def plan(group: asyncio.TaskGroup) -> None:
-        async for cue in cues:
-            ready.put_nowait((cue, rendering.begin(group, cue)))
+        async for clip in planned:
+            ready.put_nowait((clip, renderer.submit(group, clip)))
         ready.put_nowait(None)
 
     async def draw_until(group: asyncio.TaskGroup, first: int, until: float) -> int:
@@ -177,23 +173,23 @@ async def write(
         group.create_task(plan(group), name="plan shots")
         number = 0
         while (entry := await ready.get()) is not None:
-            cue, task = entry
-            compositor.place(cue.start, cue.end, (await task).path)
-            number = await draw_until(group, number, cue.end)
-            progress.shown(min(cue.end, end) - start)
+            clip, rendered = entry
+            compositor.place(clip.start, clip.end, (await rendered).path)
+            number = await draw_until(group, number, clip.end)
+            progress.shown(min(clip.end, end) - start)
         await draw_until(group, number, end)
 
 
-class Performance(msgspec.Struct, frozen=True):
-    """What became of a show: its pictures, the seconds that stood on the screen in each way, the clips that failed."""
+class ShowResult(msgspec.Struct, frozen=True):
+    """The outcome of a show: its pictures, the seconds filled by each kind of placement, the clips that failed."""
 
-    played: Played
+    frames: FrameStats
     seconds: dict[Kind, float]
     failures: tuple[str, ...]  # one line each
 
 
-async def perform(
-    cues: AsyncIterator[Cue],
+async def run_show(
+    planned: AsyncIterator[PlannedClip],
     pool: WorkerPool,
     compositor: Compositor,
     clock: Clock,
@@ -204,24 +200,24 @@ async def perform(
     *,
     live: bool = False,
     workers: int = 1,
-    tally: Tally | None = None,
-    on_job: Callable[[Cue, Job], None] = lambda cue, job: None,
-    hurry: asyncio.Event | None = None,
-) -> Performance:
-    """Show pictures on `clock`; `state` says at which levels `workers` equal workers render, and how fast, if known.
+    stats: FrameStats | None = None,
+    on_job: Callable[[PlannedClip, Job], None] = lambda planned, job: None,
+    draw_now: asyncio.Event | None = None,
+) -> ShowResult:
+    """Show pictures on `clock`; `state` has the levels at which `workers` equal workers render, and the speed if known.
 
-    A song that is played has its shots planned ahead; the clock is started once its first clip is there. Live, the
-    clock starts at once and the newest cue wins. What is late is stretched, held or stood in for, as
-    `engine.schedule.selector` says. `tally` counts the pictures while it goes on, and `on_job` is told for which cue
-    each job is that may be rendered. `hurry` has the next picture shown at once, see `play`.
+    A song that is played has its shots planned ahead; the clock starts once its first clip is ready. Live, the clock
+    starts at once and the newest clip wins. How a late clip is replaced is up to `engine.schedule.selector`.
+    `stats` counts the pictures as the show runs, `on_job` is called with each job that may be rendered and what
+    it is planned for, and `draw_now` has the next picture drawn at once, see `play`.
     """
-    known: dict[int, Cue] = {}  # by shot; live, the latest alone, since a show may last for days
+    known: dict[int, PlannedClip] = {}  # by shot; live, the latest alone, since a show may last for days
 
     def job_for(shot: int, level: str, seconds: float) -> Job:
         job = msgspec.structs.replace(known[shot].job, preset=level, seconds=round(seconds, 3))
-        before = scheduler.clip_of(shot - 1) if known[shot].continues and continues_before(shot) else None
-        if before:
-            job = continued(job, before)
+        previous = scheduler.clip_of(shot - 1) if known[shot].chained and is_chained(shot) else None
+        if previous:
+            job = chain_job(job, previous)
         on_job(known[shot], job)
         return job
 
@@ -237,21 +233,23 @@ async def perform(
     )
 
     async def plan() -> None:
-        async for cue in cues:
-            known[len(state.shots)] = cue
-            known.pop(len(state.shots) - _CUES_KEPT if live else -1, None)
-            key = msgspec.structs.replace(cue.job, preset="", seconds=0.0).id
-            scheduler.add_shot(PlannedShot(cue.start, cue.end, cue.section or key, key))
+        async for clip in planned:
+            known[len(state.shots)] = clip
+            known.pop(len(state.shots) - _LIVE_CLIPS if live else -1, None)
+            key = msgspec.structs.replace(clip.job, preset="", seconds=0.0).id
+            await scheduler.add_shot(PlannedShot(clip.start, clip.end, clip.section or key, key))
             progress.planned(len(state.shots))
 
     async with asyncio.TaskGroup() as group:
-        side = [group.create_task(plan(), name="plan shots"), group.create_task(scheduler.run(), name="direct")]
+        side = [group.create_task(plan(), name="plan shots"), group.create_task(scheduler.run(), name="schedule")]
         if not live:
             await scheduler.wait_for_first_clip()
         with without_gc_pauses():
             async with clock:
-                played = await play(compositor, clock, output, stop, scheduler.show, compositor.prepare, tally, hurry)
+                frames = await play(
+                    compositor, clock, output, stop, scheduler.show, compositor.prepare, stats, draw_now
+                )
                 seconds = scheduler.stats.seconds(clock.time())
         for task in side:
             task.cancel()
-    return Performance(played, seconds, tuple(scheduler.failures))
+    return ShowResult(frames, seconds, tuple(scheduler.failures))

@@ -43,7 +43,7 @@ class Progress:
     def heard(self, until: float) -> None:
         """Listening has reached `until`."""
 
-    def planned(self, cues: int) -> None:
+    def planned(self, clips: int) -> None:
         """That many clips are needed, as far as is known."""
 
     def rendering(self, finished: float) -> None:

@@ -1,10 +1,10 @@
 """Doors open on this host alone, no message names a file, and every test that docs/security.md cites exists."""
 
+import asyncio
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import get_args, get_type_hints
-
-import msgspec
+from typing import Any, get_args, get_type_hints
 
 from engine.control import commands
 from engine.control.osc import parse_address
@@ -12,8 +12,7 @@ from engine.render import protocol
 from engine.render.cache import ClipCache
 from engine.render.job import Job
 from engine.render.pool import WorkerPool
-from engine.render.queue import WorkerHandle
-from engine.render.transport import WorkerAddress
+from engine.render.transport import Transport, WorkerAddress
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -40,16 +39,30 @@ def test_no_message_names_a_file(tmp_path: Path) -> None:
             assert re.fullmatch(r"[0-9a-f]{32}\.mp4", place.name)
 
 
-def test_a_render_message_that_claims_another_job_writes_nothing(tmp_path: Path) -> None:
-    """What a Chunk says of its job is compared with what was given out before any file is opened."""
-    piece = protocol.Chunk("../../evil", 0, b"x")
-    assert protocol.decode(protocol.encode(piece)) == piece, "it can be said"
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def test_a_render_message_that_claims_another_job_writes_nothing(tmp_path: Path) -> None:
+    """The job id of a Chunk is compared with those assigned to the worker before any file is opened."""
+    chunk = protocol.Chunk("../../evil", 0, b"x")
+    assert protocol.decode(protocol.encode(chunk)) == chunk, "it can be sent"
+    worker = WorkerAddress(1, b"worker")
+    handled = asyncio.Event()
+
+    class Hostile(Transport):
+        def receivers(self, handle: Callable[[WorkerAddress, protocol.Message], None]) -> Iterator[Any]:
+            async def receive() -> None:
+                for message in (protocol.Hello(protocol.VERSION, 7, "fake", ""), chunk):
+                    handle(worker, message)
+                handled.set()
+
+            yield "hostile", receive()
+
     with ClipCache(tmp_path / "clips", 10**6) as cache:
-        pool = WorkerPool(cache, "fake")
-        worker = WorkerHandle(0, WorkerAddress(1, b"worker"), 7)
-        pool._hear_worker(worker, piece)
-        assert [path.name for path in tmp_path.rglob("*.part")] == []
-    assert msgspec.structs.fields(protocol.Chunk)[0].name == "job_id"
+        async with WorkerPool(cache, "fake", workers=0, transport=Hostile):
+            await handled.wait()
+    assert files_in(tmp_path) == []
 
 
 def test_every_test_that_the_promises_cite_exists() -> None:

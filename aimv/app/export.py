@@ -26,7 +26,15 @@ from engine.files import cache_folder, check_writable
 from engine.generators.registry import Selection, select_generator
 from engine.outputs.base import MediaFormat
 from engine.outputs.encoder import EXPORT, encode_file
-from engine.pipeline import Cue, Performance, Rendering, board, in_thread, perform, write
+from engine.pipeline import (
+    ExportRenderer,
+    PlannedClip,
+    ShowResult,
+    initial_state,
+    iterate_in_thread,
+    run_show,
+    write_video,
+)
 from engine.playback.compositor import Compositor
 from engine.render.cache import ClipCache
 from engine.render.job import Job
@@ -40,7 +48,7 @@ CLIP_CACHE_BYTES = 4 * 2**30  # clips kept for reuse
 HERE = PoolConfig()  # one process on this host
 
 
-def make_cue(shot: Shot, style: str, selection: Selection, settings: Settings) -> Cue:
+def plan_clip(shot: Shot, style: str, selection: Selection, settings: Settings) -> PlannedClip:
     """The shot as the engine sees it: a job to render and where its clip is shown."""
     thing = sung_object(shot.words, shot.english)
     # As the sentence has it: the thing, the abstractions and the least likely instrument in front, the others behind.
@@ -59,7 +67,7 @@ def make_cue(shot: Shot, style: str, selection: Selection, settings: Settings) -
         seconds=round(shot.end - shot.start, 3),
         preset=settings.preset if settings.preset in selection.spec.presets else "",
     )
-    return Cue(shot.start, shot.end, job, continues=selection.model.image_start)
+    return PlannedClip(shot.start, shot.end, job, chained=selection.model.image_start)
 
 
 class Renderer:
@@ -100,7 +108,7 @@ class Renderer:
         self._call: asyncio.Task[Any] | None = None  # the export in progress, or the show
         self._worker: WorkerEvent | None = None  # the latest
         self._show: PlayedSong | None = None
-        self._rendering: Rendering | None = None
+        self._rendering: ExportRenderer | None = None
 
     def export(
         self,
@@ -142,22 +150,22 @@ class Renderer:
         sound = source.song.stereo()[round(start * rate) : round(end * rate)]
         format = MediaFormat(settings.width, settings.height, settings.fps, rate, sound.shape[1])
 
-        async def write_video() -> None:
+        async def write_file() -> None:
             with (
                 encode_file(out, format, EXPORT) as video,
                 contextlib.closing(_compositor(settings, source)) as picture,
             ):
                 video.write_audio(sound, round(start * rate))
                 shots = itertools.takewhile(lambda shot: shot.start < end, resumable.save_when_complete())
-                cues = (
-                    make_cue(shot, source.header.style, self.selection, settings)
+                planned = (
+                    plan_clip(shot, source.header.style, self.selection, settings)
                     for shot in _captioned(picture, settings, shots)
                     if shot.end > start
                 )
-                self._rendering = Rendering(await self._start_pool(), progress)
-                await write(in_thread(cues), self._rendering, picture, video, start, end, progress)
+                self._rendering = ExportRenderer(await self._start_pool(), progress)
+                await write_video(iterate_in_thread(planned), self._rendering, picture, video, start, end, progress)
 
-        self._run(write_video)
+        self._run(write_file)
         resumable.clear()
         return out
 
@@ -168,7 +176,7 @@ class Renderer:
         *,
         config: ShowConfig | None = None,
         progress: Progress | None = None,
-    ) -> Performance:
+    ) -> ShowResult:
         """Play a song with its video in a window: sound by PortAudio, the picture on the sound's clock.
 
         `config` says which outputs there are beside the window, and how the show is controlled. Playing starts once
@@ -184,7 +192,7 @@ class Renderer:
         progress.lasts(source.song.duration, source.song.duration)
         title = f"AIMV: {(song.song if isinstance(song, Score) else Path(song)).name}"
 
-        async def show_video() -> Performance:
+        async def show_video() -> ShowResult:
             request_low_latency()
             picture = _compositor(settings, source)
             with (
@@ -192,19 +200,19 @@ class Renderer:
                 PlayedSong(title, source.song, picture, source.features, config or ShowConfig()) as show,
             ):
                 self._show, show.worker = show, self._worker
-                cues = _cues_in_sections(source, picture, self.selection, settings, show.add_shot)
+                planned = _plan_in_sections(source, picture, self.selection, settings, show.add_shot)
                 async with show.service:
-                    return await perform(
-                        in_thread(cues),
+                    return await run_show(
+                        iterate_in_thread(planned),
                         await self._start_pool(),
                         picture,
                         show.clock,
                         show,
                         show.stopped,
-                        board(self.selection.spec, settings.preset),
+                        initial_state(self.selection.spec, settings.preset),
                         progress,
                         workers=self._pool_config.size,
-                        tally=show.tally,
+                        stats=show.stats,
                         on_job=show.add_job,
                     )
 
@@ -273,7 +281,7 @@ class Renderer:
             self.selection.model.id,
             self._pool_config.local,
             self._pool_config.remotes,
-            on_progress=lambda job, share: self._rendering.share(share) if self._rendering else None,
+            on_progress=lambda job, share: self._rendering.report_share(share) if self._rendering else None,
             on_worker=self._worker_changed,
         )
         try:
@@ -319,7 +327,7 @@ def play(
     pool_config: PoolConfig = HERE,
     on_selection: Callable[[Selection], None] = lambda selection: None,
     on_worker: Callable[[WorkerEvent], None] = lambda event: None,
-) -> Performance:
+) -> ShowResult:
     """Play one song: `Renderer.play` with a renderer by the settings."""
     settings = settings or ShowSettings()
     with _renderer(settings, pool_config, on_selection, on_worker) as renderer:
@@ -353,20 +361,20 @@ def _captioned(compositor: Compositor, settings: Settings, shots: Iterable[Shot]
         yield shot
 
 
-def _cues_in_sections(
+def _plan_in_sections(
     source: ShotSource,
     compositor: Compositor,
     selection: Selection,
     settings: Settings,
     on_shot: Callable[[Shot], None],
-) -> Iterator[Cue]:
-    """The cues of a song that is played, each with the section of the song that its middle lies in."""
+) -> Iterator[PlannedClip]:
+    """The planned clips of a song that is played, each with the section of the song that its middle lies in."""
     found = find_sections(source.song.mono(ANALYSIS_RATE), ANALYSIS_RATE)
     starts = [section.start for section in found]
     for shot in _captioned(compositor, settings, source.shots()):
         on_shot(shot)
         section = found[bisect.bisect_right(starts, (shot.start + shot.end) / 2) - 1]
-        yield replace(make_cue(shot, source.header.style, selection, settings), section=section.label)
+        yield replace(plan_clip(shot, source.header.style, selection, settings), section=section.label)
 
 
 def usable_pool(pool_config: PoolConfig, selection: Selection) -> PoolConfig:

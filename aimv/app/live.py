@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
 
-from aimv.app.export import HERE, clip_cache, make_cue
+from aimv.app.export import HERE, clip_cache, plan_clip
 from aimv.app.listen import Row, make_row, make_shot
 from aimv.app.show import Show, SoundState
 from aimv.language.lyrics import caption_words
@@ -26,7 +26,7 @@ from engine.errors import AimvError, UsageError
 from engine.generators.registry import AUTO, Selection, find_spec, select_generator
 from engine.outputs.base import QueuedOutput
 from engine.outputs.fanout import FanOut
-from engine.pipeline import Cue, Performance, board, perform
+from engine.pipeline import PlannedClip, ShowResult, initial_state, run_show
 from engine.playback.compositor import Compositor
 from engine.render.cache import ClipCache
 from engine.render.pool import PoolConfig, WorkerEvent, WorkerPool
@@ -36,7 +36,7 @@ from engine.types import Output, Progress
 
 _WAIT_S = 2.0  # that a word may wait for those before it: beyond this it is shown at once
 _LEAST_S = 0.2  # between the last word of one commit and the first of the next
-_CUES = 8  # that may wait to be planned
+_MAX_PLANNED = 8  # that may wait to be planned
 _LAGS = 256
 _WORDS = 12
 _BARS = 5
@@ -88,7 +88,7 @@ class LiveClock:
 
 
 class LiveShow(Show):
-    """A live show; `perform` runs it."""
+    """A live show; `run_show` runs it."""
 
     def __init__(
         self,
@@ -128,9 +128,9 @@ class LiveShow(Show):
         self.lags: deque[float] = deque(maxlen=_LAGS)  # s from a window's end to its row
         self.score: ScoreRecorder | None = None
         self._confusion = classifier.confusion
-        self._cues: asyncio.Queue[Cue] = asyncio.Queue(_CUES)
+        self._planned: asyncio.Queue[PlannedClip] = asyncio.Queue(_MAX_PLANNED)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._hurry = asyncio.Event()
+        self._draw_now = asyncio.Event()
         self._next_selection: Selection | None = None
         self._changes: set[asyncio.Task[None]] = set()
         self._repeats = 0  # shots in a row with the same words
@@ -139,7 +139,7 @@ class LiveShow(Show):
 
     async def perform(
         self, window: Output | None, queued: Sequence[QueuedOutput], stop: Callable[[], bool]
-    ) -> Performance:
+    ) -> ShowResult:
         """Run until `stop` or a quit command; every output is finished when this returns.
 
         Raises:
@@ -157,7 +157,7 @@ class LiveShow(Show):
             with self.analyzer, self.input:
                 return await self._perform(cache, outputs, lambda: self.control.quit or stop())
 
-    async def _perform(self, cache: ClipCache, outputs: FanOut, ended: Callable[[], bool]) -> Performance:
+    async def _perform(self, cache: ClipCache, outputs: FanOut, ended: Callable[[], bool]) -> ShowResult:
         clock = LiveClock(self.input.time)
         seconds: dict[Kind, float] = {}
         failures: list[str] = []
@@ -173,26 +173,26 @@ class LiveShow(Show):
                 on_worker=self._on_worker_event,
             )
             async with pool:
-                shown = await perform(
-                    self._new_cues(),
+                shown = await run_show(
+                    self._new_plans(),
                     pool,
                     self.compositor,
                     clock,
                     outputs,
                     lambda: ended() or self._next_selection is not None,
-                    board(self.selection.spec, self.settings.preset),
+                    initial_state(self.selection.spec, self.settings.preset),
                     Progress(),
                     live=True,
                     workers=self.pool_config.size,
-                    tally=self.tally,
+                    stats=self.stats,
                     on_job=self.add_job,
-                    hurry=self._hurry,
+                    draw_now=self._draw_now,
                 )
             failures += shown.failures
             for kind, value in shown.seconds.items():
                 seconds[kind] = seconds.get(kind, 0.0) + value
             if ended() or self._next_selection is None:
-                return Performance(shown.played, seconds, tuple(failures))
+                return ShowResult(shown.frames, seconds, tuple(failures))
             self.selection, self._next_selection = self._next_selection, None
             self.control.generator = self.selection.generator
 
@@ -240,7 +240,7 @@ class LiveShow(Show):
         self.outputs.write_audio(block.samples, block.start)
         if found and self._loop:
             with contextlib.suppress(RuntimeError):  # the show has ended
-                self._loop.call_soon_threadsafe(self._hurry.set)
+                self._loop.call_soon_threadsafe(self._draw_now.set)
         self.analyzer.feed(block.samples, block.end_arrival)
 
     def _on_analysis(self, timed: TimedAnalysis) -> None:
@@ -266,24 +266,24 @@ class LiveShow(Show):
         self.shot = shot
         if self.score:
             self.score.add(shot)
-        if self._cues.full():
-            self._cues.get_nowait()  # the newest wins
+        if self._planned.full():
+            self._planned.get_nowait()  # the newest wins
             self.passed_over += 1
-        self._cues.put_nowait(self._cue(shot))
+        self._planned.put_nowait(self._plan(shot))
 
-    def _cue(self, shot: Shot) -> Cue:
+    def _plan(self, shot: Shot) -> PlannedClip:
         return msgspec.structs.replace(
-            make_cue(shot, "", self.selection, self.settings), section="|".join(shot.abstractions)
+            plan_clip(shot, "", self.selection, self.settings), section="|".join(shot.abstractions)
         )
 
-    async def _new_cues(self) -> AsyncIterator[Cue]:
-        """The cues of new shots; after a change of generator the present shot anew."""
-        while not self._cues.empty():
-            self._cues.get_nowait()
+    async def _new_plans(self) -> AsyncIterator[PlannedClip]:
+        """The planned clips of new shots; after a change of generator the present shot anew."""
+        while not self._planned.empty():
+            self._planned.get_nowait()
         if self.shot:
-            yield self._cue(self.shot)
+            yield self._plan(self.shot)
         while True:
-            yield await self._cues.get()
+            yield await self._planned.get()
 
     def _change_generator(self, name: str) -> None:
         try:

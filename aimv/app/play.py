@@ -15,7 +15,7 @@ from engine.audio.song import Song
 from engine.audio.tempo import Tempo
 from engine.control.state import ControlState
 from engine.outputs.fanout import FanOut
-from engine.pipeline import Cue
+from engine.pipeline import PlannedClip
 from engine.playback.clock import AudioClock
 from engine.playback.compositor import Compositor
 from engine.playback.effects import FeatureSource
@@ -86,10 +86,10 @@ class PlayedSong(Show):
         """The next shot of the song; from any thread."""
         self._shots.append(shot)
 
-    def add_job(self, cue: Cue, job: Job) -> None:
+    def add_job(self, planned: PlannedClip, job: Job) -> None:
         """See `Show.add_job`."""
         self.control.generator = job.generator
-        super().add_job(cue, job)
+        super().add_job(planned, job)
 
     def sound(self) -> SoundState:
         """The song now."""

@@ -14,9 +14,9 @@ from engine.outputs.base import MediaFormat, QueuedOutput
 from engine.outputs.fanout import FanOut, open_outputs
 from engine.outputs.hud import Readout
 from engine.outputs.window import Window
-from engine.pipeline import Cue
+from engine.pipeline import PlannedClip
 from engine.playback.compositor import Compositor
-from engine.playback.player import Tally
+from engine.playback.player import FrameStats
 from engine.render.job import Job
 from engine.render.queue import WorkerEvent
 
@@ -67,7 +67,7 @@ class Show(abc.ABC):
         self.fps = compositor.fps
         self.compositor, self.control, self.tempo, self.position = compositor, control, tempo, position
         compositor.overrides = control
-        self.tally = Tally()
+        self.stats = FrameStats()
         self.worker: WorkerEvent | None = None  # its latest state
         self.progress = 0.0  # of the clip in work, 0 to 1
         self.outputs = FanOut(None, (), lambda: compositor.drawing_since)
@@ -83,10 +83,10 @@ class Show(abc.ABC):
         """Start in s and sentence of the shot whose clip is on screen."""
         return self._sentences.get(clip.stem) if (clip := self.compositor.latest_clip) else None
 
-    def add_job(self, cue: Cue, job: Job) -> None:
-        """The clip of `job` will show the sentence of `cue`."""
+    def add_job(self, planned: PlannedClip, job: Job) -> None:
+        """The clip of `job` will show the sentence of `planned`."""
         kept = list(self._sentences.items())[-_SENTENCES:]
-        self._sentences = {**dict(kept), job.id: (cue.start, cue.job.prompt)}
+        self._sentences = {**dict(kept), job.id: (planned.start, planned.job.prompt)}
 
     def open_service(self, options: Mapping[str, Any], telemetry: Callable[[], dict[str, Any]]) -> ControlService:
         """The transports that steer this show and publish its telemetry. Raises as `ControlService`."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aimv.app.live import LiveShow
     from engine.analysis.transcription.streaming import StreamingWhisper
     from engine.outputs.base import QueuedOutput
-    from engine.pipeline import Performance
+    from engine.pipeline import ShowResult
 
 _LEARNING_S = 30.0
 _MOVED = 0.1  # of its range: a knob that only trembles is not meant
@@ -72,7 +72,7 @@ def live(
             show.score = ScoreRecorder(outputs.record)
         ends = input.duration and time.monotonic() + input.duration
 
-        async def run() -> Performance:
+        async def run() -> ShowResult:
             async with service, report_health(lambda: make_telemetry(show), metrics):
                 return await show.perform(shown, queued, lambda: shown.quit or bool(ends and time.monotonic() > ends))
 
@@ -181,7 +181,7 @@ def load_transcriber(whisper: str, language: str | None) -> StreamingWhisper:
     return asyncio.run(to_thread(load))
 
 
-def _print_summary(show: LiveShow, performance: Performance, queued: Sequence[QueuedOutput]) -> None:
+def _print_summary(show: LiveShow, performance: ShowResult, queued: Sequence[QueuedOutput]) -> None:
     print_performance(performance)
     outputs = show.outputs
     console.print(

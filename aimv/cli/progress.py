@@ -56,8 +56,8 @@ class VideoBars(ProgressListener):
     def heard(self, until: float) -> None:
         self._bars.update(self._listening, completed=until, detail=f"{until:.0f} s of song")
 
-    def planned(self, cues: int) -> None:
-        self._planned = cues
+    def planned(self, clips: int) -> None:
+        self._planned = clips
 
     def rendering(self, finished: float) -> None:
         self._bars.update(

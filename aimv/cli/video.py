@@ -17,7 +17,7 @@ from aimv.options import Control, Outputs, Pool, ScoreFile, ScoreSettings, Setti
 
 if TYPE_CHECKING:
     from engine.generators.registry import Selection
-    from engine.pipeline import Performance
+    from engine.pipeline import ShowResult
     from engine.render.pool import PoolConfig, WorkerEvent
 
 SongOrScore = Annotated[
@@ -144,9 +144,9 @@ def transports(control: Control) -> dict[str, Any]:
     return {**vars(control), "midi_map": loaded().midi}
 
 
-def print_performance(performance: Performance) -> None:
+def print_performance(performance: ShowResult) -> None:
     """Print how a show went: its pictures, the seconds of each kind of clip, what failed."""
-    played = performance.played
+    played = performance.frames
     console.print(f"{played.drawn} pictures, {played.late} late, {played.skipped} skipped")
     console.print(", ".join(f"{seconds:.1f} s {kind}" for kind, seconds in performance.seconds.items()))
     for reason, times in Counter(performance.failures).items():

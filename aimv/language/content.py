@@ -1,4 +1,4 @@
-"""From what is heard to the content tuple: which three instruments, which colour, which words."""
+"""The content tuple of a window or a shot: its three instruments, its words, its colour and its abstractions."""
 
 import msgspec
 
@@ -13,7 +13,7 @@ NAMED = 3  # instruments in the tuple
 
 
 class InstrumentChoice(msgspec.Struct, frozen=True):
-    """The instruments of a window."""
+    """The instruments chosen for the content tuple."""
 
     names: tuple[str, ...]  # three, or fewer if the classifier knows fewer labels
     confident: int  # how many of them, from the first, passed the threshold
@@ -25,8 +25,8 @@ def choose_instruments(
     """The three instruments of the tuple.
 
     Those with at least `threshold`, most confident first. If they are fewer than three, the rest are second and
-    third guesses of those: what the classifier takes each for (`confusion[label][other]`, measured on validation
-    data), weighed by what this window shows. Without a confident one, the three most probable, none confident.
+    third guesses of those: what the classifier mistakes each for (`confusion[label][other]`, measured on validation
+    data), weighted by the probability in this window. Without a confident one, the three most probable, none confident.
     """
     ranked = sorted(probabilities, key=lambda label: -probabilities[label])
     sure = [label for label in ranked if probabilities[label] >= threshold][:NAMED]
@@ -43,22 +43,22 @@ def choose_instruments(
 
 
 def content_of(
-    heard: WindowAnalysis, confusion: Confusion, threshold: float = 0.7
+    analysis: WindowAnalysis, confusion: Confusion, threshold: float = 0.7
 ) -> tuple[Content, InstrumentChoice, str]:
-    """The content tuple of a stretch of sound, the instruments chosen for it and its colour as "#rrggbb".
+    """The content tuple of a window or a span, the instruments chosen for it and its colour as "#rrggbb".
 
     In silence the tuple has neither instruments nor abstractions; where nothing is confident it has abstractions of
     the best guesses but names no instrument.
     """
-    silent = heard.lufs <= SILENCE_LUFS
-    chosen = choose_instruments(heard.probabilities, confusion, threshold)
-    hex_colour = SILENT_HEX if silent else hex_of_frequency(heard.frequency_hz)
+    silent = analysis.lufs <= SILENCE_LUFS
+    chosen = choose_instruments(analysis.probabilities, confusion, threshold)
+    hex_colour = SILENT_HEX if silent else hex_of_frequency(analysis.frequency_hz)
     content = Content(
-        loudness="loud" if heard.loud else "quiet",
-        words=heard.text or None,
+        loudness="loud" if analysis.loud else "quiet",
+        words=analysis.text or None,
         instruments=() if silent or not chosen.confident else chosen.names,
         colour=colour_name(hex_colour),
         abstractions=() if silent else abstractions(chosen.names),
-        english=heard.english,
+        english=analysis.english,
     )
     return content, chosen, hex_colour

@@ -1,4 +1,4 @@
-"""From sung words to the thing a person in the picture holds: one picturable word of what is sung."""
+"""Lyrics: the one sung word that a sentence shows, its article, and sung words as timed captions."""
 
 import functools
 import hashlib
@@ -9,10 +9,10 @@ from importlib import resources
 
 from engine.analysis.transcription.languages import unpicturable_words
 
-_LONGEST = 24
-_LONGEST_SHOWN_S = 1.5  # that a word stands in the picture when none follows
-_AROUND_WORDS = " ,.;:!?…\"'“”«»„()[]¿¡-"
-_SYLLABLES = re.compile(r"(?:(?:la|na|da|ba|doo|sha|oh|ooh|ah|uh|hey|yeah|whoa|mm+)-?)+|.*(\w)\1{2,}.*")
+_MOST_LETTERS = 24
+_CAPTION_S = 1.5  # at most, of one word
+_PUNCTUATION = " ,.;:!?…\"'“”«»„()[]¿¡-"
+_VOCABLES = re.compile(r"(?:(?:la|na|da|ba|doo|sha|oh|ooh|ah|uh|hey|yeah|whoa|mm+)-?)+|.*(\w)\1{2,}.*")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f'’-]+")
 
 
@@ -29,7 +29,7 @@ def words_in(text: str) -> list[str]:
 
 
 def is_allowed(word: str) -> bool:
-    """False for slurs, which are heard and transcribed but never put into a picture."""
+    """False for slurs, in singular or plural: they are transcribed but never shown in a picture."""
     folded = unicodedata.normalize("NFKD", word.lower())
     bare = "".join(letter for letter in folded if letter.isalnum())
     return all(_digest(form) not in blocklist() for form in (bare, bare.removesuffix("s"), bare.removesuffix("es")))
@@ -42,16 +42,16 @@ def _digest(word: str) -> str:
 def sung_object(words: str | None, english: str | None = None) -> str | None:
     """The word of the sung `words` that a person in the picture can hold; None if there is none.
 
-    It is the last word that is neither a stop word nor a syllable sung for its sound (phrases of English and its
+    It is the last word that is neither a stop word nor a vocable (la, oh) (phrases of English and its
     neighbours put what they are about last), not a slur and not a number; at most 24 characters of it. Where another
     language is sung, `english` is what the words mean, and the object is a word of that.
     """
     stopwords = unpicturable_words()
     for word in reversed(words_in((words if english is None else english) or "")):
-        if word in stopwords or word.isdigit() or _SYLLABLES.fullmatch(word) or not is_allowed(word):
+        if word in stopwords or word.isdigit() or _VOCABLES.fullmatch(word) or not is_allowed(word):
             continue
         if len(word) > 1 or not _LATIN.fullmatch(word):
-            return word[:_LONGEST]
+            return word[:_MOST_LETTERS]
     return None
 
 
@@ -75,18 +75,16 @@ def article(word: str) -> str:
 
 
 def caption_words(words: str, times: Sequence[float], start: float, end: float) -> list[tuple[str, float, float]]:
-    """The sung `words` as type is set: each with the seconds from and to which it stands, slurs left out.
+    """Captions of the sung `words`: each word with the seconds at which it appears and goes, without slurs.
 
-    `times` are when the words start; where there are not as many as words (an edited score), the words share the time
+    `times` are when the words start; if there are not as many as words (an edited score), the words share the time
     from `start` to `end` evenly.
     """
-    texts = words.split()
+    texts = [text.strip(_PUNCTUATION) for text in words.split()]
     if len(times) != len(texts):
         times = [start + (end - start) * number / len(texts) for number in range(len(texts))]
-    untils = [*times[1:], end]
-    bare = [text.strip(_AROUND_WORDS) for text in texts]
     return [
-        (text, at, min(until, at + _LONGEST_SHOWN_S))
-        for text, at, until in zip(bare, times, untils, strict=True)
+        (text, at, min(until, at + _CAPTION_S))
+        for text, at, until in zip(texts, times, [*times, end][1:], strict=True)
         if text and is_allowed(text)
     ]

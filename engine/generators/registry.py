@@ -60,13 +60,13 @@ def find_spec(name: str) -> GeneratorSpec:
     for spec in GENERATORS:
         if spec.name == name:
             return spec
-    raise UsageError(f"no generator is called {name!r}; there are {', '.join(names())}", option="generator")
+    raise _unknown(name)
 
 
 def check_name(name: str) -> str:
     """The name, if a user may give it. Raises UsageError."""
     if name not in names():
-        raise UsageError(f"no generator is called {name!r}; there are {', '.join(names())}", option="generator")
+        raise _unknown(name)
     return name
 
 
@@ -132,6 +132,10 @@ def _select(spec: GeneratorSpec, model: str, scenes: str, remote: bool, reason: 
         there = spec.remote_model(model or spec.default_model)
         return Selection(spec, there, f"{spec.name}, on another host", runs_here=False)
     return Selection(spec, found, f"{spec.name}, {found.summary}" if found.summary else reason)
+
+
+def _unknown(name: str) -> UsageError:
+    return UsageError(f"no generator is called {name!r}; there are {', '.join(names())}", option="generator")
 
 
 def _has_cuda() -> bool:

@@ -1,20 +1,18 @@
-"""The picture on the audio's clock: draw the next frame in time, skip what is past, count both."""
+"""Playback on the audio's clock: draws the next picture in time, skips what is past, counts both."""
 
 import asyncio
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Protocol, Self
-
-import msgspec
 
 from engine.playback.clock import Clock
 from engine.threads import to_thread
 from engine.types import Frame, Output
 
 
-class Drawing(Protocol):
+class FrameSource(Protocol):
     """The picture as a function of song time; `Compositor` is one."""
 
     fps: float
@@ -23,96 +21,87 @@ class Drawing(Protocol):
 
 
 @dataclass
-class Tally:
+class FrameStats:
     """The pictures of a show so far."""
 
     drawn: int = 0
-    late: int = 0
-    skipped: int = 0
-
-
-class Played(msgspec.Struct, frozen=True):
-    """What became of the pictures of a song."""
-
-    drawn: int
-    late: int  # shown more than one frame after their time
-    skipped: int  # never drawn, because their time was past
+    late: int = 0  # shown more than one frame after their time
+    skipped: int = 0  # never drawn, because their time was past
 
 
 async def play(
-    drawing: Drawing,
+    source: FrameSource,
     clock: Clock,
     output: Output,
     stop: Callable[[], bool] = lambda: False,
-    before: Callable[[float], None] = lambda t: None,
+    on_next: Callable[[float], None] = lambda t: None,
     prepare: Callable[[float], None] | None = None,
-    tally: Tally | None = None,
-    hurry: asyncio.Event | None = None,
-) -> Played:
-    """Show `drawing` on `output` until the clock has finished or `stop` says so; the clock runs already.
+    stats: FrameStats | None = None,
+    draw_now: asyncio.Event | None = None,
+) -> FrameStats:
+    """Write the pictures of `source` to `output` until the running clock has finished or `stop` returns true.
 
-    Each picture is drawn in a thread just before its time, so that a live reaction is as fresh as can be, and
-    shown on it. `before` is told the time of each picture as soon as it is the next, and `prepare` is then called in a
-    thread, for what can be done before its time. `tally` counts what becomes of the pictures while it goes on, and on
-    from what it has. With `hurry` each picture is shown as soon as it is drawn, and when it is set the next one is
-    drawn at once, up to one picture early: an attack need not wait for its frame.
+    Each picture is drawn in a thread just before its time, so that a live reaction is as fresh as can be, and written
+    at its time. `on_next` is called with the time of each picture as soon as it is the next, and then `prepare` in a
+    thread, for what can be done before its time. `stats` is updated as the show runs. With `draw_now` each picture is
+    written as soon as it is drawn, and when it is set the next one is drawn at once, up to one picture early: an onset
+    need not wait for its frame. Returns a copy of the stats.
     """
-    fps = drawing.fps
-    tally = tally or Tally()
+    fps = source.fps
+    stats = stats or FrameStats()
     previous = math.floor(clock.time() * fps + 1e-6) - 1
-    effort = 0.0  # s that a picture takes to draw, smoothed
+    drawing_s = 0.0  # that a picture takes to draw, smoothed
     picture: Frame | None = None
-    told = -1
-    async with _Preparing(prepare) as preparing:
+    announced = -1
+    async with _Preparation(prepare) as preparation:
         while not clock.finished() and not stop():
             now = clock.time()
             number = max(previous + 1, math.floor(now * fps + 1e-6))
-            if number != told:
-                told = number
-                before(number / fps)
-                await preparing.begin(number / fps)
-            await _sleep(
-                clock, min(number / fps - effort - now, 2.0 / fps), hurry if number / fps - now < 1.0 / fps else None
-            )
+            if number != announced:
+                announced = number
+                on_next(number / fps)
+                await preparation.begin(number / fps)
+            due = draw_now if number / fps - now < 1.0 / fps else None
+            await _sleep(clock, min(number / fps - drawing_s - now, 2.0 / fps), due)
             if clock.finished():
                 break
-            if picture is not None and number / fps - clock.time() > 1.5 / fps + effort:
+            if picture is not None and number / fps - clock.time() > 1.5 / fps + drawing_s:
                 output.write(picture, previous / fps)  # the clock is paused; the window reads keys
                 continue
-            if hurry:
-                hurry.clear()
+            if draw_now:
+                draw_now.clear()
             begun = clock.time()
-            await preparing.done()
-            picture = await to_thread(drawing.frame, number / fps)
-            effort += 0.1 * (min(clock.time() - begun, 1.0 / fps) - effort)
-            if hurry is None:
+            await preparation.done()
+            picture = await to_thread(source.frame, number / fps)
+            drawing_s += 0.1 * (min(clock.time() - begun, 1.0 / fps) - drawing_s)
+            if draw_now is None:
                 await clock.sleep(number / fps - clock.time())
-            tally.late += clock.time() > (number + 1) / fps + 1e-6
+            stats.late += clock.time() > (number + 1) / fps + 1e-6
             output.write(picture, number / fps)
-            tally.skipped += number - previous - 1
+            stats.skipped += number - previous - 1
             previous = number
-            tally.drawn += 1
-    return Played(tally.drawn, tally.late, tally.skipped)
+            stats.drawn += 1
+    return replace(stats)
 
 
-class _Preparing:
-    """What is done in a thread for one picture while its time has not come; never for two at once."""
+class _Preparation:
+    """Work in a thread for one picture before its time; never for two at once."""
 
     def __init__(self, prepare: Callable[[float], None] | None) -> None:
         self._prepare = prepare
-        self._underway: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
 
     async def begin(self, t: float) -> None:
-        """Begin for the picture of `t` s, once what was begun for another is done."""
+        """Start for the picture at `t` s, once the work for another is done."""
         if self._prepare:
             await self.done()
-            self._underway = asyncio.create_task(to_thread(self._prepare, t), name="prepare picture")
+            self._task = asyncio.create_task(to_thread(self._prepare, t), name="prepare picture")
 
     async def done(self) -> None:
-        """Wait for what was begun; raises what it raised."""
-        underway, self._underway = self._underway, None
-        if underway:
-            await underway
+        """Wait for the work; raises what it raised."""
+        task, self._task = self._task, None
+        if task:
+            await task
 
     async def __aenter__(self) -> Self:
         return self
@@ -120,19 +109,19 @@ class _Preparing:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._underway:
-            await asyncio.wait([self._underway])
+        if self._task:
+            await asyncio.wait([self._task])
 
 
-async def _sleep(clock: Clock, seconds: float, hurry: asyncio.Event | None) -> None:
-    """Let the time pass, or less if somebody is in a hurry."""
-    if hurry is None or seconds <= 0.0:
+async def _sleep(clock: Clock, seconds: float, draw_now: asyncio.Event | None) -> None:
+    """Let song time pass, until `draw_now` is set at the latest."""
+    if draw_now is None or seconds <= 0.0:
         await clock.sleep(seconds)
         return
-    passing = asyncio.ensure_future(clock.sleep(seconds))
-    called = asyncio.ensure_future(hurry.wait())
+    sleeping = asyncio.ensure_future(clock.sleep(seconds))
+    waiting = asyncio.ensure_future(draw_now.wait())
     try:
-        await asyncio.wait([passing, called], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([sleeping, waiting], return_when=asyncio.FIRST_COMPLETED)
     finally:
-        passing.cancel()
-        called.cancel()
+        sleeping.cancel()
+        waiting.cancel()

@@ -1,29 +1,12 @@
-"""The clip cache: finished clips in one folder, each under its job's id, bounded in size, shared by runs.
+"""Clip cache: finished clips in one folder, each under its job's id, bounded in size and shared by processes.
 
-A clip becomes visible whole or not at all: it is written under a temporary name, sealed (`engine.render.cache`),
-flushed to the disk and renamed. The writer holds a lock on its temporary, so that one left behind by a crash is told
-from one being written and removed. Clips least recently used go first when room is needed; those that any run is
-using (`engine.render.cache`) stay.
-
-Which stored clips a run is using, told to every other run that shares the folder.
-
-Each run keeps one file with the ids that it uses and holds a lock on that file (flock) while it lives. The lock
-ends with the process, however it ends, so a file that can be locked belongs to nobody and is removed.
-
-The seal on a stored clip: a last box that holds the checksum of everything before it.
-
-An MP4 file is a row of boxes (ISO/IEC 14496-12), each a 32-bit big-endian size, a type, and a body; readers skip
-boxes of type `uuid` whose 16-byte extended type they do not know. A clip that was cut short, overwritten or
-damaged has no such last box, or one that does not fit.
-
-A clip that comes in pieces from a worker on another host, on its way into the cache.
+A clip appears whole or not at all: it is written to a temporary file, given a checksum, flushed to the disk and
+renamed. To make room, the clips least recently used are removed, but none that a running process has locked.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -31,134 +14,106 @@ from types import TracebackType
 from typing import Self
 
 from engine.errors import OutputError, ProtocolError
+from engine.files import file_lock, owned_path, owned_paths
 from engine.render.job import Clip, Job
 from engine.render.protocol import MAX_CLIP_BYTES, Chunk
 
+_CLIP, _PART, _IDS = ".mp4", ".part", ".ids"
 
-class ClipLocks:
-    """The ids in use by this run, in `folder` beside those of other runs."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._gate = folder / "gate"
-        self._ids: set[str] = set()
-        self._file: int | None = None
-        self._path = folder / f"{uuid.uuid4().hex}.lease"
-
-    def __contains__(self, clip_id: str) -> bool:
-        return clip_id in self._ids
-
-    def add(self, clip_id: str) -> None:
-        """Use this id from now on; when this returns, no run evicts it (on a full disk: this run does not)."""
-        self._ids.add(clip_id)
-        self._tell()
-
-    def discard(self, clip_id: str) -> None:
-        """Stop using this id."""
-        if clip_id in self._ids:
-            self._ids.discard(clip_id)
-            self._tell()
-
-    def close(self) -> None:
-        """Stop using every id."""
-        self._ids.clear()
-        if self._file is not None:
-            self._path.unlink(missing_ok=True)
-            os.close(self._file)
-            self._file = None
-
-    @contextmanager
-    def all_in_use(self) -> Iterator[frozenset[str]]:
-        """The ids in use by any run; none joins them before the block ends."""
-        with self._gated():
-            ids = set(self._ids)
-            for path in self._folder.glob("*.lease"):
-                if path != self._path:
-                    ids |= _read(path)
-            yield frozenset(ids)
-
-    def _tell(self) -> None:
-        """Write the ids for other runs to see."""
-        with contextlib.suppress(OSError), self._gated():
-            if self._file is None:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                fcntl.flock(self._file, fcntl.LOCK_EX)
-            data = "\n".join(sorted(self._ids)).encode()
-            os.ftruncate(self._file, 0)
-            os.pwrite(self._file, data, 0)
-
-    @contextmanager
-    def _gated(self) -> Iterator[None]:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with self._gate.open("w") as gate:
-            fcntl.flock(gate, fcntl.LOCK_EX)
-            yield
-
-
-def _read(path: Path) -> set[str]:
-    """The ids of another run's file; none, and the file is gone, if its run is over."""
-    try:
-        with path.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return set(file.read().decode().split())
-            path.unlink(missing_ok=True)
-    except FileNotFoundError:
-        pass
-    return set()
-
-
+# The checksum is the file's last MP4 box (ISO/IEC 14496-12): size, type `uuid`, extended type, then the SHA-256 of
+# all bytes before the box. Players skip a box of this type when they do not know its extended type.
 _EXTENDED_TYPE = bytes.fromhex("a1c7f4d2603b4e5b9a30c2f2d1b8e6aa")
 CHECKSUM_BYTES = 8 + 16 + 32
-_HEAD = CHECKSUM_BYTES.to_bytes(4, "big") + b"uuid" + _EXTENDED_TYPE
+_BOX_HEADER = CHECKSUM_BYTES.to_bytes(4, "big") + b"uuid" + _EXTENDED_TYPE
 
 
-def seal(path: Path) -> None:
-    """Append the seal and wait until the whole file is on the disk.
+def append_checksum(path: Path) -> None:
+    """Append the checksum box and wait until the whole file is on the disk.
 
     Raises:
-        OSError: no room, or the file went away.
+        OSError: there is no room, or the file has gone.
     """
     with path.open("r+b") as file:
         digest = hashlib.file_digest(file, "sha256").digest()
         file.seek(0, os.SEEK_END)
-        file.write(_HEAD + digest)
+        file.write(_BOX_HEADER + digest)
         file.flush()
         os.fsync(file.fileno())
 
 
 def has_valid_checksum(path: Path) -> bool:
-    """Whether the file is there and whole."""
+    """Whether the file is there and ends with the checksum of its content; reads all of it."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END) - CHECKSUM_BYTES
             if size <= 0:
                 return False
-            file.seek(size)
-            tail = file.read(CHECKSUM_BYTES)
-            if not tail.startswith(_HEAD):
-                return False
             file.seek(0)
             digest = hashlib.sha256()
-            while size > 0:
-                block = file.read(min(size, 1 << 20))
-                if not block:
-                    return False
+            while size > 0 and (block := file.read(min(size, 1 << 20))):
                 digest.update(block)
                 size -= len(block)
-            return tail == _HEAD + digest.digest()
+            return file.read() == _BOX_HEADER + digest.digest()
     except OSError:
         return False
 
 
-_CLIP = ".mp4"
-_PART = ".part"
+class ClipLocks:
+    """The ids of the clips that this process uses, published in `folder` for the other processes.
+
+    Each process keeps one file of ids, which it owns (`engine.files.owned_path`) until it ends, however it ends.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ids: set[str] = set()
+        self._path: Path | None = None
+        self._stack = ExitStack()
+
+    def __contains__(self, clip_id: str) -> bool:
+        return clip_id in self._ids
+
+    def add(self, clip_id: str) -> None:
+        """Lock this id: when this returns, no process evicts it (with a full disk: this process does not)."""
+        self._ids.add(clip_id)
+        self._publish()
+
+    def discard(self, clip_id: str) -> None:
+        """Unlock this id."""
+        if clip_id in self._ids:
+            self._ids.discard(clip_id)
+            self._publish()
+
+    def close(self) -> None:
+        """Unlock every id."""
+        self._ids.clear()
+        self._path = None
+        self._stack.close()
+
+    @contextmanager
+    def all_locked(self) -> Iterator[set[str]]:
+        """The ids locked by any process; none is added before the block ends."""
+        with self._mutex():
+            published = (path.read_text().split() for path in owned_paths(self._folder, suffix=_IDS) if path.exists())
+            yield self._ids.union(*published)
+
+    def _publish(self) -> None:
+        with contextlib.suppress(OSError), self._mutex():
+            if self._path is None:
+                self._path = self._stack.enter_context(owned_path(self._folder, suffix=_IDS))
+            self._path.write_text("\n".join(sorted(self._ids)))
+
+    @contextmanager
+    def _mutex(self) -> Iterator[None]:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with file_lock(self._folder / "mutex"):
+            yield
 
 
 class ClipCache:
     """Clips in `folder`, together at most `max_bytes` long unless more than that is in use.
+
+    Its methods read and write files, so an event loop calls them in a thread, in one at a time.
 
     Raises:
         OutputError: the folder cannot be made or written to.
@@ -169,12 +124,12 @@ class ClipCache:
         self.max_bytes = max_bytes
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            owned_paths(folder, suffix=_PART)  # removes those of killed processes
         except OSError as error:
-            raise OutputError(f"cannot make the clip folder {folder}: {error.strerror}") from error
+            raise OutputError(f"cannot use the clip folder {folder}: {error.strerror}") from error
         if not os.access(folder, os.W_OK | os.X_OK):
             raise OutputError(f"cannot write to the clip folder {folder}: no permission")
-        self._leases = ClipLocks(folder / "leases")
-        self._remove_stale_parts()
+        self._locks = ClipLocks(folder / "locks")
 
     def __enter__(self) -> Self:
         return self
@@ -185,123 +140,95 @@ class ClipCache:
         self.close()
 
     def close(self) -> None:
-        """End this run's use of its clips; they stay in the cache, for others and for room to be made."""
-        self._leases.close()
+        """Unlock this process's clips; they stay in the cache until room is needed."""
+        self._locks.close()
 
     def path_for(self, job_id: str) -> Path:
         """Where the clip of this job is or would be."""
         return self.folder / f"{job_id}{_CLIP}"
 
-    def get(self, job: Job) -> Clip | None:
-        """The clip of `job` if it is there and whole; it then stays until `release` or `close`.
+    def get(self, job: Job, trusted: bool = False) -> Clip | None:
+        """The clip of `job` if it is there and whole; it is then locked until `release` or `close`.
 
-        A damaged file is removed. The first call for a clip reads all of it to check its seal.
+        The first call for a clip reads all of it to verify its checksum, and removes a damaged one, unless it is
+        `trusted`: a worker of this process has just written it and reported so.
         """
         job_id = job.id
         path = self.path_for(job_id)
-        if job_id in self._leases and path.exists():
-            return Clip(job_id, path)
         if not path.exists():
             return None
-        self._leases.add(job_id)
-        if not has_valid_checksum(path):
-            self._leases.discard(job_id)
-            path.unlink(missing_ok=True)
-            return None
-        os.utime(path)
+        if job_id not in self._locks:
+            self._locks.add(job_id)
+            if not trusted and not has_valid_checksum(path):
+                self._locks.discard(job_id)
+                path.unlink(missing_ok=True)
+                return None
+            os.utime(path)
         return Clip(job_id, path)
 
     def release(self, job_id: str) -> None:
-        """This run does not need the clip any more."""
-        self._leases.discard(job_id)
+        """Unlock a clip that this process no longer needs."""
+        self._locks.discard(job_id)
 
     @contextmanager
     def writing(self, job_id: str) -> Iterator[Path]:
-        """A temporary file to write the clip of this job to; kept as the clip if the block ends without an exception.
+        """A temporary file for the clip of this job; it becomes the clip if the block ends without an exception.
 
         Raises:
-            OSError: no room or no permission; nothing is left behind.
+            OSError: there is no room or no permission; nothing is left behind.
         """
-        part, lock = self._open_part(job_id)
-        try:
+        with owned_path(self.folder, f"{job_id}.", _PART) as part:
+            part.touch(mode=0o600)
             yield part
-            seal(part)
-            part.rename(self.path_for(job_id))
-            self._sync_folder()
-        finally:
-            part.unlink(missing_ok=True)
-            os.close(lock)
+            append_checksum(part)
+            part.replace(self.path_for(job_id))
+
+    def write_error(self, error: OSError) -> OutputError:
+        """An OSError met while writing a clip, as one line."""
+        return OutputError(f"cannot write the clip to {self.folder}: {error.strerror or error}")
 
     def trim(self) -> int:
-        """Make room: remove the least recently used clips that no run uses until the rest fit; returns bytes freed."""
+        """Remove the least recently used clips that no process has locked until the rest fit; returns bytes freed."""
         clips: list[tuple[float, int, Path]] = []
         for path in self.folder.glob(f"*{_CLIP}"):
-            try:
+            with contextlib.suppress(FileNotFoundError):
                 status = path.stat()
-            except FileNotFoundError:
-                continue
-            clips.append((status.st_mtime, status.st_size, path))
+                clips.append((status.st_mtime, status.st_size, path))
         excess = sum(size for _, size, _ in clips) - self.max_bytes
         freed = 0
         if excess <= 0:
             return freed
-        with self._leases.all_in_use() as used:
+        with self._locks.all_locked() as locked:
             for _, size, path in sorted(clips):
                 if freed >= excess:
                     break
-                if path.stem not in used:
+                if path.stem not in locked:
                     path.unlink(missing_ok=True)
                     freed += size
         return freed
 
-    def _open_part(self, job_id: str) -> tuple[Path, int]:
-        while True:
-            part = self.folder / f"{job_id}.{uuid.uuid4().hex[:8]}{_PART}"
-            lock = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if part.exists():  # else another run's clean-up came between the two lines above
-                return part, lock
-            os.close(lock)
-
-    def _remove_stale_parts(self) -> None:
-        for part in self.folder.glob(f"*{_PART}"):
-            try:
-                with part.open("rb") as file:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    part.unlink(missing_ok=True)
-            except (FileNotFoundError, BlockingIOError):
-                continue  # gone, or being written
-
-    def _sync_folder(self) -> None:
-        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
 
 class Upload:
-    """Takes the pieces of the clip of `job_id` in order; it is in the cache only after `finish`.
+    """A clip that arrives in chunks from a worker on another host; it is in the cache only after `finish`.
 
     Raises:
-        OSError: no room, or no permission.
+        OSError: there is no room or no permission.
     """
 
     def __init__(self, cache: ClipCache, job_id: str) -> None:
-        self.job_id = job_id
         self._received = 0
         self._stack = ExitStack()
         part = self._stack.enter_context(cache.writing(job_id))
         self._file = self._stack.enter_context(part.open("wb"))
 
-    def take(self, chunk: Chunk) -> None:
+    def write(self, chunk: Chunk) -> None:
         """Append one chunk.
 
         Raises:
             ProtocolError: it is not the next one, or the clip grows too long.
         """
         if chunk.offset != self._received or self._received + len(chunk.data) > MAX_CLIP_BYTES:
-            raise ProtocolError(f"piece at {chunk.offset} of a clip of which {self._received} bytes have come")
+            raise ProtocolError(f"chunk at {chunk.offset} of a clip of which {self._received} bytes were received")
         self._file.write(chunk.data)
         self._received += len(chunk.data)
 
@@ -309,14 +236,13 @@ class Upload:
         """Put the clip, `size` bytes long, into the cache.
 
         Raises:
-            ProtocolError: pieces are missing; nothing is left of the clip.
+            ProtocolError: chunks are missing; nothing is left of the clip.
         """
         if size != self._received:
-            self.abandon()
-            raise ProtocolError(f"{self._received} of {size} bytes of a clip have come")
+            self.abort()
+            raise ProtocolError(f"{self._received} of {size} bytes of a clip were received")
         self._stack.close()
 
-    def abandon(self) -> None:
-        """Leave nothing of the clip."""
-        error = ProtocolError("abandoned")
-        self._stack.__exit__(ProtocolError, error, None)
+    def abort(self) -> None:
+        """Remove what was received."""
+        self._stack.__exit__(ProtocolError, ProtocolError("aborted"), None)

@@ -28,7 +28,7 @@ class Job(msgspec.Struct, frozen=True, tag="job"):
     seconds: float  # length, > 0
     preset: str = ""  # how much work the generator spends, by its own name for it; "" for its default
     background: tuple[str, ...] = ()  # words for what is behind, for generators that compose the picture of parts
-    first: bytes = b""  # the picture to begin with (JPEG), for generators that take one; continues another clip
+    init_image: bytes = msgspec.field(default=b"", name="first")  # JPEG to start from; continues another clip
 
     @property
     def id(self) -> str:

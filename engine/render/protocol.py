@@ -55,12 +55,12 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
     model: str
     taken: bool = False  # by another engine
 
-    def obstacle(self, who: "ServiceRequest") -> str:
+    def refusal(self, request: "ServiceRequest") -> str:
         """Why the worker cannot render for the engine that asks; "" if it can."""
-        if self.version != who.version:
+        if self.version != request.version:
             return "it is another version of AIMV"
-        if (self.generator, self.model) != (who.generator, who.model):
-            return f"it renders {self.generator} {self.model}, not {who.generator} {who.model}"
+        if (self.generator, self.model) != (request.generator, request.model):
+            return f"it renders {self.generator} {self.model}, not {request.generator} {request.model}"
         if self.taken:
             return "it is serving another engine"
         return ""

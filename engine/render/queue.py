@@ -1,7 +1,4 @@
-"""The jobs that a pool has accepted: each stays here until it is settled, whatever happens to who borrows it.
-
-What the pool keeps of its workers.
-"""
+"""Job queue by deadline, and the state of each worker: which jobs it has been assigned and how it is doing."""
 
 import asyncio
 import time
@@ -21,149 +18,142 @@ from engine.render.transport import WorkerAddress
 
 @dataclass(eq=False)
 class QueuedJob:
-    """An accepted job. Who waits for it is told True when its last stage begins, False when that is cut short."""
+    """A job from its submission until its clip is there, it has failed or it is cancelled."""
 
     job: Job
     job_id: str
-    serial: int
+    sequence: int
     deadline: float
     done: asyncio.Future[Clip]
     waiters: list[Callable[[bool], None]] = field(default_factory=list)
     crash_count: int = 0
     assignment: "Assignment | None" = None
 
-    def tell(self, finishing: bool) -> None:
-        """Tell who waits for it."""
+    def notify(self, finishing: bool) -> None:
+        """Call each waiter: True when the job's final stage begins, False when that stage is interrupted."""
         for waiter in self.waiters:
             waiter(finishing)
 
 
 @dataclass(eq=False)
 class Assignment:
-    """An order that a worker has borrowed, and what it has told of it."""
+    """A queued job that a worker has been given, and what the worker has reported of it."""
 
-    order: QueuedJob
-    acked: bool = False
-    finishing: bool = False  # it is in its last stage
-    missed: int = 0  # beats in a row that do not name it
-    incoming: Upload | None = None  # the clip, while it is being sent
+    queued: QueuedJob
+    acknowledged: bool = False
+    finishing: bool = False  # in its final stage
+    missed_heartbeats: int = 0  # in a row that do not name it
+    upload: Upload | None = None  # the clip, while a worker on another host sends it
 
-    def take(self, part: Chunk | int, cache: ClipCache) -> None:
-        """A piece of the clip that is being sent, or, as a number, the size of the whole.
-
-        Pieces that do not fit together, or to the size, leave nothing in the cache.
+    def receive(self, chunk: Chunk, cache: ClipCache) -> None:
+        """Write one chunk of the clip; one out of order ends the upload.
 
         Raises:
-            OSError: no room, or no permission; nothing is left.
+            OSError: there is no room or no permission; nothing is left.
         """
         try:
-            if isinstance(part, int):
-                incoming, self.incoming = self.incoming, None
-                if incoming:
-                    incoming.finish(part)
-                return
-            if part.offset == 0:
-                self.drop()
-                self.incoming = Upload(cache, part.job_id)
-            if self.incoming:
-                self.incoming.take(part)
+            if chunk.offset == 0:
+                self.abort_upload()
+                self.upload = Upload(cache, chunk.job_id)
+            if self.upload:
+                self.upload.write(chunk)
         except ProtocolError:
-            self.drop()
+            self.abort_upload()
         except OSError:
-            self.drop()
+            self.abort_upload()
             raise
 
-    def drop(self) -> None:
-        """Leave nothing of the clip that was being sent."""
-        incoming, self.incoming = self.incoming, None
-        if incoming:
-            incoming.abandon()
+    def abort_upload(self) -> None:
+        """Remove what was received of the clip."""
+        upload, self.upload = self.upload, None
+        if upload:
+            upload.abort()
 
     def end(self) -> None:
-        """The worker has it no more; if it is not settled, it waits again, at its old place."""
-        self.drop()
-        self.order.assignment = None
-        if self.finishing and not self.order.done.done():
-            self.order.tell(False)
+        """The worker no longer has the job; unless it is done, it is queued again, at its old place."""
+        self.abort_upload()
+        self.queued.assignment = None
+        if self.finishing and not self.queued.done.done():
+            self.queued.notify(False)
 
 
 class JobQueue:
-    """JobQueue by job id; equal jobs are one order."""
+    """Queued jobs by id; equal jobs are queued once."""
 
     def __init__(self) -> None:
-        self._queue: dict[str, QueuedJob] = {}
-        self._serial = 0
+        self._jobs: dict[str, QueuedJob] = {}
+        self._sequence = 0
 
-    def accept(self, job: Job, deadline: float) -> QueuedJob:
-        """The order for `job`, which is to be there by the earliest `deadline` asked for."""
+    def add(self, job: Job, deadline: float) -> QueuedJob:
+        """Queue `job`, or, if it is queued already, move its deadline forward to `deadline`."""
         job_id = job.id
-        order = self._queue.get(job_id)
-        if order is None:
-            self._serial += 1
-            order = QueuedJob(job, job_id, self._serial, deadline, asyncio.get_running_loop().create_future())
-            self._queue[job_id] = order
-        order.deadline = min(order.deadline, deadline)
-        return order
+        queued = self._jobs.get(job_id)
+        if queued is None:
+            self._sequence += 1
+            done: asyncio.Future[Clip] = asyncio.get_running_loop().create_future()
+            queued = self._jobs[job_id] = QueuedJob(job, job_id, self._sequence, deadline, done)
+        queued.deadline = min(queued.deadline, deadline)
+        return queued
 
-    def waiting(self) -> list[QueuedJob]:
-        """Those that nobody has borrowed, the most urgent first."""
-        waiting = (order for order in self._queue.values() if order.assignment is None)
-        return sorted(waiting, key=lambda order: (order.deadline, order.serial))
+    def unassigned(self) -> list[QueuedJob]:
+        """Those that no worker has, the most urgent first."""
+        unassigned = (queued for queued in self._jobs.values() if queued.assignment is None)
+        return sorted(unassigned, key=lambda queued: (queued.deadline, queued.sequence))
 
-    def settle(self, job_id: str, outcome: Clip | AimvError) -> None:
-        """The order has its outcome; nothing happens if it was withdrawn, or rendered by another worker as well."""
-        order = self._queue.pop(job_id, None)
-        if order is None:
+    def finish(self, job_id: str, outcome: Clip | AimvError) -> None:
+        """End a job with its outcome; nothing happens if it has ended before."""
+        queued = self._jobs.pop(job_id, None)
+        if queued is None:
             return
         if isinstance(outcome, AimvError):
-            order.done.set_exception(outcome)
+            queued.done.set_exception(outcome)
         else:
-            order.done.set_result(outcome)
+            queued.done.set_result(outcome)
 
     def fail_all(self, error: AimvError) -> None:
-        """Every order ends with that error."""
-        for job_id in list(self._queue):
-            self.settle(job_id, error)
+        """End every job with that error."""
+        for job_id in list(self._jobs):
+            self.finish(job_id, error)
 
-    def withdraw(self, order: QueuedJob) -> None:
-        """Nobody wants it any more."""
-        del self._queue[order.job_id]
-        order.done.cancel()
+    def cancel(self, queued: QueuedJob) -> None:
+        """Remove a job that nobody waits for."""
+        del self._jobs[queued.job_id]
+        queued.done.cancel()
 
 
-State = Literal["starting", "ready", "rendering", "lost", "refused"]
+WorkerState = Literal["starting", "ready", "rendering", "lost", "refused"]
 
 
 class WorkerEvent(msgspec.Struct, frozen=True):
-    """A change in the life of a worker."""
+    """A change of a worker's state."""
 
     index: int  # which of the pool's workers, from 0, those on other hosts last
-    state: State
+    state: WorkerState
     pid: int  # on its own host
     detail: str = ""  # for "lost": how it ended; for "refused": why it is not used
-    job_ids: tuple[str, ...] = ()  # what it has, the latest last
+    job_ids: tuple[str, ...] = ()  # those assigned to it, the latest last
 
 
 @dataclass(eq=False)
 class WorkerHandle:
-    """A render process and what it is known to do; without `process` it lives on another host."""
+    """The pool's view of one render process; without `process` it runs on another host."""
 
     index: int
     address: WorkerAddress
     pid: int
     process: RenderProcess | None = None
-    state: State = "starting"
-    heard: float = field(default_factory=time.monotonic)
+    state: WorkerState = "starting"
+    last_message: float = field(default_factory=time.monotonic)
     assignments: dict[str, Assignment] = field(default_factory=dict)  # by job id, in order
-    unfit: AimvError | None = None  # why its generator cannot be loaded
+    load_error: AimvError | None = None  # why its generator cannot be loaded
 
-    def takes(self, order: QueuedJob) -> bool:
-        """Whether it can begin `order` now: it is loaded, and all it has is in its last stage.
+    def can_start(self, queued: QueuedJob) -> bool:
+        """Whether it can start the job now: its generator is loaded, and all it has is in its final stage.
 
-        An order over which a worker has died is rendered alone, so that it cannot cost another its tries.
+        A job that has crashed a worker is rendered alone, so that it cannot use up the attempts of another.
         """
         if not self.assignments:
             return self.state == "ready"
-        return not order.crash_count and all(
-            each.finishing and not each.order.crash_count for each in self.assignments.values()
+        return not queued.crash_count and all(
+            each.finishing and not each.queued.crash_count for each in self.assignments.values()
         )

@@ -78,11 +78,12 @@ class Scheduler:
         self._has_first_clip = asyncio.Event()
         self._wake = asyncio.Event()
 
-    def add_shot(self, shot: PlannedShot) -> None:
+    async def add_shot(self, shot: PlannedShot) -> None:
         """Append the next shot. If its clip is in the cache, the best version there is used without rendering."""
         state = self._state
+        index = len(state.shots)
+        cached = None if state.has_clip(shot.key) else await self._find_cached(index, shot)
         state.add_shot(shot)
-        index = len(state.shots) - 1
         if self._live:
             state.forget_shots(_LIVE_SHOTS)
         self._wake.set()
@@ -90,11 +91,16 @@ class Scheduler:
             if other in self._clips:
                 self._clips[index] = self._clips[other]
                 return
-        for level in range(len(state.levels)):
+        if cached:
+            task, clip = cached
+            self._finish(task, None, clip)
+
+    async def _find_cached(self, index: int, shot: PlannedShot) -> tuple[RenderTask, Clip] | None:
+        for level in range(len(self._state.levels)):
             task = RenderTask(index, level, min(shot.seconds, LONGEST_CLIP_S))
-            if clip := self._pool.cached(self._job(task)):
-                self._finish(task, None, clip)
-                return
+            if clip := await self._pool.cached(self._job(task)):
+                return task, clip
+        return None
 
     def clip_of(self, shot: int) -> Path | None:
         """The clip of a shot, if it is ready."""
@@ -150,9 +156,9 @@ class Scheduler:
 
         try:
             job = self._job(task)
-            stored = self._pool.cached(job)
+            cached = await self._pool.cached(job)
             deadline = self._state.shots[task.shot].start
-            clip = stored or await self._pool.render(job, deadline=deadline, on_final_stage=on_final_stage)
+            clip = cached or await self._pool.render(job, deadline=deadline, on_final_stage=on_final_stage)
         except asyncio.CancelledError:
             self._state.cancel(task)
             raise
@@ -163,7 +169,7 @@ class Scheduler:
                 raise
             self._check_first_clip()
         else:
-            self._finish(task, None if stored else rendering.elapsed(time.monotonic()), clip)
+            self._finish(task, None if cached else rendering.elapsed(time.monotonic()), clip)
         finally:
             del self._renderings[task]
             self._wake.set()

@@ -198,6 +198,10 @@ class ScheduleState:
         """Whether the shot needs no rendering: its clip exists, is being rendered, or cannot be rendered."""
         return shot in self.clips or shot in self.expected or shot in self.failed
 
+    def has_clip(self, key: str) -> bool:
+        """Whether a shot with this key has a clip."""
+        return any(shot in self.clips for shot in self._same_key.get(key, ()))
+
     def same_key(self, shot: int) -> list[int]:
         """All shots that share this one's clip, itself among them."""
         return self._same_key[self.shots[shot].key]

@@ -152,7 +152,7 @@ class OfferedSocket:
         """Say Hello to whoever asks; whether it is served from now on."""
         taken = self.engine not in (b"", engine)
         hello = msgspec.structs.replace(self._hello, taken=taken)
-        serving = not hello.obstacle(who)
+        serving = not hello.refusal(who)
         if serving:
             self.engine = engine
         self._send_to(engine, hello)

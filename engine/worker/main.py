@@ -1,6 +1,6 @@
 """The render process: takes jobs from the engine, one after the other, and puts finished clips into the cache.
 
-    python -m engine.worker.main ENDPOINT --name 0 --generator shader --cache FOLDER --parent PID
+    python -m engine.worker.main ENDPOINT --name 0 --generator NAME --cache FOLDER --parent PID
 
 The main thread owns the generator. A second thread (`engine.worker.connection`) owns the socket and keeps the
 heartbeat, because one step on a GPU may take seconds. Where a generator allows, a third one makes a clip's frames and
@@ -104,8 +104,7 @@ class JobRunner:
         except AimvError as error:
             self._connection.send(Failed(job_id, error_kind(error), _line(error)))
         except OSError as error:
-            reason = f"cannot write the clip to {self._cache.folder}: {error.strerror or error}"
-            self._connection.send(Failed(job_id, "output", reason))
+            self._connection.send(Failed(job_id, "output", _line(self._cache.write_error(error))))
         except Exception as error:  # noqa: BLE001 - whatever a model library raises is this job's failure, not ours
             self._connection.send(Failed(job_id, "render", f"{type(error).__name__}: {_line(error)}"))
 

@@ -8,7 +8,7 @@ import numpy as np
 from engine.audio.features import FeatureExtractor
 from engine.generators.registry import find_spec
 from engine.outputs.base import BaseOutput
-from engine.pipeline import Cue, board, perform
+from engine.pipeline import PlannedClip, initial_state, run_show
 from engine.playback.clock import VirtualClock
 from engine.playback.compositor import Compositor
 from engine.render.cache import ClipCache
@@ -47,26 +47,26 @@ async def test_slow_is_not_dead(tmp_path: Path, tally: Tally) -> None:
 
 
 async def test_the_show_goes_on(tmp_path: Path, tally: Tally) -> None:
-    async def cues() -> AsyncIterator[Cue]:
+    async def planned() -> AsyncIterator[PlannedClip]:
         for number in range(10):
-            yield Cue(number * 1.0, number + 1.0, job(number))
+            yield PlannedClip(number * 1.0, number + 1.0, job(number))
 
     for number in range(rounds(1, 3)):
         output = Counted()
         compositor = Compositor(32, 32, 10.0, FeatureExtractor.of(np.zeros(22050 * 10, np.float32), 22050))
         with tally.blow(), ClipCache(tmp_path / str(number), 10**9) as cache:
             async with WorkerPool(cache, "fake", str(SLOW_S)) as pool:
-                shown = await perform(
-                    cues(),
+                shown = await run_show(
+                    planned(),
                     pool,
                     compositor,
                     VirtualClock(10.0),
                     output,
                     lambda: False,
-                    board(find_spec("fake")),
+                    initial_state(find_spec("fake")),
                     Progress(),
                 )
-            assert output.pictures == shown.played.drawn > 0
+            assert output.pictures == shown.frames.drawn > 0
             assert shown.failures == ()
             assert sum(shown.seconds.values()) > 9.5, "every second of the show is accounted for"
         compositor.close()

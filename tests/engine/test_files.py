@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and the cache lies where it is told."""
+"""Files are written atomically, leftovers are removed, and the cache folder can be set."""
 
 import errno
 import os
@@ -48,6 +48,14 @@ def test_each_failure_says_what_to_do(number: int, words: str) -> None:
     assert words in str(output_error(Path("a.mp4"), OSError(number, os.strerror(number))))
 
 
+def test_the_option_that_named_the_file_goes_with_the_error(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError) as failure, whole_file(tmp_path / "folder", option="plot"):
+        pass
+    assert failure.value.option == "plot"
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
 def test_the_cache_can_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIMV_CACHE", str(tmp_path / "c"))
     assert cache_folder("clips") == tmp_path / "c" / "clips"
@@ -67,8 +75,7 @@ with whole_file(Path({str(tmp_path / "a[1].txt")!r})) as temporary:
     os.kill(os.getpid(), signal.SIGKILL)
 """
     subprocess.run([sys.executable, "-c", code], check=False)
-    (left,) = tmp_path.iterdir()
-    assert left.name.endswith(".part")
+    (left,) = tmp_path.glob("*.part")
     with whole_file(tmp_path / "b.txt") as other, whole_file(tmp_path / "a[1].txt") as first:
         assert not left.exists()
         first.write_text("first")
@@ -89,7 +96,7 @@ with scratch_folder(Path({str(tmp_path / "model")!r})) as scratch:
     os.kill(os.getpid(), signal.SIGKILL)
 """
     subprocess.run([sys.executable, "-c", code], check=False)
-    (left,) = tmp_path.iterdir()
+    (left,) = tmp_path.glob("*.part")
     with scratch_folder(tmp_path / "model") as one, scratch_folder(tmp_path / "model") as two:
         assert not left.exists() and one.exists() and two.exists()
     assert list(tmp_path.iterdir()) == []

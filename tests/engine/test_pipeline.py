@@ -15,7 +15,16 @@ from engine.audio.features import FeatureExtractor
 from engine.errors import RenderError
 from engine.generators.registry import find_spec
 from engine.outputs.base import BaseOutput
-from engine.pipeline import Cue, Performance, Rendering, board, in_thread, last_picture, perform, write
+from engine.pipeline import (
+    ExportRenderer,
+    PlannedClip,
+    ShowResult,
+    initial_state,
+    iterate_in_thread,
+    last_frame,
+    run_show,
+    write_video,
+)
 from engine.playback.clock import VirtualClock
 from engine.playback.compositor import Compositor
 from engine.playback.yuv import rgb
@@ -39,14 +48,16 @@ class Pictures(BaseOutput):
         self.colours.append(tuple(float(c) for c in frame.reshape(-1, 3).mean(axis=0)))
 
 
-def cues(prompt: str = "x", seconds: float = 2.0) -> list[Cue]:
+def planned(prompt: str = "x", seconds: float = 2.0) -> list[PlannedClip]:
     return [
-        Cue(i * seconds, (i + 1) * seconds, Job("fake", "0", f"{prompt}", (), (colour,), i, 32, 32, FPS, seconds))
+        PlannedClip(
+            i * seconds, (i + 1) * seconds, Job("fake", "0", f"{prompt}", (), (colour,), i, 32, 32, FPS, seconds)
+        )
         for i, colour in enumerate(COLOURS)
     ]
 
 
-async def coming(items: Iterable[Cue]) -> AsyncIterator[Cue]:
+async def coming(items: Iterable[PlannedClip]) -> AsyncIterator[PlannedClip]:
     for item in items:
         await asyncio.sleep(0)
         yield item
@@ -63,7 +74,7 @@ def strongest(colour: tuple[float, ...]) -> int:
 async def test_every_picture_is_written_in_order_each_from_its_own_clip(tmp_path: Path) -> None:
     output, progress = Pictures(), Progress()
     async with WorkerPool(ClipCache(tmp_path, 2**30), "fake", "0") as pool:
-        await write(coming(cues()), Rendering(pool, progress), compositor(), output, 0.0, 6.0, progress)
+        await write_video(coming(planned()), ExportRenderer(pool, progress), compositor(), output, 0.0, 6.0, progress)
     assert len(output.colours) == 60
     assert [strongest(output.colours[n]) for n in (10, 30, 50)] == [0, 1, 2]
 
@@ -71,7 +82,9 @@ async def test_every_picture_is_written_in_order_each_from_its_own_clip(tmp_path
 async def test_an_excerpt_is_written_from_its_start_to_its_end(tmp_path: Path) -> None:
     output, progress = Pictures(), Progress()
     async with WorkerPool(ClipCache(tmp_path, 2**30), "fake", "0") as pool:
-        await write(coming(cues()[1:]), Rendering(pool, progress), compositor(), output, 3.0, 5.0, progress)
+        await write_video(
+            coming(planned()[1:]), ExportRenderer(pool, progress), compositor(), output, 3.0, 5.0, progress
+        )
     assert [strongest(c) for c in (output.colours[0], output.colours[-1])] == [1, 2]
     assert len(output.colours) == 20
 
@@ -80,9 +93,9 @@ async def test_what_cannot_be_rendered_ends_the_work_with_its_reason(tmp_path: P
     progress = Progress()
     async with WorkerPool(ClipCache(tmp_path, 2**30), "fake", "0") as pool:
         with pytest.raises(ExceptionGroup) as failure:
-            await write(
-                coming(cues("fail: no such place")),
-                Rendering(pool, progress),
+            await write_video(
+                coming(planned("fail: no such place")),
+                ExportRenderer(pool, progress),
                 compositor(),
                 Pictures(),
                 0,
@@ -115,23 +128,31 @@ class WallClock(VirtualClock):
 
 async def show(
     folder: Path,
-    items: Iterable[Cue],
+    items: Iterable[PlannedClip],
     clock: VirtualClock,
     output: Pictures,
     stop: Callable[[], bool] = lambda: False,
     live: bool = False,
-) -> Performance:
+) -> ShowResult:
     with ClipCache(folder, 2**30) as cache:
         async with WorkerPool(cache, "fake", "0") as pool:
-            return await perform(
-                coming(items), pool, compositor(), clock, output, stop, board(find_spec("fake")), Progress(), live=live
+            return await run_show(
+                coming(items),
+                pool,
+                compositor(),
+                clock,
+                output,
+                stop,
+                initial_state(find_spec("fake")),
+                Progress(),
+                live=live,
             )
 
 
 async def test_a_song_is_shown_to_its_end_and_every_second_of_it_accounted_for(tmp_path: Path) -> None:
     output = Pictures()
-    shown = await show(tmp_path, cues(seconds=1.0), WallClock(3.0), output)
-    assert shown.played.drawn + shown.played.skipped in (30, 31)
+    shown = await show(tmp_path, planned(seconds=1.0), WallClock(3.0), output)
+    assert shown.frames.drawn + shown.frames.skipped in (30, 31)
     assert sum(shown.seconds.values()) == pytest.approx(3.0, abs=0.01)
     assert strongest(output.colours[0]) == 0
     assert strongest(output.colours[-1]) == 2
@@ -140,18 +161,21 @@ async def test_a_song_is_shown_to_its_end_and_every_second_of_it_accounted_for(t
 async def test_with_its_clips_in_the_store_every_picture_is_of_its_own_shot(tmp_path: Path) -> None:
     with ClipCache(tmp_path, 2**30) as cache:
         async with WorkerPool(cache, "fake", "0") as pool:
-            await asyncio.gather(*(pool.render(cue.job) for cue in cues()))
+            await asyncio.gather(*(pool.render(clip.job) for clip in planned()))
     output = Pictures()
-    shown = await show(tmp_path, cues(), VirtualClock(6.0), output)
-    assert (shown.played.drawn, shown.played.late, shown.played.skipped) == (60, 0, 0)
+    shown = await show(tmp_path, planned(), VirtualClock(6.0), output)
+    assert (shown.frames.drawn, shown.frames.late, shown.frames.skipped) == (60, 0, 0)
     assert [strongest(output.colours[n]) for n in (1, 10, 19, 24, 30, 39, 44, 50, 59)] == [0] * 3 + [1] * 3 + [2] * 3
     assert shown.seconds["fresh"] == pytest.approx(6.0)
 
 
 async def test_stopping_while_clips_are_still_awaited_ends_at_once(tmp_path: Path) -> None:
     slow = [
-        *cues()[:1],
-        *(Cue(c.start, c.end, Job("fake", "", "slow", (), ("#ffffff",), 9, 640, 640, 120.0, 2.0)) for c in cues()[1:]),
+        *planned()[:1],
+        *(
+            PlannedClip(c.start, c.end, Job("fake", "", "slow", (), ("#ffffff",), 9, 640, 640, 120.0, 2.0))
+            for c in planned()[1:]
+        ),
     ]
     output = Pictures()
     shown = await show(tmp_path, slow, VirtualClock(6.0), output, lambda: len(output.colours) >= 25)
@@ -163,18 +187,18 @@ async def test_stopping_while_clips_are_still_awaited_ends_at_once(tmp_path: Pat
 
 async def test_live_a_show_begins_at_once_and_ends_on_its_newest_prompt(tmp_path: Path) -> None:
     output = Pictures()
-    shown = await show(tmp_path, cues(seconds=0.5), WallClock(4.0), output, live=True)
+    shown = await show(tmp_path, planned(seconds=0.5), WallClock(4.0), output, live=True)
     assert strongest(output.colours[-1]) == 2
     assert sum(shown.seconds.values()) == pytest.approx(4.0, abs=0.01)
 
 
 async def test_a_show_of_which_nothing_can_be_rendered_ends_with_the_reason(tmp_path: Path) -> None:
     with pytest.RaisesGroup(pytest.RaisesExc(RenderError, match="no such place"), flatten_subgroups=True):
-        await show(tmp_path, cues("fail: no such place"), WallClock(6.0), Pictures())
+        await show(tmp_path, planned("fail: no such place"), WallClock(6.0), Pictures())
 
 
 async def test_items_of_a_blocking_iterator_come_in_order() -> None:
-    assert [item async for item in in_thread(iter(range(5)))] == [0, 1, 2, 3, 4]
+    assert [item async for item in iterate_in_thread(iter(range(5)))] == [0, 1, 2, 3, 4]
 
 
 async def test_clips_of_an_image_to_video_model_go_on_from_one_another_in_chains_of_three(tmp_path: Path) -> None:
@@ -186,41 +210,43 @@ async def test_clips_of_an_image_to_video_model_go_on_from_one_another_in_chains
             return await super().render(job, *arguments, **named)
 
     chained = [
-        Cue(n, n + 1.0, Job("fake", "0", str(n), (), ("#000000", COLOURS[n % 3]), n, 32, 32, FPS, 1.0), continues=True)
+        PlannedClip(
+            n, n + 1.0, Job("fake", "0", str(n), (), ("#000000", COLOURS[n % 3]), n, 32, 32, FPS, 1.0), chained=True
+        )
         for n in range(5)
     ]
     with ClipCache(tmp_path, 2**30) as cache:
         async with Watched(cache, "fake", "0") as pool:
-            rendering = Rendering(pool, Progress())
+            renderer = ExportRenderer(pool, Progress())
             async with asyncio.TaskGroup() as group:
-                clips = [rendering.begin(group, cue) for cue in chained]
+                clips = [renderer.submit(group, clip) for clip in chained]
     jobs.sort(key=lambda job: job.seed)
-    assert [bool(job.first) for job in jobs] == [False, True, True, False, True]
+    assert [bool(job.init_image) for job in jobs] == [False, True, True, False, True]
     for job, before in zip(jobs[1:3], clips, strict=False):
-        assert job.first == last_picture(before.result().path)
-        coded = cv2.imdecode(np.frombuffer(job.first, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+        assert job.init_image == last_frame(before.result().path)
+        coded = cv2.imdecode(np.frombuffer(job.init_image, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
         assert strongest(tuple(coded.reshape(-1, 3).mean(axis=0))) == (job.seed - 1) % 3
 
 
 async def test_a_show_that_is_played_continues_clips_too(tmp_path: Path) -> None:
-    items = [msgspec.structs.replace(cue, continues=True) for cue in cues(seconds=1.0)]
+    items = [msgspec.structs.replace(clip, chained=True) for clip in planned(seconds=1.0)]
     with ClipCache(tmp_path, 2**30) as cache:
         async with WorkerPool(cache, "fake", "0") as pool:
-            rendering = Rendering(pool, Progress())
+            renderer = ExportRenderer(pool, Progress())
             async with asyncio.TaskGroup() as group:
-                for cue in items:
-                    rendering.begin(group, cue)
+                for clip in items:
+                    renderer.submit(group, clip)
             asked: list[Job] = []
-            await perform(
+            await run_show(
                 coming(items),
                 pool,
                 compositor(),
                 VirtualClock(3.0),
                 Pictures(),
                 lambda: False,
-                board(find_spec("fake")),
+                initial_state(find_spec("fake")),
                 Progress(),
-                on_job=lambda cue, job: asked.append(job),
+                on_job=lambda clip, job: asked.append(job),
             )
-            assert [bool(job.first) for job in asked] == [False, True, True]
+            assert [bool(job.init_image) for job in asked] == [False, True, True]
             assert all(pool.cached(job) for job in asked)  # the export's, down to their first pictures

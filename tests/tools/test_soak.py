@@ -12,13 +12,13 @@ from tools.stress import soak
 
 
 def test_a_short_show_counts_everything(tmp_path: Path) -> None:
-    async def short() -> tuple[soak.Show, soak.Performance, soak.QueuedOutput]:
+    async def short() -> tuple[soak.Show, soak.ShowResult, soak.QueuedOutput]:
         show = soak.Show(hours=0.006, fps=5.0, seed=0, recording=tmp_path / "show.mp4")
         return show, *await soak.run(show, tmp_path)
 
     show, shown, tap = asyncio.run(short())
-    assert shown.played.drawn + shown.played.skipped == pytest.approx((show.time() - show.first_s) * 5, abs=1.5)
-    assert tap.written + tap.dropped == show.given == shown.played.drawn
+    assert shown.frames.drawn + shown.frames.skipped == pytest.approx((show.time() - show.first_s) * 5, abs=1.5)
+    assert tap.written + tap.dropped == show.given == shown.frames.drawn
     assert sum(shown.seconds.values()) == pytest.approx(show.time(), abs=1.0)
     assert show.drift_s < soak.FRAME_S
     assert show.shots >= 2

@@ -29,10 +29,10 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
-from engine.generators.cogvideox.decode import TILE, Lot, videos
+from engine.generators.cogvideox.decode import TILE_SIZE, FrameBatch, decode_batches
 from engine.generators.cogvideox.denoise import Denoiser
 from engine.generators.cogvideox.generator import CogVideoXFrames, CogVideoXGenerator
-from engine.generators.cogvideox.optimizations import Speedups
+from engine.generators.cogvideox.optimizations import Optimizations
 from engine.generators.cogvideox.presets import PRESETS, Preset
 from engine.render.job import Job
 from engine.worker.main import FinalStageExecutor
@@ -84,7 +84,7 @@ def _denoise_flops(shape: dict[str, Any], preset: Preset, high: int, wide: int) 
         with (
             FlopCounterMode(display=False) as counter,
             torch.no_grad(),
-            Speedups(transformer).turned_on(msgspec.structs.replace(preset, precision=""), lambda: now),
+            Optimizations(transformer).applied(msgspec.structs.replace(preset, precision=""), lambda: now),
         ):
             for step, timestep in enumerate(timesteps):
                 now = timestep
@@ -108,7 +108,7 @@ def _timesteps(steps: int) -> list[int]:
 
 def pass_flops(name: str) -> int:
     """Operations of one pass of the transformer over a clip of 49 frames of 720x480."""
-    return denoise_flops(name, Preset("one", steps=1, guided=0.0))
+    return denoise_flops(name, Preset("one", steps=1, guided_share=0.0))
 
 
 def decode_flops(scale: float, tiled: bool) -> int:
@@ -120,7 +120,7 @@ def decode_flops(scale: float, tiled: bool) -> int:
             vae.decode(latents)
     share = 1.0
     if tiled:
-        vae.enable_tiling(*TILE)
+        vae.enable_tiling(*TILE_SIZE)
         rows = _tiled_length(high, vae.tile_latent_min_height, vae.tile_overlap_factor_height)
         columns = _tiled_length(wide, vae.tile_latent_min_width, vae.tile_overlap_factor_width)
         share = rows * columns / (high * wide)
@@ -165,7 +165,7 @@ def measure(name: str, presets: list[Preset], stock: bool, device: str) -> list[
         size = generator.size_for(preset)
         operations = _flops_by_layers(shape, preset, size[1] // 8, size[0] // 8)
         for _ in range(2):
-            denoiser.forget_prompts()
+            denoiser.clear_prompt_cache()
             encode, _ = _timed(device, partial(denoiser.encode, PROMPT))
             work = partial(denoiser.latents, PROMPT, FRAMES, *size, preset, 0, _ignore)
             denoise, latents = _timed(device, work)
@@ -194,11 +194,11 @@ def measure(name: str, presets: list[Preset], stock: bool, device: str) -> list[
 
 
 def _decode(denoiser: Denoiser, latents: torch.Tensor, tiled: bool) -> list[torch.Tensor]:
-    return list(videos(*denoiser.decoding(latents, FRAMES), tiled))
+    return list(decode_batches(*denoiser.decoder_inputs(latents, FRAMES), tiled))
 
 
 def _copy(made: list[torch.Tensor]) -> int:
-    return sum(len(Lot(video).pictures()) for video in made)
+    return sum(len(FrameBatch(video).frames()) for video in made)
 
 
 def _pace(generator: CogVideoXGenerator, preset: Preset) -> float:

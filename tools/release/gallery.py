@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import aimv
-from aimv.app.export import make_cue
+from aimv.app.export import plan_clip
 from aimv.language.score import is_score
 from engine.analysis.windows import song_features
 from engine.audio.features import FeatureExtractor
@@ -94,10 +94,10 @@ def composed(score: aimv.Score, folder: Path) -> tuple[Compositor, FeatureExtrac
     generator, settings = SceneGenerator(), aimv.Settings(size=(WIDTH, HEIGHT), fps=FPS)
     selection = select_generator("shader")
     for number, shot in enumerate(score.shots):
-        cue = make_cue(shot, score.header.style, selection, settings)
+        planned = plan_clip(shot, score.header.style, selection, settings)
         clip = folder / f"{number}.mp4"
-        encode_clip(rendering(generator, cue.job), clip, lambda done: None)
-        compositor.place(cue.start, cue.end, clip)
+        encode_clip(rendering(generator, planned.job), clip, lambda done: None)
+        compositor.place(planned.start, planned.end, clip)
     generator.close()
     return compositor, features
 

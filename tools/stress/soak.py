@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from aimv.app.export import make_cue
+from aimv.app.export import plan_clip
 from aimv.app.listen import make_row, make_shot
 from aimv.language.score import ScoreRecorder
 from aimv.language.shots import LiveCutter
@@ -45,9 +45,9 @@ from engine.audio.windows import RollingWindows
 from engine.generators.registry import find_spec, select_generator
 from engine.outputs.base import BaseOutput, QueuedOutput
 from engine.outputs.fanout import FanOut
-from engine.pipeline import Cue, Performance, board, perform
+from engine.pipeline import PlannedClip, ShowResult, initial_state, run_show
 from engine.playback.compositor import Compositor
-from engine.playback.player import Tally
+from engine.playback.player import FrameStats
 from engine.render.cache import ClipCache
 from engine.render.pool import WorkerPool
 from engine.types import Frame, Progress
@@ -87,7 +87,7 @@ class Show(BaseOutput):
         self._analyzer = WindowAnalyzer(self._classifier)
         self._shots = LiveCutter(self.tempo)
         self._score = ScoreRecorder(recording)
-        self._cues: deque[Cue] = deque()
+        self._planned: deque[PlannedClip] = deque()
         self._come = asyncio.Event()
         self._choice = select_generator("fake", "0")
         self._settings = Settings(size=(WIDTH, HEIGHT), fps=fps)
@@ -139,9 +139,9 @@ class Show(BaseOutput):
                 self.shots += 1
                 shot = make_shot(make_row(heard, self._classifier.confusion, 0), self.shots)
                 self._score.add(shot)
-                cue = make_cue(shot, "", self._choice, self._settings)
-                self._cues.append(msgspec.structs.replace(cue, section="|".join(shot.abstractions)))
-                self.deepest = max(self.deepest, len(self._cues))
+                planned = plan_clip(shot, "", self._choice, self._settings)
+                self._planned.append(msgspec.structs.replace(planned, section="|".join(shot.abstractions)))
+                self.deepest = max(self.deepest, len(self._planned))
                 self._come.set()
         self._look(at)
 
@@ -170,11 +170,11 @@ class Show(BaseOutput):
             part = np.zeros((count, self._song.shape[1]), np.float32)
         return np.asarray(self._gain * part, dtype=np.float32)
 
-    async def cues(self) -> AsyncIterator[Cue]:
+    async def planned(self) -> AsyncIterator[PlannedClip]:
         """The shots as they begin."""
         while True:
-            while self._cues:
-                yield self._cues.popleft()
+            while self._planned:
+                yield self._planned.popleft()
             self._come.clear()
             await self._come.wait()
 
@@ -218,7 +218,7 @@ class WatchedCompositor(Compositor):
         return super().frame(t)
 
 
-async def run(show: Show, folder: Path) -> tuple[Performance, QueuedOutput]:
+async def run(show: Show, folder: Path) -> tuple[ShowResult, QueuedOutput]:
     """Perform the show to its end."""
     compositor = WatchedCompositor(show)
     output = QueuedOutput(Slow, 2.0, show.fps)
@@ -228,17 +228,17 @@ async def run(show: Show, folder: Path) -> tuple[Performance, QueuedOutput]:
     ):
         show.outputs = outputs
         async with WorkerPool(cache, "fake", "0") as pool:
-            shown = await perform(
-                show.cues(),
+            shown = await run_show(
+                show.planned(),
                 pool,
                 compositor,
                 show,
                 outputs,
                 lambda: False,
-                board(find_spec("fake")),
+                initial_state(find_spec("fake")),
                 Progress(),
                 live=True,
-                tally=Tally(),
+                stats=FrameStats(),
             )
     return shown, output
 
@@ -259,9 +259,9 @@ def slope(points: list[tuple[float, float]]) -> float:
     return float(np.polyfit(hours, megabytes, 1)[0]) if len(hours) > 1 else 0.0
 
 
-def uncounted(show: Show, shown: Performance, output: QueuedOutput) -> list[str]:
+def uncounted(show: Show, shown: ShowResult, output: QueuedOutput) -> list[str]:
     """What the counts do not account for."""
-    played, end = shown.played, show.time()
+    played, end = shown.frames, show.time()
     wrong = {
         "pictures": abs(played.drawn + played.skipped - (end - show.first_s) * show.fps) > 1.5,
         "pictures of the output": show.given != output.written + output.dropped,
@@ -280,14 +280,14 @@ def main() -> None:
     options = parser.parse_args()
     begun = time.monotonic()
 
-    async def soak(folder: Path) -> tuple[Show, Performance, QueuedOutput]:
+    async def soak(folder: Path) -> tuple[Show, ShowResult, QueuedOutput]:
         show = Show(options.hours, options.fps, options.seed, folder / "show.mp4")
         return show, *await run(show, folder)
 
     with tempfile.TemporaryDirectory() as folder:
         show, shown, output = asyncio.run(soak(Path(folder)))
         left = sum(path.stat().st_size for path in Path(folder).glob("*.mp4"))
-    played = shown.played
+    played = shown.frames
     end = show.time()
     lost = uncounted(show, shown, output)
     totals = {

@@ -31,7 +31,7 @@ from engine.audio.song import load_song
 from engine.audio.tempo import Tempo
 from engine.outputs.base import BaseOutput, MediaFormat
 from engine.playback.clock import VirtualClock
-from engine.playback.player import Played, play
+from engine.playback.player import FrameStats, play
 from engine.types import Frame
 
 RATE, FPS = 44_100, 30.0
@@ -129,7 +129,7 @@ class Device:
             given += BLOCK
 
 
-def summary(offsets: list[tuple[float, float]], played: Played) -> dict[str, Any]:
+def summary(offsets: list[tuple[float, float]], played: FrameStats) -> dict[str, Any]:
     """The figures of the picture against the sound; the first second, in which the loop settles, left out."""
     found = np.array(offsets)
     found = found[found[:, 0] > found[0, 0] + 1.0]
@@ -164,14 +164,14 @@ def real(seconds: float, ppm: float, sound: NDArray[np.float32], out: Path) -> d
     device = Device(sound, ppm)
     show = LiveShow(Settings(size="160x90", fps=FPS), device, load_classifier(), None, select_generator("shader"))
     offsets: list[tuple[float, float]] = []
-    longest: dict[str, list[int]] = {"input": [0, show.input._queue.maxsize], "heard": [0, 600], "cues": [0, 8]}
+    longest: dict[str, list[int]] = {"input": [0, show.input._queue.maxsize], "heard": [0, 600], "planned": [0, 8]}
     memory: list[float] = []
 
     class Screen(Nowhere):
         def write(self, frame: Frame, at: float) -> None:
             now = time.perf_counter()
             offsets.append((now, at - (now - device.begun) * device.true / RATE))
-            queues: tuple[Any, ...] = (show.input._queue, show.analyzer._windows._queue, show._cues)
+            queues: tuple[Any, ...] = (show.input._queue, show.analyzer._windows._queue, show._planned)
             for each, size in zip(longest.values(), queues, strict=True):
                 each[0] = max(each[0], size.qsize())
             if len(offsets) % 300 == 0:
@@ -182,7 +182,7 @@ def real(seconds: float, ppm: float, sound: NDArray[np.float32], out: Path) -> d
     ends = time.monotonic() + seconds
     shown = run_async(show.perform(Screen(), outputs, lambda: time.monotonic() > ends))
     return {
-        **summary(offsets, shown.played),
+        **summary(offsets, shown.frames),
         "dropped": sum(each.dropped for each in outputs),
         "recorded": sum(each.written for each in outputs),
         "xruns_made": device.xruns,

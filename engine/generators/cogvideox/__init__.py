@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 from engine.errors import MissingExtra
 from engine.generators.base import Generator, GeneratorSpec, ModelInfo
-from engine.generators.cogvideox.presets import LADDER, PRESETS
+from engine.generators.cogvideox.presets import LEVELS, PRESETS
 
 _PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "sentencepiece")
 
@@ -17,9 +17,9 @@ def find_model(model: str, scenes: str = "") -> ModelInfo:
     """
     if missing := [package for package in _PACKAGES if find_spec(package) is None]:
         raise MissingExtra(f"the cogvideox generator ({', '.join(missing)} not installed)", "cogvideo")
-    from engine.generators.cogvideox.check import IMAGE_TO_VIDEO, check  # noqa: PLC0415 - of the extra
+    from engine.generators.cogvideox.check import IMAGE_TO_VIDEO, check_pipeline  # noqa: PLC0415 - of the extra
 
-    return ModelInfo(model, image_start=check(model) == IMAGE_TO_VIDEO)
+    return ModelInfo(model, image_start=check_pipeline(model) == IMAGE_TO_VIDEO)
 
 
 def remote_model(model: str) -> ModelInfo:
@@ -32,7 +32,7 @@ def create(model: str, index: int) -> Generator:
     find_model(model)
     from engine.generators.cogvideox.generator import CogVideoXGenerator  # noqa: PLC0415 - imports torch
 
-    return CogVideoXGenerator.of_model(model, index)
+    return CogVideoXGenerator.load(model, index)
 
 
 SPEC = GeneratorSpec(
@@ -45,7 +45,7 @@ SPEC = GeneratorSpec(
     default_model="zai-org/CogVideoX-2b",
     how_to_get="in a clone: pip install '.[cogvideo]'; then: hf download zai-org/CogVideoX-2b",
     presets=tuple(PRESETS),
-    levels=LADDER,
+    levels=LEVELS,
     needs_gpu=True,
     image_start=True,
 )

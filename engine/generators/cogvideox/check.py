@@ -1,6 +1,6 @@
-"""Find and check a CogVideoX pipeline on this machine, before anything heavy is imported or loaded.
+"""Check of a CogVideoX pipeline on this machine, before any large library is imported.
 
-Nothing is downloaded and no code of the model's is run: every component must be a class of diffusers or transformers.
+Nothing is downloaded, and no code of the model runs: every component must be a class of diffusers or transformers.
 """
 
 import json
@@ -15,13 +15,13 @@ TEXT_TO_VIDEO, IMAGE_TO_VIDEO = "CogVideoXPipeline", "CogVideoXImageToVideoPipel
 _LIBRARIES = {"diffusers", "transformers"}
 
 
-def check(model: str) -> str:
-    """Make sure that `model`, a folder or a hub id, is a CogVideoX pipeline on this machine; returns its class.
+def check_pipeline(model: str) -> str:
+    """Check that `model`, a folder or a hub id, is a CogVideoX pipeline on this machine; returns its class.
 
     Raises:
         ModelError: it is not there, not such a pipeline, or damaged.
     """
-    config = read(model, "model_index.json")
+    config = read_config(model, "model_index.json")
     try:
         name = config["_class_name"]
         libraries = {part[0] for key, part in config.items() if not key.startswith("_") and isinstance(part, list)}
@@ -29,14 +29,15 @@ def check(model: str) -> str:
         raise ModelError(f"the model {model} is damaged: its model_index.json is not a pipeline's") from error
     if name not in (TEXT_TO_VIDEO, IMAGE_TO_VIDEO):
         raise ModelError(
-            f"the model {model} is a {name}, not a {TEXT_TO_VIDEO} or {IMAGE_TO_VIDEO}; choose such a model"
+            f"the model {model} is a {name}, not a {TEXT_TO_VIDEO} or {IMAGE_TO_VIDEO}; choose such a model",
+            option="model",
         )
-    if strange := libraries - _LIBRARIES - {None}:
-        raise ModelError(f"the model {model} wants to run code of its own ({', '.join(map(str, strange))}); refused")
+    if foreign := libraries - _LIBRARIES - {None}:
+        raise ModelError(f"the model {model} needs code of its own ({', '.join(map(str, foreign))}), which is not run")
     return str(name)
 
 
-def read(model: str, file: str) -> dict[str, Any]:
+def read_config(model: str, file: str) -> dict[str, Any]:
     """The JSON object in a file of `model`.
 
     Raises:
@@ -57,14 +58,16 @@ def _locate(model: str, file: str) -> Path:
     folder = Path(model)
     if folder.is_dir():
         if not (folder / file).is_file():
-            raise ModelError(f"{model} is not a diffusers pipeline: it has no {file}; give a pipeline's folder")
+            raise ModelError(f"{model} is not a diffusers pipeline: it has no {file}", option="model")
         return folder / file
     if folder.exists() or folder.is_absolute() or model.startswith((".", "~")) or model.count("/") != 1:
-        raise ModelError(f"there is no model at {model}; give a pipeline's folder or a hub id such as NAME/MODEL")
+        raise ModelError(f"{model} is neither a pipeline's folder nor a hub id such as NAME/MODEL", option="model")
     try:
         found = try_to_load_from_cache(model, file)
     except ValueError as error:
-        raise ModelError(f"{model} is neither a folder nor a hub id such as NAME/MODEL") from error
+        raise ModelError(f"{model} is neither a folder nor a hub id such as NAME/MODEL", option="model") from error
     if not isinstance(found, str):
-        raise ModelError(f"the model {model} is not on this machine; download it first: hf download {model}")
+        raise ModelError(
+            f"the model {model} is not on this machine; download it first: hf download {model}", option="model"
+        )
     return Path(found)

@@ -1,10 +1,7 @@
-"""Clips by CogVideoX (Yang et al. 2024, arXiv:2408.06072), with the parts of diffusers' own pipelines.
+"""The CogVideoX generator: from a job to prompt, preset and init image, to the frames of its clip.
 
-The model's size, frame rate and frame counts are its own: 720x480 at 8 fps for the 2B and 5B models, 1360x768 at
-16 fps for version 1.5, always 8 N + 1 frames. An image-to-video model begins with the job's picture, or, where it has
-none, with clouds in the colours of its palette.
-
-The picture that a clip of an image-to-video model begins with.
+Size, frame rate and number of frames are the model's: 720x480 at 8 fps for the 2B and 5B models, 1360x768 at 16 fps
+for version 1.5, always 8 N + 1 frames.
 """
 
 import contextlib
@@ -19,43 +16,43 @@ import torch
 
 from engine.errors import Cancelled, RenderError
 from engine.generators.cogvideox.denoise import Denoiser
-from engine.generators.cogvideox.loading import load
-from engine.generators.cogvideox.presets import Preset, preset
-from engine.generators.cogvideox.prompt import grow
+from engine.generators.cogvideox.loading import load_pipeline
+from engine.generators.cogvideox.presets import Preset, find_preset
+from engine.generators.cogvideox.prompt import expand_prompt
 from engine.render.job import Job
 from engine.scenes import uniforms
 from engine.types import Frame
 
 
-def opening(job: Job, width: int, height: int) -> Frame:
-    """The job's own first picture, or clouds in its palette's colours; height x width x 3, RGB.
+def init_image(job: Job, width: int, height: int) -> Frame:
+    """The image that a clip of an image-to-video model starts with; height x width x 3, RGB.
 
-    It is scaled to fill the size; what is over on two sides is cut off.
+    It is the job's own or, if it has none, clouds in the colours of its palette; scaled to fill the size and cropped.
 
     Raises:
-        RenderError: the picture cannot be read.
+        RenderError: the job's image cannot be decoded.
     """
-    if job.first:
-        coded = cv2.imdecode(np.frombuffer(job.first, np.uint8), cv2.IMREAD_COLOR)
-        if coded is None:
-            raise RenderError("the picture that a clip should begin with cannot be read")
-        picture = np.asarray(cv2.cvtColor(coded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    if job.init_image:
+        decoded = cv2.imdecode(np.frombuffer(job.init_image, np.uint8), cv2.IMREAD_COLOR)
+        if decoded is None:
+            raise RenderError("the job's init image cannot be read")
+        image = np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
     else:
-        picture = uniforms.input_image("opening", "image", job)[::-1]
-    high, wide = picture.shape[:2]
-    scale = max(width / wide, height / high)
-    part_w, part_h = min(wide, round(width / scale)), min(high, round(height / scale))
-    x, y = (wide - part_w) // 2, (high - part_h) // 2
-    part = picture[y : y + part_h, x : x + part_w]
-    return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        image = uniforms.cloud_image(job)[::-1]
+    image_height, image_width = image.shape[:2]
+    scale = max(width / image_width, height / image_height)
+    crop_width, crop_height = min(image_width, round(width / scale)), min(image_height, round(height / scale))
+    x, y = (image_width - crop_width) // 2, (image_height - crop_height) // 2
+    cropped = image[y : y + crop_height, x : x + crop_width]
+    return np.asarray(cv2.resize(cropped, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 _FPS, _FPS_15 = 8.0, 16.0
-_SIZE_15 = (1360, 768)  # version 1.5 states the largest grid that it knows, not the size it was made for
+_SIZE_15 = (1360, 768)  # the config of version 1.5 has the largest grid, not the size it was trained for
 
 
 class CogVideoXGenerator:
-    """Renders with a loaded CogVideoX pipeline, on the device where its transformer is."""
+    """Renders with a loaded CogVideoX pipeline, on the device of its transformer."""
 
     def __init__(self, pipeline: Any) -> None:
         self.pipeline = pipeline
@@ -74,62 +71,62 @@ class CogVideoXGenerator:
         self._one_size = bool(config.use_learned_positional_embeddings)
 
     @classmethod
-    def of_model(cls, model: str, index: int = 0) -> Self:
-        """Load `model`, a hub id or folder; the render process number `index` of this host takes the GPU of its number.
+    def load(cls, model: str, index: int = 0) -> Self:
+        """Load `model`, a hub id or folder, in render process number `index` of this host: on the GPU of that number.
 
         Raises:
             ModelError: the model is not on this machine, not a CogVideoX pipeline, or damaged.
         """
         if torch.cuda.is_available():
-            return cls(load(model, f"cuda:{index % torch.cuda.device_count()}"))
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))  # the engine listens and draws meanwhile
-        return cls(load(model, "cpu"))
+            return cls(load_pipeline(model, f"cuda:{index % torch.cuda.device_count()}"))
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))  # one core is left to the engine
+        return cls(load_pipeline(model, "cpu"))
 
-    def size_for(self, chosen: Preset) -> tuple[int, int]:
-        """Width and height at a preset's scale, in whole patches; the model's own where it knows no other."""
+    def size_for(self, preset: Preset) -> tuple[int, int]:
+        """Width and height in pixels at the preset's scale, in whole patches; the model's own if it has only one."""
         if self._one_size:
             return self.width, self.height
         width, height = (
-            self._patch * max(1, round(side * chosen.scale / self._patch)) for side in (self.width, self.height)
+            self._patch * max(1, round(side * preset.scale / self._patch)) for side in (self.width, self.height)
         )
         return width, height
 
-    def frames_for(self, seconds: float) -> int:
-        """The least 8 N + 1 frames that last `seconds`, within what the model makes."""
+    def frame_count(self, seconds: float) -> int:
+        """The smallest 8 N + 1 frames that last `seconds`, within the model's limits."""
         wanted = math.ceil((seconds * self.fps - 1) / 8)
         return 8 * max(1, min(wanted, (self.max_frames - 1) // 8)) + 1
 
     def render(self, job: Job, cancelled: Callable[[], bool], progress: Callable[[float], None]) -> "CogVideoXFrames":
-        """Denoise `job` as its preset says; the frames are then decoded as they are taken.
+        """Denoise `job` with its preset; the frames are decoded while they are iterated.
 
         Raises:
-            Cancelled: it was withdrawn between two steps.
+            Cancelled: the job was cancelled between two steps.
             UsageError: there is no such preset.
-            RenderError: its first picture cannot be read.
+            RenderError: its init image cannot be read.
         """
-        chosen = preset(job.preset)
+        preset = find_preset(job.preset)
 
         def on_step(step: int) -> None:
             if cancelled():
                 raise Cancelled
-            progress(step / chosen.steps)
+            progress(step / preset.steps)
 
-        count = self.frames_for(job.seconds)
-        width, height = self.size_for(chosen)
-        first = opening(job, width, height) if self.denoiser.begins_with_picture else None
-        prompt = grow(job, self.denoiser.count_tokens, self.denoiser.max_tokens)
-        latents = self.denoiser.latents(prompt, count, width, height, chosen, job.seed % 2**63, on_step, first)
-        return CogVideoXFrames(self.denoiser, latents, count, self.fps, chosen, self._stream)
+        count = self.frame_count(job.seconds)
+        width, height = self.size_for(preset)
+        image = init_image(job, width, height) if self.denoiser.image_to_video else None
+        prompt = expand_prompt(job, self.denoiser.count_tokens, self.denoiser.max_tokens)
+        latents = self.denoiser.latents(prompt, count, width, height, preset, job.seed % 2**63, on_step, image)
+        return CogVideoXFrames(self.denoiser, latents, count, self.fps, preset, self._stream)
 
     def close(self) -> None:
-        """Let go of the weights, and of the GPU's memory with them."""
+        """Release the weights and the GPU's memory."""
         del self.pipeline, self.denoiser
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
 
 class CogVideoXFrames:
-    """The frames of denoised latents, decoded as they are taken; if overlappable, on a CUDA stream of their own."""
+    """The frames of denoised latents, decoded while they are iterated; on their own CUDA stream if overlappable."""
 
     def __init__(
         self,
@@ -137,15 +134,15 @@ class CogVideoXFrames:
         latents: torch.Tensor,
         count: int,
         fps: float,
-        chosen: Preset,
+        preset: Preset,
         stream: torch.cuda.Stream | None,
     ) -> None:
         self.count = count
         self.fps = fps
-        self.overlappable = chosen.overlapped
+        self.overlappable = preset.overlap
         self._denoiser = denoiser
         self._latents = latents
-        self._tiled = chosen.tiled
+        self._tiled = preset.tiled
         self._stream = stream if self.overlappable else None
         if self._stream:
             self._denoised = torch.cuda.current_stream(latents.device).record_event()
@@ -156,5 +153,5 @@ class CogVideoXFrames:
                 self._stream.wait_event(self._denoised)
                 stack.enter_context(torch.cuda.stream(self._stream))
                 self._latents.record_stream(self._stream)
-            for pictures in self._denoiser.decode(self._latents, self.count, self._tiled):
-                yield from pictures
+            for batch in self._denoiser.decode(self._latents, self.count, self._tiled):
+                yield from batch

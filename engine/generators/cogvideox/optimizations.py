@@ -1,12 +1,7 @@
-"""What a preset turns on in CogVideoX's transformer for one clip: kernel, precision, compilation, a cache across steps.
+"""Optimizations of CogVideoX's transformer: attention backend, precision, compilation, caching across steps.
 
-Everything is off again after the clip, so that presets can change from one clip to the next. What a machine does not
-have (a kernel, torchao, a GPU with fp8) is left out, and the model's own way is taken.
-
-Attention for CogVideoX that runs on a chosen kernel.
-
-diffusers' processor for this model calls PyTorch's attention itself, so that choosing a kernel the usual way
-(`set_attention_backend`) changes nothing, without a word. This processor does the same sums and dispatches.
+They are applied for one clip and removed after it, so that presets can change from clip to clip. What a machine lacks
+(a backend, torchao, a GPU with fp8) is left out.
 """
 
 import copy
@@ -27,25 +22,28 @@ from engine.generators.cogvideox.presets import Cache, Precision, Preset
 _PACKAGES = {"sage": "sageattention", "_flash_3": "flash_attn_interface", "flash": "flash_attn"}
 
 
-def install(transformer: Any, wanted: tuple[str, ...]) -> str:
-    """Have all attention of `transformer` run on the first of the `wanted` kernels that is installed.
+def set_attention(transformer: Any, backends: tuple[str, ...]) -> str:
+    """Run all attention of `transformer` on the first of `backends` that is installed.
 
-    Returns its name; "" if none is installed and diffusers' own processor does the work.
+    Returns its name, or "" for diffusers' own processor where none is installed.
     """
     gpu = transformer.device.type == "cuda"
-    for kernel in wanted:
-        if kernel not in _PACKAGES or (gpu and find_spec(_PACKAGES[kernel]) is not None):
-            transformer.set_attn_processor(DispatchedAttention(kernel))
-            return kernel
+    for backend in backends:
+        if backend not in _PACKAGES or (gpu and find_spec(_PACKAGES[backend]) is not None):
+            transformer.set_attn_processor(DispatchedAttnProcessor(backend))
+            return backend
     transformer.set_attn_processor(CogVideoXAttnProcessor2_0())
     return ""
 
 
-class DispatchedAttention:
-    """Joint attention over the text's and the picture's tokens, by diffusers' kernel called `kernel`."""
+class DispatchedAttnProcessor:
+    """Joint attention over text and video tokens, dispatched to one of diffusers' attention backends.
 
-    def __init__(self, kernel: str) -> None:
-        self._kernel = kernel
+    diffusers' own processor for this model always calls PyTorch's attention, so `set_attention_backend` has no effect.
+    """
+
+    def __init__(self, backend: str) -> None:
+        self._backend = backend
 
     def __call__(
         self,
@@ -55,7 +53,7 @@ class DispatchedAttention:
         attention_mask: torch.Tensor | None = None,
         image_rotary_emb: Any = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The attended picture [batch, tokens, width] and text; the mask is not used by this model."""
+        """Attention output for video and text, each [batch, tokens, width]; this model uses no mask."""
         text = encoder_hidden_states.size(1)
         joint = torch.cat([encoder_hidden_states, hidden_states], dim=1)
         query, key, value = (
@@ -65,34 +63,34 @@ class DispatchedAttention:
         if image_rotary_emb is not None:
             for part in (query, key):
                 part[:, text:] = apply_rotary_emb(part[:, text:], image_rotary_emb, sequence_dim=1)
-        mixed = dispatch_attention_fn(query, key, value, backend=self._kernel)
+        mixed = dispatch_attention_fn(query, key, value, backend=self._backend)
         mixed = attn.to_out[1](attn.to_out[0](mixed.flatten(2)))
         return mixed[:, text:], mixed[:, :text]
 
 
-_SKIP = 2  # of so many steps one computes its attention
-_PYRAMID_RANGE = (100, 800)  # of the timestep, in which attention changes little (diffusers' own values)
+_SKIP = 2  # attention is computed in one of so many steps
+_PYRAMID_RANGE = (100, 800)  # of the timestep, where attention changes little (diffusers' own values)
 _FASTER_ATTENTION_RANGE, _FASTER_UNGUIDED_RANGE, _FASTER_UNGUIDED_SKIP = (-1, 681), (-1, 641), 5
-_BLOCKS = "transformer_blocks"  # without this identifier of CogVideoX's own a cache may hook nothing, silently
+_BLOCKS = "transformer_blocks"  # diffusers' default identifiers match no layer of this model, silently
 _FP8_CAPABILITY = (8, 9)
 
 
-class Speedups:
-    """The transformer as presets want it."""
+class Optimizations:
+    """Applies presets to a transformer."""
 
     def __init__(self, transformer: Any) -> None:
-        self._plain = transformer
+        self._original = transformer
         self.backend: str | Callable[..., Any] = "inductor"  # torch.compile's
-        self._rounded: dict[Precision, Any] = {}
-        self._calls: dict[torch.nn.Module, Callable[..., Any]] = {}
+        self._quantized: dict[Precision, Any] = {}
+        self._compiled_calls: dict[torch.nn.Module, Callable[..., Any]] = {}
         self._cuda = transformer.device.type == "cuda"
         self.compiles = self._cuda  # on a CPU it takes longer than it saves
 
     @contextmanager
-    def turned_on(self, preset: Preset, timestep: Callable[[], int]) -> Iterator[Any]:
-        """The transformer for one clip; `timestep` tells caches where in the schedule the clip is."""
+    def applied(self, preset: Preset, timestep: Callable[[], int]) -> Iterator[Any]:
+        """The transformer with `preset` applied; `timestep` gives caches the current timestep of the schedule."""
         transformer = self._in_precision(preset.precision)
-        install(transformer, preset.attention)
+        set_attention(transformer, preset.attention)
         with ExitStack() as stack:
             if preset.cache:
                 transformer.enable_cache(_cache_config(preset.cache, timestep))
@@ -102,33 +100,33 @@ class Speedups:
             yield transformer
 
     def _in_precision(self, precision: Precision) -> Any:
-        """The transformer with its blocks' matrices in that precision; a copy, made once."""
+        """The transformer with its blocks' matrices in that precision: a copy, made once."""
         if not precision or find_spec("torchao") is None:
-            return self._plain
+            return self._original
         if precision == "fp8" and not (self._cuda and torch.cuda.get_device_capability() >= _FP8_CAPABILITY):
-            return self._plain
-        if precision not in self._rounded:
+            return self._original
+        if precision not in self._quantized:
             try:
-                self._rounded[precision] = quantized(self._plain, precision)
+                self._quantized[precision] = quantize(self._original, precision)
             except (ImportError, AssertionError, RuntimeError, NotImplementedError, ValueError) as error:
-                warnings.warn(f"torchao cannot round this model to {precision}: {error}", stacklevel=2)
-                self._rounded[precision] = self._plain
-        return self._rounded[precision]
+                warnings.warn(f"torchao cannot quantize this model to {precision}: {error}", stacklevel=2)
+                self._quantized[precision] = self._original
+        return self._quantized[precision]
 
     @contextmanager
     def _compiled(self, transformer: Any, cached: bool) -> Iterator[None]:
-        """Have the blocks run compiled; with a cache, which hooks their attention, all but that.
+        """Compile the blocks; with a cache, which hooks their attention, everything but the attention.
 
-        diffusers' own way, `compile_repeated_blocks`, raises for this model.
+        diffusers' `compile_repeated_blocks` raises for this model.
         """
         blocks = transformer.transformer_blocks
         parts = [part for block in blocks for part in ((block.norm1, block.norm2, block.ff) if cached else (block,))]
         for part in parts:
-            if part not in self._calls:
+            if part not in self._compiled_calls:
                 part.compile(backend=self.backend)
-                self._calls[part] = part._compiled_call_impl
-                torch._dynamo.config.suppress_errors = True  # what cannot be compiled here runs as it is
-            part._compiled_call_impl = self._calls[part]
+                self._compiled_calls[part] = part._compiled_call_impl
+                torch._dynamo.config.suppress_errors = True  # fall back to eager mode
+            part._compiled_call_impl = self._compiled_calls[part]
         try:
             yield
         finally:
@@ -136,8 +134,8 @@ class Speedups:
                 part._compiled_call_impl = None
 
 
-def quantized(transformer: Any, precision: Precision) -> Any:
-    """A copy of the transformer whose blocks multiply in fp8, or whose weights are kept in int8."""
+def quantize(transformer: Any, precision: Precision) -> Any:
+    """A copy of the transformer whose blocks multiply in fp8, or whose weights are stored in int8."""
     from torchao.quantization import (  # noqa: PLC0415 - an extra
         Float8DynamicActivationFloat8WeightConfig,
         Int8WeightOnlyConfig,
@@ -145,14 +143,14 @@ def quantized(transformer: Any, precision: Precision) -> Any:
         quantize_,
     )
 
-    rounded = copy.deepcopy(transformer)
+    copied = copy.deepcopy(transformer)
     if precision == "fp8":
-        rounded.to(torch.bfloat16)  # rows are scaled one by one in this precision only
+        copied.to(torch.bfloat16)  # the only precision with scales per row
         config = Float8DynamicActivationFloat8WeightConfig(granularity=PerRow())
     else:
         config = Int8WeightOnlyConfig()
-    quantize_(rounded, config, lambda module, name: isinstance(module, torch.nn.Linear) and name.startswith(_BLOCKS))
-    return rounded
+    quantize_(copied, config, lambda module, name: isinstance(module, torch.nn.Linear) and name.startswith(_BLOCKS))
+    return copied
 
 
 def _cache_config(cache: Cache, timestep: Callable[[], int]) -> Any:

@@ -1,8 +1,8 @@
-"""Grow a shot's sentence into the kind of prompt that video models are trained on: one long descriptive paragraph.
+"""Prompt expansion: a shot's sentence becomes the descriptive paragraph that CogVideoX is trained on.
 
-CogVideoX was trained on captions of a whole paragraph (subject, motion, light, camera, texture) and follows keywords
-poorly. What is added depends on the job alone, says nothing that the sentence contradicts, and always closes alike,
-so that the shots of a show look like one film.
+Its training captions describe subject, motion, light, camera and texture, and it follows keywords poorly. The added
+sentences depend on the job alone and do not contradict its own; the closing one is the same for all shots, so that
+they look like one film.
 """
 
 import colorsys
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from engine.render.job import Job
 
-_LONG_WORDS = 60  # a prompt of so many words is a paragraph already
+_PARAGRAPH_WORDS = 60  # a prompt of so many words is not expanded
 _CAMERAS = (
     "The camera glides slowly forward and never stops.",
     "The camera circles the scene in one slow arc.",
@@ -27,20 +27,20 @@ _MOTIONS = (
     "turn slowly in the air and catch the light",
     "fold into each other like cloth in water",
 )
-_CLOSE = "A cinematic music video in one continuous shot, richly textured, with soft depth of field and fine detail."
+_CLOSING = "A cinematic music video in one continuous shot, richly textured, with soft depth of field and fine detail."
 
 
-def grow(job: Job, count: Callable[[str], int], limit: int) -> str:
-    """The paragraph for `job`, of at most `limit` tokens as told by `count`.
+def expand_prompt(job: Job, count: Callable[[str], int], limit: int) -> str:
+    """The paragraph for `job`, of at most `limit` tokens as counted by `count`.
 
-    The sentence itself is never cut here, even if it alone is too long; sentences that do not fit are left out from
-    the end, the closing one last.
+    The job's own prompt is never shortened, even if it alone is too long. Added sentences that do not fit are left out,
+    the last first, and the closing one after all others.
     """
-    if len(job.prompt.split()) >= _LONG_WORDS:
+    if len(job.prompt.split()) >= _PARAGRAPH_WORDS:
         return job.prompt
-    additions = [*_forms(job), _light(job), _CAMERAS[job.seed % len(_CAMERAS)]]
+    additions = [*_motion(job), _light(job), _CAMERAS[job.seed % len(_CAMERAS)]]
     while True:
-        paragraph = " ".join([job.prompt, *additions, _CLOSE])
+        paragraph = " ".join([job.prompt, *additions, _CLOSING])
         if count(paragraph) <= limit:
             return paragraph
         if not additions:
@@ -48,8 +48,8 @@ def grow(job: Job, count: Callable[[str], int], limit: int) -> str:
         additions.pop()
 
 
-def _forms(job: Job) -> list[str]:
-    """What the picturable words do."""
+def _motion(job: Job) -> list[str]:
+    """A sentence on the motion of the first keywords; none without keywords."""
     words = job.keywords[:3]
     if not words:
         return []
@@ -58,7 +58,7 @@ def _forms(job: Job) -> list[str]:
 
 
 def _light(job: Job) -> str:
-    """The light of the palette's first colour: how warm, how bright."""
+    """A sentence on the light: as warm and as bright as the palette's first colour."""
     if not job.palette:
         return "The light is soft and even."
     red, green, blue = (part / 255 for part in bytes.fromhex(job.palette[0].removeprefix("#")))

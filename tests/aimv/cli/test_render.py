@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.render import pool
+from engine.render.pool import WorkerPool
 from tests.conftest import Ran, tone
 
 Aimv = Callable[..., Ran]
@@ -65,7 +65,7 @@ def test_a_song_is_exported_with_clips_from_another_host(
 def test_a_host_that_renders_something_else_is_not_used_and_says_what_it_renders(
     aimv: Aimv, wav: Callable[..., Path], tmp_path: Path, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "_REACH_SECONDS", 4.0)
+    monkeypatch.setitem(WorkerPool.__init__.__kwdefaults__, "connect_timeout", 4.0)
     options = ("--generator", "cogvideox", "--model", "some/model", "--size", "64x64", "--worker", hosts.address)
     ran = aimv("export", wav(tone(2)), "-o", tmp_path / "a.mp4", *options, "--keys", hosts.here)
     assert ran.status == 1

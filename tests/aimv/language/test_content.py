@@ -1,65 +1,92 @@
 """Three instruments and the fill rule; the tuple in silence and in doubt."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aimv.language.content import choose_instruments, content_of
+from engine.analysis.transcription.types import Word
 from engine.analysis.windows import WindowAnalysis
 
 LABELS = ("kick", "crash", "splash", "synth", "bass", "guitar", "vocal", "piano")
 CONFUSION = {
     "crash": {"splash": 0.6, "synth": 0.2, "kick": 0.05},
     "guitar": {"bass": 0.5, "piano": 0.3},
-    "vocal": {"bass": 0.05, "synth": 0.1},
+    "vocal": {"bass": 0.05, "synth": 0.1, "speech": 0.9},
 }
 
 
 def probabilities(**given: float) -> dict[str, float]:
-    return {label: given.get(label, 0.05) for label in LABELS}
+    return dict.fromkeys(LABELS, 0.05) | given
 
 
-def heard(lufs: float = -14.0, hz: float = 440.0, **given: float) -> WindowAnalysis:
-    return WindowAnalysis(0.0, 1.0, True, lufs, hz, probabilities(**given))
+def analysis(lufs: float = -14.0, hz: float = 440.0, loud: bool = True, **given: float) -> WindowAnalysis:
+    return WindowAnalysis(0.0, 1.0, loud, lufs, hz, probabilities(**given))
 
 
-def test_a_sure_crash_is_filled_with_what_it_could_have_been() -> None:
-    chosen = choose_instruments(probabilities(crash=0.9, piano=0.3), CONFUSION)
-    assert chosen.names == ("crash", "splash", "synth")
+@pytest.mark.parametrize(
+    ("given", "names", "confident"),
+    [
+        ({"crash": 0.9, "piano": 0.3}, ("crash", "splash", "synth"), 1),  # what it could have been
+        ({"guitar": 0.9, "vocal": 0.8, "kick": 0.4}, ("guitar", "vocal", "bass"), 2),  # the guitar's second guess
+        ({"guitar": 0.9, "vocal": 0.8, "piano": 0.6}, ("guitar", "vocal", "piano"), 2),  # weighed by the window
+        ({"guitar": 0.9, "vocal": 0.8, "bass": 0.0, "piano": 0.0}, ("guitar", "vocal", "bass"), 2),  # never to nothing
+        ({"kick": 0.71, "crash": 0.9, "bass": 0.99, "synth": 0.8}, ("bass", "crash", "synth"), 3),  # the surest three
+        ({"kick": 0.9, "bass": 0.1, "piano": 0.2}, ("kick", "piano", "bass"), 1),  # no confusion known: most probable
+        ({"vocal": 0.9, "speech": 0.6}, ("vocal", "synth", "bass"), 1),  # speech fills no place
+        ({"vocal": 0.9, "speech": 0.8}, ("vocal", "speech", "synth"), 2),  # but is named where it is sure
+        ({"kick": 0.7}, ("kick", "crash", "splash"), 1),  # exactly the threshold is enough
+        ({"kick": 0.699, "bass": 0.5}, ("kick", "bass", "crash"), 0),
+    ],
+)
+def test_the_sure_ones_first_then_their_second_guesses(
+    given: dict[str, float], names: tuple[str, ...], confident: int
+) -> None:
+    chosen = choose_instruments(probabilities(**given), CONFUSION)
+    assert (chosen.names, chosen.confident) == (names, confident)
+
+
+def test_a_guess_counts_by_how_sure_its_instrument_is() -> None:
+    confusion = {"crash": {"kick": 0.5}, "vocal": {"bass": 0.4}}
+    assert choose_instruments(probabilities(crash=0.95, vocal=0.7), confusion).names == ("crash", "vocal", "kick")
+    assert choose_instruments(probabilities(crash=0.7, vocal=0.95), confusion).names == ("vocal", "crash", "bass")
+
+
+def test_the_threshold_can_be_chosen() -> None:
+    assert choose_instruments(probabilities(kick=0.6), CONFUSION, threshold=0.5).confident == 1
+    content, chosen, _ = content_of(analysis(kick=0.6), CONFUSION, threshold=0.5)
     assert chosen.confident == 1
+    assert content.instruments[0] == "kick"
 
 
-def test_guitar_and_vocal_are_filled_with_the_guitars_second_guess() -> None:
-    chosen = choose_instruments(probabilities(guitar=0.9, vocal=0.8, kick=0.4), CONFUSION)
-    assert chosen.names == ("guitar", "vocal", "bass")
-    assert chosen.confident == 2
+def test_the_tuple_of_a_window() -> None:
+    heard = WindowAnalysis(
+        0, 1, True, -14.0, 440.0, probabilities(crash=0.9), (Word("corazón", 0, 1, 1, None, "heart"),)
+    )
+    content, _, hex_colour = content_of(heard, CONFUSION)
+    assert (content.loudness, content.words, content.english) == ("loud", "corazón", "heart")
+    assert content.instruments == ("crash", "splash", "synth")
+    assert content.abstractions == ("impact", "wave", "tech")
+    assert (content.colour, hex_colour) == ("red", "#ff0326")
 
 
-def test_the_window_weighs_the_guesses() -> None:
-    chosen = choose_instruments(probabilities(guitar=0.9, vocal=0.8, piano=0.6), CONFUSION)
-    assert chosen.names == ("guitar", "vocal", "piano")
-
-
-def test_more_than_three_sure_ones_are_the_surest_three() -> None:
-    chosen = choose_instruments(probabilities(kick=0.71, crash=0.9, bass=0.99, synth=0.8), CONFUSION)
-    assert chosen.names == ("bass", "crash", "synth")
-    assert chosen.confident == 3
-
-
-def test_exactly_the_threshold_is_enough() -> None:
-    assert choose_instruments(probabilities(kick=0.7), CONFUSION).confident == 1
-    assert choose_instruments(probabilities(kick=0.699), CONFUSION).confident == 0
+def test_a_quiet_window_without_words() -> None:
+    content, _, _ = content_of(analysis(loud=False, crash=0.9), CONFUSION)
+    assert (content.loudness, content.words) == ("quiet", None)
 
 
 def test_doubt_names_no_instrument_but_has_abstractions() -> None:
-    content, chosen, _ = content_of(heard(kick=0.5, bass=0.4, guitar=0.3), CONFUSION)
+    content, chosen, _ = content_of(analysis(kick=0.5, bass=0.4, guitar=0.3), CONFUSION)
     assert chosen.names == ("kick", "bass", "guitar")
     assert content.instruments == ()
     assert content.abstractions == ("canon", "deep", "pedal")
 
 
-def test_silence_has_nothing_and_is_black() -> None:
-    content, _, hex_colour = content_of(heard(lufs=-70.0, hz=0.0, kick=0.9), CONFUSION)
+@pytest.mark.parametrize("lufs", [-70.0, -80.0])
+def test_silence_has_nothing_and_is_black(lufs: float) -> None:
+    content, _, hex_colour = content_of(analysis(lufs=lufs, kick=0.9), CONFUSION)
     assert (content.instruments, content.abstractions, content.colour, hex_colour) == ((), (), "black", "#000000")
+    assert content_of(analysis(lufs=-69.9, kick=0.9), CONFUSION)[0].instruments
 
 
 @given(st.lists(st.floats(0, 1), min_size=len(LABELS), max_size=len(LABELS)))

@@ -18,7 +18,7 @@ from engine.analysis.instruments import OnnxClassifier
 from engine.analysis.model_files import shipped_model
 from engine.analysis.transcription import models
 from engine.errors import ModelError
-from engine.generators.cogvideox.loading import load
+from engine.generators.cogvideox.loading import load_pipeline
 from tools.release.make_tiny_cogvideox import build
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -121,7 +121,7 @@ def test_a_pickled_checkpoint_is_never_read(tmp_path: Path) -> None:
     torch.save({**load_file(weights), "payload": Payload(mark)}, weights.with_suffix(".bin"))
     weights.unlink()
     with pytest.raises(ModelError, match="cannot be loaded") as caught:
-        load(str(folder), "cpu")
+        load_pipeline(str(folder), "cpu")
     assert "\n" not in str(caught.value)
     assert not mark.exists()
     pickle.loads(pickle.dumps(Payload(mark)))

@@ -14,7 +14,7 @@ from engine.types import Frame
 BLANK: Frame = np.zeros((2, 2, 3), np.uint8)
 
 
-class Drawing:
+class Pictures:
     """Draws in no time, or in as much song time as each picture is said to need."""
 
     def __init__(self, clock: VirtualClock, fps: float = 24.0, effort: dict[int, float] | None = None) -> None:
@@ -42,17 +42,17 @@ class Screen(BaseOutput):
 
 async def test_every_picture_of_three_minutes_is_shown_on_its_time() -> None:
     clock = VirtualClock(180.0)
-    drawing, screen = Drawing(clock), Screen(clock)
-    played = await play(drawing, clock, screen)
+    source, screen = Pictures(clock), Screen(clock)
+    played = await play(source, clock, screen)
     assert (played.drawn, played.late, played.skipped) == (180 * 24, 0, 0)
-    assert drawing.asked == list(range(180 * 24))
+    assert source.asked == list(range(180 * 24))
     assert screen.shown == pytest.approx([k / 24 for k in range(180 * 24)], abs=1e-6)
 
 
 async def test_pictures_that_take_time_are_begun_early() -> None:
     clock = VirtualClock(10.0)
-    drawing, screen = Drawing(clock, effort={-1: 0.02}), Screen(clock)
-    played = await play(drawing, clock, screen)
+    source, screen = Pictures(clock, effort={-1: 0.02}), Screen(clock)
+    played = await play(source, clock, screen)
     assert played.skipped == 0 and played.late == 0
     late = np.array(screen.shown) - np.arange(len(screen.shown)) / 24
     assert late[60:].max() < 0.002
@@ -60,35 +60,35 @@ async def test_pictures_that_take_time_are_begun_early() -> None:
 
 async def test_a_stall_skips_what_is_past_and_is_counted() -> None:
     clock = VirtualClock(4.0)
-    drawing, screen = Drawing(clock, effort={30: 0.5}), Screen(clock)
-    played = await play(drawing, clock, screen)
+    source, screen = Pictures(clock, effort={30: 0.5}), Screen(clock)
+    played = await play(source, clock, screen)
     assert played.late == 1
     assert played.skipped == 11
     assert played.drawn + played.skipped == pytest.approx(96, abs=1)
-    assert drawing.asked[30:33] == [30, 42, 43]
+    assert source.asked[30:33] == [30, 42, 43]
 
 
 async def test_too_slow_a_machine_stays_with_the_sound() -> None:
     clock = VirtualClock(10.0)
-    drawing, screen = Drawing(clock, effort={-1: 0.1}), Screen(clock)
-    played = await play(drawing, clock, screen)
+    source, screen = Pictures(clock, effort={-1: 0.1}), Screen(clock)
+    played = await play(source, clock, screen)
     assert played.drawn == pytest.approx(100, abs=3)
-    lag = np.array(screen.shown) - np.array(drawing.asked[: len(screen.shown)]) / 24
+    lag = np.array(screen.shown) - np.array(source.asked[: len(screen.shown)]) / 24
     assert lag.max() < 0.15, "does not drift"
 
 
 async def test_it_ends_when_told_to() -> None:
     clock = VirtualClock(100.0)
     screen = Screen(clock)
-    played = await play(Drawing(clock), clock, screen, stop=lambda: len(screen.shown) >= 50)
+    played = await play(Pictures(clock), clock, screen, stop=lambda: len(screen.shown) >= 50)
     assert played.drawn == 50
 
 
 async def test_each_picture_is_prepared_once_before_it_is_drawn_and_never_while_one_is() -> None:
     clock = VirtualClock(2.0)
-    drawing = Drawing(clock, effort={10: 0.3})
+    source = Pictures(clock, effort={10: 0.3})
     order: list[tuple[str, int]] = []
-    frame = drawing.frame
+    frame = source.frame
 
     def drawn(t: float) -> Frame:
         order.append(("begun", round(t * 24)))
@@ -100,17 +100,17 @@ async def test_each_picture_is_prepared_once_before_it_is_drawn_and_never_while_
         time.sleep(0.02 if round(t * 24) == 5 else 0.0)  # song time stands still meanwhile
         order.append(("prepared", round(t * 24)))
 
-    drawing.frame = drawn  # type: ignore[method-assign]
+    source.frame = drawn  # type: ignore[method-assign]
     await play(
-        drawing,
+        source,
         clock,
         Screen(clock),
-        before=lambda t: order.append(("told", round(t * 24))),
+        on_next=lambda t: order.append(("announced", round(t * 24))),
         prepare=prepare,
     )
     numbers = [number for what, number in order if what == "drawn"]
     assert len(numbers) > 35 and 11 not in numbers
-    expected = [(what, number) for number in numbers for what in ("told", "prepared", "begun", "drawn")]
+    expected = [(what, number) for number in numbers for what in ("announced", "prepared", "begun", "drawn")]
     assert order[: len(expected)] == expected
 
 
@@ -122,4 +122,4 @@ async def test_what_fails_in_preparing_ends_the_show() -> None:
             raise RenderError("a clip is damaged")
 
     with pytest.raises(RenderError, match="damaged"):
-        await play(Drawing(clock), clock, Screen(clock), prepare=broken)
+        await play(Pictures(clock), clock, Screen(clock), prepare=broken)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import av
+import msgspec
 import numpy as np
 import pytest
 
@@ -83,6 +84,12 @@ def test_a_clip_that_vanished_is_not_there_even_if_it_was_before(cache):
     assert cache.get(job()) is None
 
 
+def test_a_clip_that_a_worker_has_just_reported_is_not_read(cache):
+    path = put(cache, job())
+    path.write_bytes(b"damaged")
+    assert cache.get(job(), trusted=True).path == path
+
+
 def test_least_recently_used_clips_go_first(tmp_path):
     with ClipCache(tmp_path, 2500) as cache:
         old, middle, new = (put(cache, job(seed), age=age) for seed, age in ((1, 30), (2, 20), (3, 10)))
@@ -125,11 +132,13 @@ def test_clips_in_use_by_another_run_stay_until_that_run_ends(tmp_path):
 HOLD = """
 import sys
 from pathlib import Path
+import msgspec
 from engine.render.cache import ClipCache
+from engine.render.job import Job
 cache = ClipCache(Path(sys.argv[1]), 0)
 with cache.writing("half") as part:
     part.write_bytes(b"half")
-    cache._leases.add(sys.argv[2])
+    cache.get(msgspec.json.decode(sys.argv[2], type=Job))
     print("ready", flush=True)
     sys.stdin.read()
 """
@@ -139,7 +148,9 @@ def test_what_a_killed_run_left_is_cleared_and_what_a_living_one_does_is_not(tmp
     with ClipCache(tmp_path, 0) as cache:
         put(cache, job(1))
         with subprocess.Popen(
-            [sys.executable, "-c", HOLD, str(tmp_path), job(1).id], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-c", HOLD, str(tmp_path), msgspec.json.encode(job(1))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         ) as run:
             assert run.stdout.readline() == b"ready\n"
             ClipCache(tmp_path, 0)
@@ -149,7 +160,7 @@ def test_what_a_killed_run_left_is_cleared_and_what_a_living_one_does_is_not(tmp
         ClipCache(tmp_path, 0)
         assert list(tmp_path.glob("*.part")) == []
         assert cache.trim() > 0
-        assert list((tmp_path / "leases").glob("*.lease")) == []
+        assert list((tmp_path / "locks").glob("*.ids*")) == []
 
 
 def test_an_impossible_folder_is_one_line(tmp_path):

@@ -65,7 +65,7 @@ async def show(folder, prompts, screen, generator="fake", live=False, pause="0.0
                     **settings,
                 )
                 for shot in SHOTS[:1] if live else SHOTS:
-                    scheduler.add_shot(shot)
+                    await scheduler.add_shot(shot)
                 scheduling = asyncio.create_task(scheduler.run())
                 showing = asyncio.create_task(watch(scheduler, screen))
                 opening = asyncio.create_task(scheduler.wait_for_first_clip())
@@ -78,7 +78,7 @@ async def show(folder, prompts, screen, generator="fake", live=False, pause="0.0
                 for shot in SHOTS[1:]:
                     await asyncio.sleep(shot.start - screen.position())
                     if live:
-                        scheduler.add_shot(shot)
+                        await scheduler.add_shot(shot)
                 await asyncio.sleep(SHOTS[-1].seconds)
                 showing.cancel()
                 scheduling.cancel()
@@ -161,9 +161,9 @@ async def test_live_a_stale_clip_is_withdrawn_from_its_worker_and_the_newest_is_
                     place=lambda start, end, path: None,
                 )
                 scheduling = asyncio.create_task(scheduler.run())
-                scheduler.add_shot(SHOTS[0])
+                await scheduler.add_shot(SHOTS[0])
                 await begun.wait()
-                scheduler.add_shot(SHOTS[1])
+                await scheduler.add_shot(SHOTS[1])
                 await made.wait()
                 scheduling.cancel()
                 with contextlib.suppress(asyncio.CancelledError):

@@ -5,6 +5,7 @@ import queue
 
 from engine.render.job import Job
 from engine.render.pool import WorkerPool
+from engine.render.transport import Transport
 from engine.worker.main import JobRunner
 
 PATIENCE = 60.0
@@ -13,6 +14,20 @@ TWO_STAGES = "0.05+0.2"  # seconds a frame, after so many of a first stage
 
 def job(seed=0, prompt="a wall of colour", seconds=1.0):
     return Job("fake", "", prompt, (), ("#ff0000", "#0000ff"), seed, 32, 32, 8.0, seconds)
+
+
+def lossy(is_lost):
+    """A transport that drops, in both directions, the messages of which `is_lost` says so."""
+
+    class Lossy(Transport):
+        def receivers(self, handle):
+            return super().receivers(lambda address, message: is_lost(message) or handle(address, message))
+
+        def send(self, address, message):
+            if not is_lost(message):
+                super().send(address, message)
+
+    return Lossy
 
 
 class Hand:
@@ -34,9 +49,9 @@ class Hand:
             if self.at_two:
                 self.at_two(event)
 
-    def pool(self, cache, model=TWO_STAGES, workers=1):
+    def pool(self, cache, model=TWO_STAGES, workers=1, **options):
         on_done = lambda job, seconds: self.done.append(job.seed)  # noqa: E731
-        return WorkerPool(cache, "fake", model, workers, on_worker=self.on_worker, on_done=on_done)
+        return WorkerPool(cache, "fake", model, workers, on_worker=self.on_worker, on_done=on_done, **options)
 
     def count(self, state):
         return [event.state for event in self.events].count(state)

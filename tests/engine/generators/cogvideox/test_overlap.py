@@ -56,12 +56,12 @@ def watch(generator, meeting, monkeypatch):
     latents, decode = denoiser.latents, denoiser.decode
     clips = []
 
-    def watched_latents(prompt, count, width, height, preset, seed, on_step, first=None):
+    def watched_latents(prompt, count, width, height, preset, seed, on_step, init_image=None):
         def on(step):
             meeting.step(seed)
             on_step(step)
 
-        made = latents(prompt, count, width, height, preset, seed, on, first)
+        made = latents(prompt, count, width, height, preset, seed, on, init_image)
         clips.append((made, seed))
         return made
 
@@ -89,7 +89,7 @@ def test_with_and_without_overlap_the_clips_are_the_same_bit_for_bit(tiny, tmp_p
     for name in ("live", "balanced"):
         row = presets.PRESETS[name]
         for overlapped in (True, False):
-            changed = msgspec.structs.replace(row, overlapped=overlapped)
+            changed = msgspec.structs.replace(row, overlap=overlapped)
             monkeypatch.setitem(presets.PRESETS, name, changed)
             jobs = [tiny_job(seed, name) for seed in range(3)]
             with ClipCache(tmp_path / f"{name}-{overlapped}", 10**9) as cache:
@@ -141,7 +141,7 @@ def test_a_clip_of_cogvideox_is_cancelled_in_either_stage_and_the_other_is_whole
 
 
 def test_only_the_preset_for_little_memory_does_not_overlap():
-    assert [name for name, row in presets.PRESETS.items() if not row.overlapped] == ["24gb"]
+    assert [name for name, row in presets.PRESETS.items() if not row.overlap] == ["24gb"]
 
 
 async def test_clips_of_a_real_render_process_overlap(tiny_cogvideox, cache, hand):

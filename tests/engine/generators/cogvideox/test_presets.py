@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.errors import RenderError, UsageError
-from engine.generators.cogvideox.presets import DEFAULT, LADDER, PRESETS, Preset, preset
+from engine.generators.cogvideox.presets import DEFAULT_PRESET, LEVELS, PRESETS, Preset, find_preset
 from engine.generators.registry import create_generator
 from engine.render.job import Job
 
@@ -19,8 +19,8 @@ import PIL.Image  # noqa: E402 - diffusers brings it
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from engine.generators.cogvideox import decode, optimizations  # noqa: E402
-from engine.generators.cogvideox.generator import opening  # noqa: E402
-from engine.generators.cogvideox.prompt import grow  # noqa: E402
+from engine.generators.cogvideox.generator import init_image  # noqa: E402
+from engine.generators.cogvideox.prompt import expand_prompt  # noqa: E402
 
 PROMPT = "A heart made of crimson glass turns"
 
@@ -56,7 +56,7 @@ def test_with_every_step_guided_the_frames_are_those_of_diffusers_own_pipeline(l
     monkeypatch.setitem(PRESETS, "quality", msgspec.structs.replace(PRESETS["quality"], steps=6))
     ours = frames(generator, job("quality", seconds=2.0))
     theirs = generator.pipeline(
-        prompt=grow(job("quality"), generator.denoiser.count_tokens, generator.denoiser.max_tokens),
+        prompt=expand_prompt(job("quality"), generator.denoiser.count_tokens, generator.denoiser.max_tokens),
         width=generator.width,
         height=generator.height,
         num_frames=len(ours),
@@ -71,7 +71,7 @@ def test_with_every_step_guided_the_frames_are_those_of_diffusers_own_pipeline(l
 
 def test_version_15_runs_at_16_frames_a_second(tiny_cogvideox_15):
     generator = made(tiny_cogvideox_15)
-    assert (generator.fps, generator.max_frames, generator.frames_for(5.0)) == (16.0, 81, 81)
+    assert (generator.fps, generator.max_frames, generator.frame_count(5.0)) == (16.0, 81, 81)
     assert len(frames(generator, job("live", seconds=0.5))) == 9
 
 
@@ -86,7 +86,7 @@ def test_a_preset_runs_the_transformer_as_often_as_it_says(generator, name):
     )
     with hook:
         frames(generator, job(name))
-    chosen = preset(name)
+    chosen = find_preset(name)
     assert passes == [2] * chosen.guided_steps + [1] * (chosen.steps - chosen.guided_steps)
     assert sum(passes) == chosen.passes
 
@@ -99,7 +99,7 @@ def counted(generator, row, frames=9):
 
 def test_the_work_counted_in_operations_is_the_share_that_the_table_promises(generator):
     counted(generator, PRESETS["live"])  # has the prompts encoded
-    once = counted(generator, Preset("one step", steps=1, guided=0.0))
+    once = counted(generator, Preset("one step", steps=1, guided_share=0.0))
     assert counted(generator, Preset("one guided step", steps=1)) == 2 * once
     for name in ("live", "quality"):
         assert counted(generator, PRESETS[name]) == PRESETS[name].passes * once
@@ -184,8 +184,8 @@ def test_blocks_run_compiled_and_give_the_same_frames(tiny_cogvideox, name):
         compiled.append(graph)
         return graph.forward
 
-    generator.denoiser.speedups.compiles = True
-    generator.denoiser.speedups.backend = backend
+    generator.denoiser.optimizations.compiles = True
+    generator.denoiser.optimizations.backend = backend
     clip = frames(generator, job(name))
     assert compiled
     assert np.abs(clip.astype(int) - plain.astype(int)).max() <= 1
@@ -203,8 +203,8 @@ def test_what_cannot_be_compiled_runs_as_it_is(tiny_cogvideox):
     def backend(graph, inputs):
         raise RuntimeError("no compiler here")
 
-    generator.denoiser.speedups.compiles = True
-    generator.denoiser.speedups.backend = backend
+    generator.denoiser.optimizations.compiles = True
+    generator.denoiser.optimizations.backend = backend
     np.testing.assert_array_equal(frames(generator, job("live")), plain)
 
 
@@ -214,7 +214,7 @@ def test_int8_keeps_the_blocks_matrices_in_a_quarter_of_float32s_memory_and_near
     row = Preset("rounded", steps=4, precision="int8")
     plain = generator.denoiser.latents(PROMPT, 9, 48, 32, Preset("plain", steps=4), 0, lambda step: None)
     used = []
-    with generator.denoiser.speedups.turned_on(row, lambda: 0) as transformer:
+    with generator.denoiser.optimizations.applied(row, lambda: 0) as transformer:
         for name, module in transformer.named_modules():
             if isinstance(module, torch.nn.Linear):
                 used.append((name.startswith("transformer_blocks"), type(module.weight).__module__.split(".")[0]))
@@ -244,18 +244,18 @@ def test_what_torchao_cannot_round_is_used_as_it_is_with_a_warning(tiny_cogvideo
 def test_fp8_is_for_gpus_that_have_it_and_elsewhere_the_model_is_as_it_was(generator):
     if torch.cuda.is_available():
         pytest.skip("a GPU may have it")
-    with generator.denoiser.speedups.turned_on(PRESETS["live"], lambda: 0) as transformer:
+    with generator.denoiser.optimizations.applied(PRESETS["live"], lambda: 0) as transformer:
         assert transformer is generator.pipeline.transformer
 
 
 def test_fp8_rounds_the_blocks_matrices_alone_row_by_row_in_a_copy(generator, monkeypatch):
     quantization = pytest.importorskip("torchao.quantization")
-    from engine.generators.cogvideox.optimizations import quantized  # noqa: PLC0415 - needs torch
+    from engine.generators.cogvideox.optimizations import quantize  # noqa: PLC0415 - needs torch
 
     asked = []
     monkeypatch.setattr(quantization, "quantize_", lambda *arguments: asked.append(arguments))
     plain = generator.pipeline.transformer
-    rounded = quantized(plain, "fp8")
+    rounded = quantize(plain, "fp8")
     ((model, config, wanted),) = asked
     assert model is rounded is not plain
     assert (rounded.dtype, plain.dtype) == (torch.bfloat16, torch.float32)
@@ -284,7 +284,7 @@ def test_the_text_encoder_leaves_the_gpu_once_it_has_read_the_prompt(generator, 
 
 
 def test_tiles_are_decoded_where_the_preset_says_so_and_nowhere_else(generator, monkeypatch):
-    monkeypatch.setattr(decode, "TILE", (48, 40))
+    monkeypatch.setattr(decode, "TILE_SIZE", (48, 40))
     vae = generator.pipeline.vae
     tiled = []
     original = vae.tiled_decode
@@ -317,7 +317,7 @@ def test_less_work_gives_other_frames_and_still_a_whole_clip(generator):
 
 
 def test_each_rung_of_the_ladder_is_less_work_than_the_one_above(generator):
-    works = [level.work for level in LADDER]
+    works = [level.work for level in LEVELS]
     assert works == sorted(works, reverse=True)
     assert works[0] == 1.0
 
@@ -352,16 +352,16 @@ def test_an_image_to_video_model_begins_with_the_jobs_picture_or_with_the_palett
     red, coded = np.zeros((48, 64, 3), np.uint8), None
     red[..., 2] = 255
     coded = cv2.imencode(".jpg", red)[1].tobytes()
-    begun = frames(generator, msgspec.structs.replace(job("live"), first=coded))
+    begun = frames(generator, msgspec.structs.replace(job("live"), init_image=coded))
     assert (begun != plain).any()
-    assert opening(msgspec.structs.replace(job("live"), first=coded), 48, 32)[0, 0].tolist() == [254, 0, 0]
+    assert init_image(msgspec.structs.replace(job("live"), init_image=coded), 48, 32)[0, 0].tolist() == [254, 0, 0]
     with pytest.raises(RenderError, match="cannot be read"):
-        frames(generator, msgspec.structs.replace(job("live"), first=b"no picture"))
+        frames(generator, msgspec.structs.replace(job("live"), init_image=b"no picture"))
     assert generator.size_for(PRESETS["draft"]) == (48, 32)  # it knows one size only
 
 
 def test_the_default_preset_is_in_the_table_and_an_unknown_one_is_a_usage_error(generator):
-    assert preset("") is PRESETS[DEFAULT]
+    assert find_preset("") is PRESETS[DEFAULT_PRESET]
     with pytest.raises(UsageError, match="no preset is called 'fastest'; there are"):
         frames(generator, job("fastest"))
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.generators.cogvideox.prompt import grow
+from engine.generators.cogvideox.prompt import expand_prompt
 from engine.render.job import Job
 
 SENTENCE = "Cello plays and Vocal sings in the background, the scene has a crimson color palette."
@@ -19,16 +19,16 @@ def words(text):
 
 
 def test_a_sentence_becomes_a_paragraph_that_begins_with_it():
-    grown = grow(job(), words, 226)
+    grown = expand_prompt(job(), words, 226)
     assert grown.startswith(SENTENCE)
     assert "floating, vibrate and pedal" in grown
     assert "warm light" in grown
     assert words(grown) > 50
-    assert grow(job(), words, 226) == grown
+    assert expand_prompt(job(), words, 226) == grown
 
 
 def test_shots_close_alike_and_differ_by_seed():
-    grown = {grow(job(seed=seed), words, 226) for seed in range(36)}
+    grown = {expand_prompt(job(seed=seed), words, 226) for seed in range(36)}
     assert len(grown) == 36
     assert len({paragraph.rsplit(". ", 1)[1] for paragraph in grown}) == 1
 
@@ -38,12 +38,12 @@ def test_shots_close_alike_and_differ_by_seed():
     [("#000010", "dark, and cool"), ("#ffeedd", "pale warm"), ("#808080", "Rich neutral"), ("#2050c0", "Rich cool")],
 )
 def test_the_light_is_that_of_the_palette(colour, light):
-    assert light in grow(job(palette=(colour,)), words, 226)
+    assert light in expand_prompt(job(palette=(colour,)), words, 226)
 
 
 def test_a_paragraph_is_left_as_it_is():
     paragraph = " ".join(["word"] * 60)
-    assert grow(job(prompt=paragraph), words, 226) == paragraph
+    assert expand_prompt(job(prompt=paragraph), words, 226) == paragraph
 
 
 @given(
@@ -53,6 +53,6 @@ def test_a_paragraph_is_left_as_it_is():
     st.lists(st.integers(0, 0xFFFFFF).map(lambda value: f"#{value:06x}"), max_size=3),
 )
 def test_it_fits_unless_the_sentence_alone_does_not(seed, keywords, limit, palette):
-    grown = grow(job(keywords=tuple(keywords), palette=tuple(palette), seed=seed), words, limit)
+    grown = expand_prompt(job(keywords=tuple(keywords), palette=tuple(palette), seed=seed), words, limit)
     assert grown.startswith(SENTENCE)
     assert words(grown) <= max(limit, words(SENTENCE))

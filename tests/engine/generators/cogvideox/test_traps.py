@@ -87,7 +87,7 @@ def test_3_turning_guidance_off_by_the_callback_made_for_it_raises_and_our_loop_
         lambda module, arguments, named: inputs.append(len(named["hidden_states"])), with_kwargs=True
     )
     with hook:
-        row = Preset("half", steps=4, guided=0.5)
+        row = Preset("half", steps=4, guided_share=0.5)
         generator.denoiser.latents(PROMPT, 9, 48, 32, row, 0, lambda step: None)
     assert inputs == [2, 2, 1, 1]
 
