@@ -18,7 +18,7 @@ from engine.audio.tempo import Tempo
 from engine.control.commands import Command
 from engine.control.state import ControlState
 from engine.errors import UsageError
-from engine.pipeline import Cue
+from engine.pipeline import PlannedClip
 from engine.playback.compositor import Compositor
 from engine.render.job import Job
 
@@ -55,7 +55,7 @@ def test_telemetry_states_the_sound_the_sentence_on_screen_and_what_commands_hav
     show = Played()
     show.control.apply(Command("flashes", 1))
     job = Job("fake", "", "A kick hits.", (), ("#ff0000",), 0, 64, 48, 8.0, 1.0)
-    show.add_job(Cue(2.0, 4.0, job), job)
+    show.add_job(PlannedClip(2.0, 4.0, job), job)
     show.compositor.place(2.0, 4.0, tmp_path / f"{job.id}.mp4")
     told = make_telemetry(show)
     assert (told["time"], told["sentence"], told["words"]) == (3.0, "A kick hits.", "my heart")
