@@ -1,6 +1,6 @@
-"""A structured log of events when asked for, and crash reports for the maintainers.
+"""The structured log, where one is asked for, and crash reports of bugs.
 
-Neither ever holds a secret, a sound or a picture; of files they hold the names only where a person gave the log.
+Neither contains a secret, sound or picture; names of files are in the log only.
 """
 
 import json
@@ -25,36 +25,44 @@ _IN_URL = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/@]+@")
 _AFTER_NAME = re.compile(r"(?i)\b([\w-]*(?:password|passwd|secret|token)[\w-]*)(\s*[=: ]\s*)(\"[^\"]*\"|'[^']*'|\S+)")
 _LIBRARIES = ("av", "ctranslate2", "faster-whisper", "moderngl", "msgspec", "numpy", "onnxruntime", "opencv-python",
               "pyzmq", "soundfile", "torch", "diffusers")  # fmt: skip
-# What these say is about code; what others say may be about a person's files and words.
-_OF_CODE = {AttributeError, NameError, TypeError, AssertionError, IndexError, ZeroDivisionError, NotImplementedError}
+# Their texts are about code; those of others may be about a person's files and words.
+_CODE_ERRORS = {
+    AttributeError,
+    NameError,
+    TypeError,
+    AssertionError,
+    IndexError,
+    ZeroDivisionError,
+    NotImplementedError,
+}
 _LONGEST = 300  # characters of an exception's text in a report
 
 
-def without_secrets(text: str) -> str:
-    """`text` with what stands for a user in an address, and after a word such as password, made unreadable."""
+def redact_secrets(text: str) -> str:
+    """`text` with credentials in URLs, and what follows a word such as password, replaced by ***."""
     return _AFTER_NAME.sub(r"\1\2***", _IN_URL.sub(r"\g<scheme>***@", text))
 
 
-class _Lines(logging.Formatter):
+class _JsonFormatter(logging.Formatter):
     """One JSON object a line: time (s, UTC, ISO 8601), level, event, and the event's own fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        told: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{record.msecs:03.0f}Z",
             "level": record.levelname.lower(),
-            "event": without_secrets(record.getMessage()),
+            "event": redact_secrets(record.getMessage()),
         }
         for name, value in getattr(record, "fields", {}).items():
-            told[name] = "***" if _SECRET_NAMES.search(name) else _plain(value)
-        return json.dumps(told, ensure_ascii=False)
+            fields[name] = "***" if _SECRET_NAMES.search(name) else _plain(value)
+        return json.dumps(fields, ensure_ascii=False)
 
 
 def _plain(value: Any) -> Any:
-    return value if isinstance(value, int | float | bool) or value is None else without_secrets(str(value))
+    return value if isinstance(value, int | float | bool) or value is None else redact_secrets(str(value))
 
 
-def log_to(path: Path) -> None:
-    """Append events from now on to `path`, one JSON object a line.
+def log_to_file(path: Path) -> None:
+    """Log events from now on to the file `path`, one JSON object a line.
 
     Raises:
         UsageError, OutputError: it cannot be written.
@@ -65,7 +73,7 @@ def log_to(path: Path) -> None:
         handler = logging.FileHandler(path, encoding="utf-8")
     except OSError as error:
         raise output_error(path, error, "log") from error
-    handler.setFormatter(_Lines())
+    handler.setFormatter(_JsonFormatter())
     handler.handleError = lambda record: None  # type: ignore[method-assign]  # a full disk does not stop the show
     log.addHandler(handler)
     log.setLevel(logging.INFO)
@@ -74,22 +82,22 @@ def log_to(path: Path) -> None:
 
 
 def log_event(event: str, **fields: object) -> None:
-    """Log an event with its fields; nothing is done where there is no log."""
+    """Log an event with its fields; costs next to nothing without a log."""
     log.info(event, extra={"fields": fields})
 
 
 def write_crash_report(error: BaseException) -> Path | None:
-    """Write a report of an unexpected error for the maintainers; its path, or None if it cannot be written.
+    """Write what a maintainer needs to fix a bug; the file, or None if it cannot be written.
 
-    Versions, the machine's kind, the command's name and options without their values, and the stacks of it and of what
-    led to it with the lines of code; no values of variables, so no sound, no path of a song, no secret.
+    Versions, the machine's kind, the command's name and options without their values, and the stacks of the error and
+    its causes with the lines of code; no values of variables, so no sound, no path of a song, no secret.
     """
     lines = [
         "AIMV met an error of its own. This file holds no sound, no pictures and no passwords.",
         "",
         f"aimv {_version('aimv')}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
         ", ".join(f"{name} {_version(name)}" for name in _LIBRARIES),
-        "command: " + " ".join(_shape(sys.argv[1:])),
+        "command: " + " ".join(_command_shape(sys.argv[1:])),
         "",
         *_stack(error),
     ]
@@ -104,7 +112,7 @@ def write_crash_report(error: BaseException) -> Path | None:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """What led to `error`, the latest first."""
+    """The causes of `error`, the latest first."""
     seen = {id(error)}
     while (cause := error.__cause__ or error.__context__) and id(cause) not in seen:
         seen.add(id(cause))
@@ -114,8 +122,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _stack(error: BaseException) -> list[str]:
     lines = []
-    told = traceback.TracebackException.from_exception(error)
-    for frame in told.stack:
+    trace = traceback.TracebackException.from_exception(error)
+    for frame in trace.stack:
         place = frame.filename
         for root in sys.path:
             if root and place.startswith(root.rstrip(os.sep) + os.sep):
@@ -123,15 +131,15 @@ def _stack(error: BaseException) -> list[str]:
                 break
         lines.append(f"  {place if not Path(place).is_absolute() else Path(place).name}:{frame.lineno} {frame.name}")
         lines.append(f"    {frame.line or ''}")
-    text = f": {without_secrets(str(error))[:_LONGEST]}" if type(error) in _OF_CODE else ""
+    text = f": {redact_secrets(str(error))[:_LONGEST]}" if type(error) in _CODE_ERRORS else ""
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
             lines += _stack(inner)
     return [*lines, f"{type(error).__name__}{text}"]
 
 
-def _shape(arguments: list[str]) -> list[str]:
-    """The command's name and its options; of everything else that there was something."""
+def _command_shape(arguments: list[str]) -> list[str]:
+    """The command's name and options, with ... for everything else."""
     shape = arguments[:1] if arguments and re.fullmatch(r"[a-z]+", arguments[0]) else []
     for argument in arguments[len(shape) :]:
         shape.append(argument.partition("=")[0] if re.match(r"--?[a-z]", argument) else "...")

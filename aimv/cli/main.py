@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from aimv.app.logs import log_event, log_to, write_crash_report
+from aimv.app.logs import log_event, log_to_file, write_crash_report
 from aimv.cli.commands import console, with_options
 from aimv.cli.config import config, load_config
 from aimv.cli.listen import listen, sentence
@@ -40,7 +40,7 @@ for each in (listen, sentence, score, export, play, live, inputs, learn, config,
 def common(context: typer.Context, options: Log) -> None:
     """Do what is the same for every command."""
     if options.log:
-        log_to(options.log)
+        log_to_file(options.log)
         log_event("command", name=context.invoked_subcommand or "")
 
 

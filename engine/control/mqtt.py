@@ -111,7 +111,7 @@ class MqttClient(Transport):
         while True:
             began = loop.time()
             # In a task of its own, because the library waits forever for the disconnect of a lost broker.
-            session = asyncio.create_task(self._session(), name="mqtt session")
+            session = asyncio.create_task(self.session(), name="mqtt session")
             try:
                 await asyncio.wait([session])
                 session.result()
@@ -127,7 +127,8 @@ class MqttClient(Transport):
             pause = _BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)]
             await asyncio.sleep(pause * random.uniform(0.8, 1.2))
 
-    async def _session(self) -> None:
+    async def session(self) -> None:
+        """One connection, until it ends. Raises aiomqtt.MqttError or OSError."""
         broker = self._broker
         topic = f"{broker.prefix}/available"
         client = self._library.Client(

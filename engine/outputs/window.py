@@ -73,7 +73,7 @@ class Window(BaseOutput):
         if self.readout_shown and self._readout:
             frame = self._hud.draw(frame, self._readout())
         if self._keys and self._keys.typing is not None:
-            frame = self._hud.line(frame, self._keys.typing)
+            frame = self._hud.draw_input_line(frame, self._keys.typing)
         cv2.imshow(self._title, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
         for _ in range(_KEYS_PER_PICTURE):
             code = cv2.pollKey()

@@ -25,12 +25,12 @@ async def until(true: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
-def new_desk() -> ControlState:
+def new_state() -> ControlState:
     return ControlState(Tempo(), lambda: 1.0)
 
 
 async def test_down(mosquitto: Callable[[], Mosquitto], tally: Tally) -> None:  # noqa: F811
-    server, state = mosquitto(), new_desk()
+    server, state = mosquitto(), new_state()
     client = MqttClient(broker(server), state, dict)
     async with running(client) as task:
         await until(lambda: client.connected)
@@ -49,7 +49,7 @@ async def test_down(mosquitto: Callable[[], Mosquitto], tally: Tally) -> None:  
 
 async def test_slow(mosquitto: Callable[[], Mosquitto], tally: Tally) -> None:  # noqa: F811
     """The line to the broker falls silent without being closed: noticed by the keep-alive, and made anew."""
-    server, state = mosquitto(), new_desk()
+    server, state = mosquitto(), new_state()
     async with Forwarder(server.port) as network:
         url = f"mqtts://{USER}@localhost:{network.port}"
         client = MqttClient(parse_broker(url, PASSWORD, str(server.ca)), state, dict)
@@ -103,7 +103,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_quick")
 async def test_hostile(tally: Tally, rng: random.Random) -> None:
-    liar, state = Liar(rng), new_desk()
+    liar, state = Liar(rng), new_state()
     server = await asyncio.start_server(liar.answer, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     client = MqttClient(parse_broker(f"mqtt://127.0.0.1:{port}"), state, dict)
@@ -118,7 +118,7 @@ async def test_hostile(tally: Tally, rng: random.Random) -> None:
 
 async def test_a_flood_of_commands(mosquitto: Callable[[], Mosquitto], tally: Tally) -> None:  # noqa: F811
     """More commands at once than may wait: memory stays bounded, and the show still hears the next one."""
-    server, state = mosquitto(), new_desk()
+    server, state = mosquitto(), new_state()
     client = MqttClient(broker(server), state, dict)
     async with running(client) as task, second(server) as other:
         await until(lambda: client.connected)

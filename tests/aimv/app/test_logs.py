@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aimv.app.logs import log, log_event, log_to, without_secrets, write_crash_report
+from aimv.app.logs import log, log_event, log_to_file, redact_secrets, write_crash_report
 from engine.errors import OutputError, UsageError
 from tests.conftest import Ran, tone
 
@@ -32,7 +32,7 @@ def lines(path: Path) -> list[dict[str, object]]:
 
 def test_each_event_is_a_json_line_with_its_fields(tmp_path: Path) -> None:
     log_event("nobody asked")
-    log_to(tmp_path / "log.jsonl")
+    log_to_file(tmp_path / "log.jsonl")
     log_event("worker", state="lost", pid=7, share=0.5, detail="was ended by SIGKILL")
     start, event = lines(tmp_path / "log.jsonl")
     assert start["event"] == "start" and start["version"]
@@ -51,17 +51,17 @@ def test_each_event_is_a_json_line_with_its_fields(tmp_path: Path) -> None:
     ],
 )
 def test_secrets_are_never_logged(tmp_path: Path, text: str, secret: str) -> None:
-    assert secret not in without_secrets(text)
-    log_to(tmp_path / "log.jsonl")
+    assert secret not in redact_secrets(text)
+    log_to_file(tmp_path / "log.jsonl")
     log_event(text, detail=text, mqtt_password=secret)
     assert secret not in (tmp_path / "log.jsonl").read_text("utf-8")
 
 
 def test_a_log_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="folder"):
-        log_to(tmp_path)
+        log_to_file(tmp_path)
     with pytest.raises(OutputError, match="/proc"):
-        log_to(Path("/proc/log.jsonl"))
+        log_to_file(Path("/proc/log.jsonl"))
 
 
 def test_the_command_logs_its_beginning_and_its_end(aimv: Callable[..., Ran], tmp_path: Path) -> None:

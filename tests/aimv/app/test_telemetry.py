@@ -122,7 +122,7 @@ def test_a_port_that_is_taken_is_one_line() -> None:
             pass
 
 
-async def test_a_show_reports_its_health_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_health_of_a_show_is_reported_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(telemetry, "INTERVAL_S", 0.0)
     told: list[str] = []
     enough = asyncio.Event()

@@ -123,7 +123,7 @@ async def test_a_broker_that_never_says_goodbye_holds_up_nobody(
             left.set()
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(client, "_session", session)
+    monkeypatch.setattr(client, "session", session)
     task = asyncio.create_task(client.run())
     await asyncio.sleep(0.01)
     task.cancel()

@@ -59,12 +59,14 @@ def test_an_empty_readout_and_a_tiny_picture_are_no_trouble() -> None:
 def test_a_line_that_is_typed_stands_at_the_foot_and_shows_its_end() -> None:
     hud = Hud(320, 180)
     kept = FRAME.copy()
-    short, longer, far = (hud.line(FRAME, text) for text in ("ink", "ink on paper", "ink on paper " * 20 + "!"))
+    short, longer, far = (
+        hud.draw_input_line(FRAME, text) for text in ("ink", "ink on paper", "ink on paper " * 20 + "!")
+    )
     assert np.array_equal(FRAME, kept)
     assert np.array_equal(short[:120], FRAME[:120])
     assert (short != longer).any()
     assert (far[120:, -40:].max(axis=2) > 180).sum() > 5, "as wide as there is room, with its end"
-    assert Hud(16, 16).line(np.zeros((16, 16, 3), np.uint8), "ink").shape == (16, 16, 3)
+    assert Hud(16, 16).draw_input_line(np.zeros((16, 16, 3), np.uint8), "ink").shape == (16, 16, 3)
 
 
 def test_however_much_there_is_to_say_the_last_row_is_seen() -> None:
@@ -75,7 +77,7 @@ def test_however_much_there_is_to_say_the_last_row_is_seen() -> None:
     )
     hud, black = Hud(640, 360), np.zeros((360, 640, 3), np.uint8)
     shown = hud.draw(black, crowded)
-    hud.line(black, "ink")
+    hud.draw_input_line(black, "ink")
     assert np.array_equal(hud.draw(black, crowded), shown), "a line that is typed moves nothing"
     fewer = Hud(640, 360).draw(np.zeros((360, 640, 3), np.uint8), msgspec.structs.replace(crowded, rows=rows[:-1]))
     assert not np.array_equal(shown, fewer)
