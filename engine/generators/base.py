@@ -10,14 +10,16 @@ if TYPE_CHECKING:  # importing this module loads neither NumPy nor OpenCV
     from engine.types import Frame
 
 
-class FrameStream(Protocol):
-    """The frames of one job, made one by one while they are iterated."""
+class FrameStream(msgspec.Struct, frozen=True):
+    """The frames of one job, made one by one while they are iterated, once."""
 
     fps: float  # frames per second of the clip
     count: int  # number of frames
-    overlappable: bool  # whether they may be made in another thread while the generator starts the next job
+    frames: Iterator["Frame"]
+    overlappable: bool = False  # whether they may be made in another thread while the generator starts the next job
 
-    def __iter__(self) -> Iterator["Frame"]: ...
+    def __iter__(self) -> Iterator["Frame"]:
+        return self.frames
 
 
 class Generator(Protocol):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from engine.errors import Cancelled, RenderError
-from engine.generators.base import GeneratorSpec, ModelInfo
+from engine.generators.base import FrameStream, GeneratorSpec, ModelInfo
 
 if TYPE_CHECKING:
     from engine.render.job import Job
@@ -25,7 +25,7 @@ class FakeGenerator:
         self.pause = pause
         self.before = before
 
-    def render(self, job: "Job", cancelled: Callable[[], bool], progress: Callable[[float], None]) -> "FakeFrames":
+    def render(self, job: "Job", cancelled: Callable[[], bool], progress: Callable[[float], None]) -> FrameStream:
         """Start `job`; its frames have the size and rate it asks for.
 
         Raises:
@@ -40,38 +40,24 @@ class FakeGenerator:
                 raise Cancelled
             progress(1 - left / self.before)
             time.sleep(min(left, _STEP_S))
-        return FakeFrames(job, self.pause, cancelled, overlappable=self.before > 0)
+        count = max(1, round(job.seconds * job.fps))
+        return FrameStream(job.fps, count, self._frames(job, count, cancelled), overlappable=self.before > 0)
+
+    def _frames(self, job: "Job", count: int, cancelled: Callable[[], bool]) -> Iterator["Frame"]:
+        import numpy as np  # noqa: PLC0415 - keeps the registry light
+
+        palette = job.palette or ("#808080",)
+        start, end = (np.array(list(bytes.fromhex(palette[at].removeprefix("#"))), np.float64) for at in (0, -1))
+        for share in np.linspace(0.0, 1.0, count):
+            time.sleep(self.pause)
+            if cancelled():
+                raise Cancelled
+            frame = np.empty((job.height, job.width, 3), np.uint8)
+            frame[:] = np.round((1 - share) * start + share * end)
+            yield frame
 
     def close(self) -> None:
         """Nothing to release."""
-
-
-class FakeFrames:
-    """The frames of one job."""
-
-    def __init__(self, job: "Job", pause: float, cancelled: Callable[[], bool], overlappable: bool) -> None:
-        self.overlappable = overlappable
-        self.fps = job.fps
-        self.count = max(1, round(job.seconds * job.fps))
-        self._job = job
-        self._pause = pause
-        self._cancelled = cancelled
-
-    def __iter__(self) -> Iterator["Frame"]:
-        import numpy as np  # noqa: PLC0415 - keeps the registry light
-
-        colours = [
-            np.array(list(bytes.fromhex(colour.removeprefix("#"))), np.float64)
-            for colour in (self._job.palette or ("#808080",))
-        ]
-        for share in np.linspace(0.0, 1.0, self.count):
-            time.sleep(self._pause)
-            if self._cancelled():
-                raise Cancelled
-            colour = (1 - share) * colours[0] + share * colours[-1]
-            frame = np.empty((self._job.height, self._job.width, 3), np.uint8)
-            frame[:] = np.round(colour)
-            yield frame
 
 
 SPEC = GeneratorSpec(

@@ -29,9 +29,9 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
-from engine.generators.cogvideox.decode import TILE_SIZE, FrameBatch, decode_batches
-from engine.generators.cogvideox.denoise import Denoiser
-from engine.generators.cogvideox.generator import CogVideoXFrames, CogVideoXGenerator
+from engine.generators.base import FrameStream
+from engine.generators.cogvideox.diffusion import TILE_SIZE, Denoiser, FrameBatch, decode_batches
+from engine.generators.cogvideox.generator import CogVideoXGenerator
 from engine.generators.cogvideox.optimizations import Optimizations
 from engine.generators.cogvideox.presets import PRESETS, Preset
 from engine.render.job import Job
@@ -205,7 +205,7 @@ def _pace(generator: CogVideoXGenerator, preset: Preset) -> float:
     """Seconds from the end of one clip to the end of the next, as the render process makes them, but for writing."""
     ends: list[float] = []
 
-    def finish(rendering: CogVideoXFrames) -> None:
+    def finish(rendering: FrameStream) -> None:
         for _ in rendering:
             pass
         ends.append(time.perf_counter())

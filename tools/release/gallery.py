@@ -25,8 +25,9 @@ from engine.analysis.windows import song_features
 from engine.audio.features import FeatureExtractor
 from engine.audio.song import load_song
 from engine.colour import harmony, hex_of_name
+from engine.generators.base import FrameStream
 from engine.generators.registry import select_generator
-from engine.generators.scenes.generator import SceneFrames, SceneGenerator
+from engine.generators.scenes.generator import SceneGenerator
 from engine.outputs.encoder import encode_clip
 from engine.playback.compositor import Compositor
 from engine.render.job import Job
@@ -61,7 +62,7 @@ def save(path: Path, picture: Frame) -> None:
     print(f"{path}  {picture.shape[1]}x{picture.shape[0]}")
 
 
-def rendering(generator: SceneGenerator, job: Job) -> SceneFrames:
+def rendering(generator: SceneGenerator, job: Job) -> FrameStream:
     """The job's pictures as they come."""
     return generator.render(job, lambda: False, lambda share: None)
 

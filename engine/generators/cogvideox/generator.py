@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import cv2
+import diffusers
 import numpy as np
 import torch
+import transformers
 
-from engine.errors import Cancelled, RenderError
-from engine.generators.cogvideox.denoise import Denoiser
-from engine.generators.cogvideox.loading import load_pipeline
+from engine.errors import Cancelled, ModelError, RenderError
+from engine.generators.base import FrameStream
+from engine.generators.cogvideox.check import check_pipeline, read_config
+from engine.generators.cogvideox.diffusion import Denoiser
 from engine.generators.cogvideox.presets import Preset, find_preset
 from engine.generators.cogvideox.prompt import expand_prompt
 from engine.render.job import Job
@@ -96,7 +99,7 @@ class CogVideoXGenerator:
         wanted = math.ceil((seconds * self.fps - 1) / 8)
         return 8 * max(1, min(wanted, (self.max_frames - 1) // 8)) + 1
 
-    def render(self, job: Job, cancelled: Callable[[], bool], progress: Callable[[float], None]) -> "CogVideoXFrames":
+    def render(self, job: Job, cancelled: Callable[[], bool], progress: Callable[[float], None]) -> FrameStream:
         """Denoise `job` with its preset; the frames are decoded while they are iterated.
 
         Raises:
@@ -116,7 +119,21 @@ class CogVideoXGenerator:
         image = init_image(job, width, height) if self.denoiser.image_to_video else None
         prompt = expand_prompt(job, self.denoiser.count_tokens, self.denoiser.max_tokens)
         latents = self.denoiser.latents(prompt, count, width, height, preset, job.seed % 2**63, on_step, image)
-        return CogVideoXFrames(self.denoiser, latents, count, self.fps, preset, self._stream)
+        ready = torch.cuda.current_stream(latents.device).record_event() if latents.is_cuda else None
+        frames = self._decode(latents, ready, count, preset)
+        return FrameStream(self.fps, count, frames, overlappable=preset.overlap)
+
+    def _decode(
+        self, latents: torch.Tensor, ready: torch.cuda.Event | None, count: int, preset: Preset
+    ) -> Iterator[Frame]:
+        """The frames of `latents`; where another job may be denoised meanwhile, on a CUDA stream of their own."""
+        with contextlib.ExitStack() as stack:
+            if self._stream and preset.overlap:
+                self._stream.wait_event(ready)
+                stack.enter_context(torch.cuda.stream(self._stream))
+                latents.record_stream(self._stream)
+            for batch in self.denoiser.decode(latents, count, preset.tiled):
+                yield from batch
 
     def close(self) -> None:
         """Release the weights and the GPU's memory."""
@@ -125,33 +142,35 @@ class CogVideoXGenerator:
             torch.cuda.empty_cache()
 
 
-class CogVideoXFrames:
-    """The frames of denoised latents, decoded while they are iterated; on their own CUDA stream if overlappable."""
+def load_pipeline(model: str, device: str) -> Any:
+    """The pipeline of `model`, a folder or a hub id, for inference on `device`; its text encoder stays on the CPU.
 
-    def __init__(
-        self,
-        denoiser: Denoiser,
-        latents: torch.Tensor,
-        count: int,
-        fps: float,
-        preset: Preset,
-        stream: torch.cuda.Stream | None,
-    ) -> None:
-        self.count = count
-        self.fps = fps
-        self.overlappable = preset.overlap
-        self._denoiser = denoiser
-        self._latents = latents
-        self._tiled = preset.tiled
-        self._stream = stream if self.overlappable else None
-        if self._stream:
-            self._denoised = torch.cuda.current_stream(latents.device).record_event()
+    Raises:
+        ModelError: it is not on this machine, not such a pipeline, or damaged.
+    """
+    pipeline_class = check_pipeline(model)
+    for library in (diffusers, transformers):
+        library.logging.set_verbosity_error()
+        library.logging.disable_progress_bar()
+    try:
+        pipeline = getattr(diffusers, pipeline_class).from_pretrained(
+            model, torch_dtype=_dtype(model, device), use_safetensors=True, local_files_only=True
+        )
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"the model {model} cannot be loaded: {reason}") from error
+    pipeline.set_progress_bar_config(disable=True)
+    for part in pipeline.components.values():
+        if isinstance(part, torch.nn.Module):
+            part.requires_grad_(False)
+    pipeline.transformer.to(device)
+    pipeline.vae.to(device)
+    return pipeline
 
-    def __iter__(self) -> Iterator[Frame]:
-        with contextlib.ExitStack() as stack:
-            if self._stream:
-                self._stream.wait_event(self._denoised)
-                stack.enter_context(torch.cuda.stream(self._stream))
-                self._latents.record_stream(self._stream)
-            for batch in self._denoiser.decode(self._latents, self.count, self._tiled):
-                yield from batch
+
+def _dtype(model: str, device: str) -> torch.dtype:
+    """float32 on a CPU; on CUDA bf16 for the models with rotary positions (5B, 1.5), fp16 for the 2B."""
+    if device == "cpu":
+        return torch.float32
+    rotary = read_config(model, "transformer/config.json").get("use_rotary_positional_embeddings")
+    return torch.bfloat16 if rotary else torch.float16

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from engine.errors import Cancelled, RenderError
+from engine.generators.base import FrameStream
 from engine.generators.scenes import HALF
 from engine.render.job import Job
 from engine.scenes import isf
@@ -23,7 +24,7 @@ class SceneGenerator:
         """Load the scenes of `folders`; see `SceneLibrary`. Raises ModelError, RenderError."""
         self.library = SceneLibrary(*folders)
 
-    def render(self, job: Job, cancelled: Callable[[], bool], progress: Callable[[float], None]) -> "SceneFrames":
+    def render(self, job: Job, cancelled: Callable[[], bool], progress: Callable[[float], None]) -> FrameStream:
         """Start `job`; its frames are drawn while they are iterated.
 
         Raises:
@@ -42,29 +43,18 @@ class SceneGenerator:
         if scenes[0].soft:
             width, height = soft_size(width, height)
         job = msgspec.structs.replace(job, width=width, height=height)
-        return SceneFrames(self.library, scenes, job, cancelled)
+        count = max(1, round(job.seconds * job.fps))
+        return FrameStream(job.fps, count, self._frames(scenes, job, count, cancelled))
+
+    def _frames(
+        self, scenes: Sequence[isf.Scene], job: Job, count: int, cancelled: Callable[[], bool]
+    ) -> Iterator[Frame]:
+        with open_picture(self.library, scenes, job) as draw:
+            for index in range(count):
+                if cancelled():
+                    raise Cancelled
+                yield draw(index)
 
     def close(self) -> None:
         """Release the GL context."""
         self.library.close()
-
-
-class SceneFrames:
-    """The frames of one job, drawn one at a time."""
-
-    overlappable = False  # a GL context belongs to one thread
-
-    def __init__(
-        self, library: SceneLibrary, scenes: Sequence[isf.Scene], job: Job, cancelled: Callable[[], bool]
-    ) -> None:
-        self.fps = job.fps
-        self.count = max(1, round(job.seconds * job.fps))
-        self.scenes = scenes  # the foreground's and, if there is one, the background's
-        self._library, self._job, self._cancelled = library, job, cancelled
-
-    def __iter__(self) -> Iterator[Frame]:
-        with open_picture(self._library, self.scenes, self._job) as draw:
-            for index in range(self.count):
-                if self._cancelled():
-                    raise Cancelled
-                yield draw(index)

@@ -18,7 +18,7 @@ from engine.analysis.instruments import OnnxClassifier
 from engine.analysis.model_files import shipped_model
 from engine.analysis.transcription import models
 from engine.errors import ModelError
-from engine.generators.cogvideox.loading import load_pipeline
+from engine.generators.cogvideox.generator import load_pipeline
 from tools.release.make_tiny_cogvideox import build
 
 ROOT = Path(__file__).resolve().parents[3]

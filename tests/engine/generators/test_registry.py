@@ -29,27 +29,18 @@ TOY = '''
 
 import numpy as np
 
-from engine.generators.base import GeneratorSpec, ModelInfo
+from engine.generators.base import FrameStream, GeneratorSpec, ModelInfo
 
 
 class Toy:
     def render(self, job, cancelled, progress):
-        return Frames(job)
+        count = round(job.seconds * job.fps)
+        level = 250 if job.preset == "bright" else 10
+        frame = np.full((job.height, job.width, 3), level, np.uint8)
+        return FrameStream(job.fps, count, iter([frame] * count))
 
     def close(self):
         pass
-
-
-class Frames:
-    overlappable = False
-
-    def __init__(self, job):
-        self.job, self.fps, self.count = job, job.fps, round(job.seconds * job.fps)
-
-    def __iter__(self):
-        level = 250 if self.job.preset == "bright" else 10
-        for _ in range(self.count):
-            yield np.full((self.job.height, self.job.width, 3), level, np.uint8)
 
 
 SPEC = GeneratorSpec(

@@ -100,7 +100,7 @@ def test_scenes_differ_from_one_another(generator: SceneGenerator, monkeypatch: 
 
 def test_words_choose_the_scene(generator: SceneGenerator) -> None:
     seen = {
-        word: {generator.render(job(word, seed=s), lambda: False, lambda x: None).scenes[0].name for s in range(8)}
+        word: {generator.library.select(job(word, seed=s))[0].name for s in range(8)}
         for word in ("impact", "wave", "techy", "canon", "deep", "bouncey", "floating", "vibrate", "pedaly", "heart")
     }
     assert seen["impact"] == {"impact"}
@@ -171,7 +171,7 @@ def test_what_is_said_to_be_behind_is_seen_around_what_is_in_front(generator: Sc
         assert np.abs(picture[middle] - alone[middle]).max() <= 1
         assert picture[corner].mean() < alone[corner].mean()
     assert np.abs(before["fire"][corner].astype(int) - before["strings"][corner]).mean() > 2
-    assert generator.render(job("wave"), lambda: False, lambda share: None).scenes[0].name == "wave"
+    assert generator.library.select(job("wave"))[0].name == "wave"
 
 
 def test_the_preset_half_draws_the_same_at_half_the_size(generator: SceneGenerator) -> None:

@@ -18,7 +18,7 @@ diffusers = pytest.importorskip("diffusers")
 import PIL.Image  # noqa: E402 - diffusers brings it
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
-from engine.generators.cogvideox import decode, optimizations  # noqa: E402
+from engine.generators.cogvideox import diffusion, optimizations  # noqa: E402
 from engine.generators.cogvideox.generator import init_image  # noqa: E402
 from engine.generators.cogvideox.prompt import expand_prompt  # noqa: E402
 
@@ -284,7 +284,7 @@ def test_the_text_encoder_leaves_the_gpu_once_it_has_read_the_prompt(generator, 
 
 
 def test_tiles_are_decoded_where_the_preset_says_so_and_nowhere_else(generator, monkeypatch):
-    monkeypatch.setattr(decode, "TILE_SIZE", (48, 40))
+    monkeypatch.setattr(diffusion, "TILE_SIZE", (48, 40))
     vae = generator.pipeline.vae
     tiled = []
     original = vae.tiled_decode
