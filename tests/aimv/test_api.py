@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import inspect
 import re
+import runpy
 import subprocess
 import sys
 import textwrap
@@ -247,7 +248,7 @@ def test_every_type_of_a_public_signature_is_public(name: str) -> None:
 
 @pytest.mark.parametrize("public", [aimv, aimv.Analyzer, aimv.Renderer], ids=["aimv", "Analyzer", "Renderer"])
 def test_the_examples_of_the_docstrings_run(public: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    samples, rate = soundfile.read(HEART, frames=3 * 44100)
+    samples, rate = soundfile.read(HEART, frames=3 * 32000)
     for name in ("song", "one", "two"):
         soundfile.write(tmp_path / f"{name}.wav", samples, rate)
     monkeypatch.chdir(tmp_path)
@@ -257,3 +258,15 @@ def test_the_examples_of_the_docstrings_run(public: Any, tmp_path: Path, monkeyp
     exec(compile(code, public.__name__, "exec"), {name: getattr(aimv, name) for name in aimv.__all__})  # noqa: S102
     videos = {"aimv": {"song.mp4", "one.mp4", "two.mp4"}, "Renderer": {"one.mp4", "two.mp4"}}
     assert {path.name for path in tmp_path.glob("*.mp4")} == videos.get(public.__name__, set())
+
+
+def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    samples, rate = soundfile.read(HEART, frames=10 * 32000)
+    soundfile.write(tmp_path / "heart.wav", samples, rate)
+    example = HEART.with_name("python_api.py").read_text("utf-8").replace("320x180", "64x64")
+    (tmp_path / "python_api.py").write_text(example, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(tmp_path / "python_api.py"))
+    assert "the score has its own style, 'ink on paper'" in capsys.readouterr().out
+    for video in ("heart.mp4", "heart-chorus.mp4"):
+        assert len(frames(tmp_path / video)) == 4 * 24
