@@ -12,19 +12,20 @@ from engine.errors import UsageError
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Option:
-    """One option. `name` is its field, its key in the config and, with dashes, its flag; see `option` for the rest."""
+    """One option. Its name is its field, its key in the config and, with dashes, its flag."""
 
-    name: str
-    type: Any  # bool, int, float, str, Path, or list for an option that may be repeated
-    optional: bool  # whether None is a value
-    default: Any
-    help: str
-    metavar: str | None
-    flag: str
-    env: str | None
-    secret: bool
-    advice: str
-    check: Callable[[Any], Any] | None
+    help: str  # one sentence, for the command line and the docs
+    metavar: str | None = None  # what stands for the value in the help
+    flag: str = ""  # in place of the name with dashes
+    env: str | None = None  # the environment variable that sets it, too
+    secret: bool = False  # the value must not be shown
+    advice: str = "see {flag}"  # what the command line adds to an error of this option
+    check: Callable[[Any], Any] | None = None  # returns a value of the type normalized, or raises UsageError
+    # from the field:
+    name: str = ""
+    type: Any = str  # bool, int, float, str, Path, or list for an option that may be repeated
+    optional: bool = False  # whether None is a value
+    default: Any = None
 
     def parse(self, value: Any) -> Any:
         """The value, checked and normalized.
@@ -46,31 +47,9 @@ class Option:
             raise
 
 
-def option(
-    default: Any,
-    help: str,
-    metavar: str | None = None,
-    *,
-    flag: str = "",
-    env: str | None = None,
-    secret: bool = False,
-    advice: str = "see {flag}",
-    check: Callable[[Any], Any] | None = None,
-) -> Any:
-    """A field of a group of options.
-
-    Args:
-        default: the value where none is given; `dataclasses.MISSING` if one must be given.
-        help: one sentence, for the command line and the docs.
-        metavar: what stands for the value in the help.
-        flag: in place of the field's name with dashes.
-        env: the environment variable that sets it, too.
-        secret: whether the value must not be shown.
-        advice: what the command line adds to an error of this option.
-        check: takes a value of the field's type and returns it normalized; raises UsageError.
-    """
-    metadata = {key: value for key, value in locals().items() if key != "default"}
-    return dataclasses.field(default=default, metadata=metadata)
+def option(default: Any, help: str, metavar: str | None = None, **more: Any) -> Any:
+    """A field of a group; `default` is `dataclasses.MISSING` if a value must be given, `more` as in `Option`."""
+    return dataclasses.field(default=default, metadata={"option": Option(help=help, metavar=metavar, **more)})
 
 
 class Group:
@@ -90,13 +69,14 @@ def _option_of(field: dataclasses.Field[Any]) -> Option:
     """The type of the values is the first of a union; a tuple of strings is a list."""
     members = typing.get_args(field.type) if isinstance(field.type, types.UnionType) else (field.type,)
     kind = typing.get_origin(members[0]) or members[0]
-    flag = field.metadata["flag"] or "--" + field.name.replace("_", "-")
-    return Option(
-        **{**field.metadata, "flag": flag},
+    defined: Option = field.metadata["option"]
+    return dataclasses.replace(
+        defined,
         name=field.name,
-        default=field.default,
+        flag=defined.flag or "--" + field.name.replace("_", "-"),
         type=list if kind is tuple else kind,
         optional=types.NoneType in members,
+        default=field.default,
     )
 
 

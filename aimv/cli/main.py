@@ -14,8 +14,7 @@ from aimv.cli.commands import console, with_options
 from aimv.cli.config import config, load_config
 from aimv.cli.listen import listen, sentence
 from aimv.cli.live import inputs, learn, live
-from aimv.cli.models import models
-from aimv.cli.render import keys, render
+from aimv.cli.render import keys, models, render
 from aimv.cli.signals import STOPPED, ignore_signals, interrupt_on_signals, stop_requested, stop_status
 from aimv.cli.video import export, play, score
 from aimv.options import Log

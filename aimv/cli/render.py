@@ -1,7 +1,11 @@
-"""`aimv render` and `aimv keys`: rendering for other hosts, and the keys by which hosts know each other."""
+"""`aimv render`, `aimv keys` and `aimv models`: this host as one that renders, its keys and its models."""
+
+from rich.console import Console
+from rich.text import Text
 
 from aimv.cli.commands import command, console
 from aimv.options import Host, Keys
+from engine.errors import AimvError, ModelError
 
 
 @command
@@ -49,3 +53,43 @@ def keys(folder: Keys) -> None:
     others.mkdir(exist_ok=True, mode=0o700)
     console.print(f"{public}: give this file to the other host, to be put there as {OTHERS}/NAME-OF-THIS-HOST.key")
     console.print(f"{others}: put the other host's own.key here, as NAME-OF-THAT-HOST.key")
+
+
+@command
+def models() -> None:
+    """List every model: where it was found, its checksum, and what to do when it is missing."""
+    from engine.analysis.model_files import read_pinned, shipped_model
+    from engine.analysis.transcription.models import available, computing
+    from engine.files import sha256_of
+    from engine.generators.registry import listed, select_generator
+
+    path = shipped_model()
+    try:
+        read_pinned(path)
+        _print_model(
+            "instruments", "instruments", f"{path}, SHA-256 {sha256_of(path)[:12]} as published", "Apache-2.0", ""
+        )
+    except ModelError as error:
+        _print_model("instruments", "instruments", "", "Apache-2.0", str(error))
+    for info in available():
+        found = str(info.path or "")
+        if info.sha256_ok is not None:
+            found += ", SHA-256 as published" if info.sha256_ok else ", SHA-256 differs: install it again"
+        _print_model(info.name, f"words ({computing()[1]})", found, info.licence, info.how)
+    for spec in listed():
+        try:
+            select_generator(spec.name)
+            found, how = "on this machine", f"use it with --generator {spec.name}"
+        except AimvError:
+            found, how = "", spec.how_to_get
+        _print_model(spec.default_model or spec.name, f"pictures ({spec.name})", found, spec.licence, how)
+
+
+def _print_model(name: str, use: str, found: str, licence: str, how: str) -> None:
+    out = Console(highlight=False, soft_wrap=True, markup=False)
+    line = Text("✓ " if found else "· ", style="green" if found else "dim")
+    line.append(f"{name:24}", style="bold" if found else "")
+    out.print(line.append(f"{use:22}{licence}", style="dim"))
+    out.print(f"    {found or 'not on this machine'}")
+    if how:
+        out.print(Text(f"    {how}", style="dim"))

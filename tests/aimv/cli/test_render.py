@@ -1,4 +1,4 @@
-"""`aimv render` and `aimv keys`: two hosts, played by two processes with caches and keys of their own."""
+"""`aimv render`, `aimv keys` and `aimv models`: two processes stand for two hosts."""
 
 import os
 import shutil
@@ -111,3 +111,13 @@ def test_an_address_that_cannot_be_bound_is_one_line(aimv: Aimv, hosts: Hosts) -
     ran = aimv("render", "--bind", "tcp://192.0.2.1:5", "--generator", "shader", "--keys", hosts.there)
     assert ran.status == 2
     assert "cannot bind tcp://192.0.2.1:5" in ran.err
+
+
+def test_models_are_found_and_checked(aimv: Aimv) -> None:
+    ran = aimv("models")
+    assert ran.status == 0
+    lines = {line.split()[1]: line for line in ran.out.splitlines() if line.startswith(("✓", "·"))}
+    assert {"instruments", "base", "tiny.en", "shader"} <= {name for name, line in lines.items() if line[0] == "✓"}
+    assert any(numbers in lines["base"] for numbers in ("int8", "float16"))
+    assert lines["large-v3"].startswith("·")
+    assert ran.out.count("as published") == 3
