@@ -72,7 +72,7 @@ def cut_shots(
             windows.append(window)
         end = _next_cut(start, windows, beats, onsets, duration, rule)
         yield merge_windows(windows, start, end)
-        windows = [window for window in windows if window.end > end - 1.5]
+        windows = [window for window in windows if window.end > end - 1.5]  # a last shot may begin after them all
         start = end
 
 
@@ -84,11 +84,8 @@ def _next_cut(
     duration: float,
     rule: CutRule,
 ) -> float:
-    earliest, latest, near_end = start + rule.shortest_s, start + rule.longest_s, duration - start <= rule.longest_s
-    if near_end:
-        latest = duration - rule.shortest_s
-        if duration - start < 2 * rule.shortest_s:
-            return duration
+    near_end = duration - start <= rule.longest_s
+    earliest, latest = start + rule.shortest_s, duration - rule.shortest_s if near_end else start + rule.longest_s
     times = list(beats[bisect.bisect_left(beats, earliest) : bisect.bisect_right(beats, latest)])
     if not times:
         times = [onset.time for onset in onsets if earliest <= onset.time <= latest]

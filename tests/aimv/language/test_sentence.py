@@ -150,6 +150,8 @@ def test_the_action_depends_on_the_seed_and_on_the_word_and_all_are_used() -> No
         assert found
         return found[1]
 
+    content = Content("loud", "heart", (), "crimson", ())
+    assert sentence(content) == sentence(content, 0) != sentence(content, 2)
     assert {action("heart", seed) for seed in range(60)} == set(ACTIONS)
     assert len({action(word, 4) for word in ("heart", "river", "house", "dream", "flame")}) > 1
 

@@ -63,6 +63,8 @@ def test_a_bar_makes_a_better_cut_and_a_length_far_from_the_usual_a_worse_one() 
     assert RULE.score(0.5, 4.0, 1) == 0.5
     assert RULE.score(0.5, 4.0, 8) == RULE.score(0.5, 4.0, 0) == 0.75
     assert RULE.score(0.5, 3.0, 1) == RULE.score(0.5, 5.0, 3) == pytest.approx(0.44)
+    with pytest.raises(AttributeError):
+        RULE.bar_bonus = 0.0  # type: ignore[misc]
 
 
 @settings(max_examples=60, deadline=None)
@@ -87,6 +89,7 @@ def test_shots_cover_the_song_without_gap_each_with_all_its_windows(
 
 def test_a_cut_falls_on_the_beat_where_the_music_changes() -> None:
     assert 13.5 in cuts(30.0, [0.5 * number for number in range(60)], change_at=13.5)
+    assert cuts(20.0, [2.45, 3.1, 3.9, 5.2], change_at=3.1)[0] == 3.1, "also where no window ends"
 
 
 def test_in_even_music_a_cut_falls_on_a_bar_not_on_a_beat_nearer_to_the_usual_length() -> None:
