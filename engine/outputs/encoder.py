@@ -18,7 +18,7 @@ from engine.errors import OutputError, UsageError
 from engine.files import check_writable, output_error, whole_file
 from engine.generators.base import FrameStream
 from engine.outputs.base import BaseOutput, MediaFormat
-from engine.playback.yuv import bt709, of_rgb
+from engine.playback.yuv import from_rgb, to_bt709
 from engine.types import Frame, Planes
 
 _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
@@ -116,9 +116,9 @@ class Encoder(BaseOutput):
         if number <= self._last:
             return
         self._last = number
-        planes = frame if frame.ndim == 2 else of_rgb(frame)  # four times faster than PyAV's own
+        planes = frame if frame.ndim == 2 else from_rgb(frame)  # four times faster than PyAV's own
         with self._translated_errors():
-            planes = bt709(planes) if self._settings.bt709 else planes
+            planes = to_bt709(planes) if self._settings.bt709 else planes
             picture = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             picture.pts, picture.time_base = number, 1 / self._fps
             self._container.mux(self._video.encode(picture))

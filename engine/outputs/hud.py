@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.playback.captions import visual
+from engine.playback.captions import visual_order
 from engine.types import Frame
 
 _TEXT_INTERVAL = 3  # pictures
@@ -173,7 +173,9 @@ class Hud:
         self, panel: NDArray[np.uint8], text: str, y: int, ink: tuple[int, int, int], x: int | None = None
     ) -> None:
         if text and y < self._height:
-            cv2.putText(panel, visual(text), (self._pad if x is None else x, y), ink, self._font, self._size, _WEIGHT)
+            cv2.putText(
+                panel, visual_order(text), (self._pad if x is None else x, y), ink, self._font, self._size, _WEIGHT
+            )
 
 
 def _quoted(words: str) -> str:

@@ -1,4 +1,4 @@
-"""What time it is in the song: the audio device's count of samples, or a clock that tests move by hand."""
+"""Song time: the audio device's count of samples, or a virtual clock for tests."""
 
 import asyncio
 import time
@@ -16,15 +16,15 @@ class Clock(Protocol):
     """Song time; runs between `async with` and its end."""
 
     def finished(self) -> bool:
-        """Whether the last of the song has been heard."""
+        """Whether the song has been played to its end."""
         ...
 
     def time(self) -> float:
-        """Seconds of the song heard so far."""
+        """Seconds of the song played so far."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Let `seconds` of song time pass; not more, where the device can tell."""
+        """Wait for `seconds` of song time."""
         ...
 
     async def __aenter__(self) -> Self: ...
@@ -65,19 +65,19 @@ class VirtualClock:
 
 
 class AudioClock:
-    """Plays a song by PortAudio; its time is what the device has played, so that the picture follows the sound.
+    """Plays a song by PortAudio; its time is what the device has played, so that pictures follow the sound.
 
-    The time is the position at which the last block was handed over, less the time that the block needed to reach the
-    loudspeaker, plus the time since. It never runs back and never past what was handed over.
+    The time is the position of the last block copied to the device, less its latency to the loudspeaker, plus the time
+    since. It never runs back and never past what was copied.
     """
 
     def __init__(self, sound: NDArray[np.float32], rate: int) -> None:
         """`sound` is the song, [n, channels], full scale 1.0, at `rate` Hz."""
         self._sound, self._rate = np.ascontiguousarray(sound, dtype=np.float32), rate
-        self.underruns = 0  # times the device asked too late for sound
+        self.underruns = 0  # times that the device asked too late for sound
         self.paused = False
-        self._position = 0  # samples handed over
-        self._mark = (0, 0, 0.0, 0.0)  # position and length of the last block, when it came, s until it is heard
+        self._position = 0  # samples copied to the device
+        self._last_block = (0, 0, 0.0, 0.0)  # position, length, when it was copied, latency in s
         self._latest = 0.0
         self._stream: Any = None
 
@@ -85,10 +85,10 @@ class AudioClock:
         return self.time() >= len(self._sound) / self._rate
 
     def time(self) -> float:
-        position, length, came, delay = self._mark
+        position, length, copied, delay = self._last_block
         if length:
-            heard = position / self._rate + time.perf_counter() - came - delay
-            self._latest = max(self._latest, min(heard, (position + length) / self._rate))
+            played = position / self._rate + time.perf_counter() - copied - delay
+            self._latest = max(self._latest, min(played, (position + length) / self._rate))
         return self._latest
 
     async def sleep(self, seconds: float) -> None:
@@ -104,7 +104,7 @@ class AudioClock:
         sounddevice = sound_library("playing sound")
         try:
             self._stream = sounddevice.OutputStream(
-                samplerate=self._rate, channels=self._sound.shape[1], dtype="float32", callback=self._hand_over
+                samplerate=self._rate, channels=self._sound.shape[1], dtype="float32", callback=self._callback
             )
             self._stream.start()
         except sounddevice.PortAudioError as error:
@@ -116,8 +116,8 @@ class AudioClock:
     ) -> None:
         self._stream.close()
 
-    def _hand_over(self, out: NDArray[np.float32], frames: int, times: Any, status: Any) -> None:
-        """PortAudio's callback: copy and note when, nothing else."""
+    def _callback(self, out: NDArray[np.float32], frames: int, times: Any, status: Any) -> None:
+        """PortAudio's callback: copies the next block and notes when, nothing else."""
         if status:
             self.underruns += 1
         position = self._position
@@ -125,8 +125,8 @@ class AudioClock:
         out[: len(part)] = part
         out[len(part) :] = 0.0
         delay = times.outputBufferDacTime - times.currentTime
-        if not 0.0 < delay < 2.0:  # some hosts do not say
+        if not 0.0 < delay < 2.0:  # some hosts do not report it
             delay = self._stream.latency
         self._position = position + len(part)
         if len(part):  # silence after the end or in a pause is no song
-            self._mark = (position, len(part), time.perf_counter(), delay)
+            self._last_block = (position, len(part), time.perf_counter(), delay)

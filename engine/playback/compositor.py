@@ -16,7 +16,7 @@ from engine.playback.captions import CaptionRenderer
 from engine.playback.clips import ClipReader, FrameInterpolator, mix
 from engine.playback.effects import Effects, FeatureSource
 from engine.playback.flash_guard import FlashGuard
-from engine.playback.yuv import cropped, of_rgb, rgb, scaled
+from engine.playback.yuv import crop, from_rgb, resize, to_rgb
 from engine.types import Frame, Overrides, Planes
 
 FADE_S = 0.3  # crossfade into a shot
@@ -85,7 +85,7 @@ class Compositor:
     def frame(self, t: float) -> Frame:
         """The picture at `t` seconds in RGB, as screens take it, faded to black in a blackout; see `planes`."""
         self.drawing_since = time.perf_counter()
-        frame = rgb(self.planes(t))
+        frame = to_rgb(self.planes(t))
         step = max(0.0, t - self.time) / _BLACKOUT_S
         self.time = t
         wanted = 0.0 if self.overrides.blackout else 1.0
@@ -101,12 +101,12 @@ class Compositor:
             RenderError: a clip is damaged.
         """
         reaction, flashes = self.overrides.reaction, self.overrides.flashes
-        self._guard.allow(max(1, flashes))
+        self._guard.set_limit(max(1, flashes))
         self._effects.space_lights(_LIGHT_GAPS_S[flashes])
         picture = self._effects.apply(self._clip_picture(t, reaction), t, reaction)
         if self._captions.is_visible(t):
-            picture = of_rgb(self._captions.draw(rgb(picture), t))
-        return self._guard.limit(picture, t)
+            picture = from_rgb(self._captions.draw(to_rgb(picture), t))
+        return self._guard.apply(picture, t)
 
     def prepare(self, t: float) -> None:
         """Read from its file what the picture at `t` s will most likely show; not while a picture is drawn.
@@ -192,7 +192,7 @@ class Compositor:
 
     def _fitted(self, picture: Planes) -> Planes:
         """The picture in the size of the frame."""
-        return scaled(cropped(picture, self.width, self.height), self.width, self.height)
+        return resize(crop(picture, self.width, self.height), self.width, self.height)
 
     def _opening(self, t: float) -> Planes:
         """Before the first clip: a dim field of light that drifts."""
@@ -201,4 +201,4 @@ class Compositor:
         tint = np.array([70.0, 80.0, 110.0])
         small = (18.0 + light[..., None] * tint).astype(np.uint8)
         whole = cv2.resize(small, (self.width, self.height), interpolation=cv2.INTER_CUBIC)
-        return of_rgb(np.asarray(whole, dtype=np.uint8))
+        return from_rgb(np.asarray(whole, dtype=np.uint8))

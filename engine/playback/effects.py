@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.playback.yuv import DARKEST, GREY, Parts, cropped, parts, scaled
+from engine.playback.yuv import BLACK_LUMA, NEUTRAL_CHROMA, Channels, crop, resize, split
 from engine.types import Planes
 
 if TYPE_CHECKING:
@@ -141,9 +141,9 @@ class Modulator:
 
 
 _GRAINS, _SHIFT = 2, 64  # noise fields, shown in turn at places that shift by up to so many pixels
-_RANGE = 219.0 / 255.0  # of light
-_RED_BY_LIGHT, _BLUE_BY_LIGHT = 0.58, -0.67  # by what a red that is brighter, and a blue darker, by 1 differ from light
-_MIN_FRINGE = 0.12  # pixels of colour by which red and blue must part to be visible
+_RANGE = 219.0 / 255.0  # of luma
+_CR_PER_LUMA, _CB_PER_LUMA = 0.58, -0.67  # change of chroma for a red that is brighter, a blue that is darker, by 1
+_MIN_FRINGE = 0.12  # chroma pixels by which red and blue must part to be visible
 
 
 class Effects:
@@ -171,12 +171,12 @@ class Effects:
         It may have another size: what is over on two sides is cropped. A smaller one is moved as it is and then
         enlarged.
         """
-        cropped_picture = cropped(picture, self._width, self._height)
+        cropped = crop(picture, self._width, self._height)
         if reaction == 0.0:
-            return scaled(cropped_picture, self._width, self._height)
+            return resize(cropped, self._width, self._height)
         now = self._features.at(time)
         modulation = self._modulator.at(time)
-        moved = scaled(_warp(cropped_picture, time, now, modulation, reaction), self._width, self._height)
+        moved = resize(_warp(cropped, time, now, modulation, reaction), self._width, self._height)
         self._light(moved, modulation.light, now, self._noise(time), reaction)
         return moved
 
@@ -190,18 +190,18 @@ class Effects:
         exposure = 1.0 - 0.05 * min(1.0, reaction) * (1.0 - now.level) + 0.125 * light * reaction
         gain, black = exposure * (1.0 - lift), 255.0 * lift  # screen: 1 - (1 - picture) * (1 - lift)
         share = min(0.4, 0.11 * light * reaction) if light >= 0.05 else 0.0
-        vignette, colour_vignette, grey = _vignette(self._width, self._height, reaction)
-        for number, plane in enumerate(parts(moved)):
+        vignette, chroma_vignette, neutral = _vignette(self._width, self._height, reaction)
+        for number, plane in enumerate(split(moved)):
             glow = self._glow(plane) if share else plane
             if number == 0:
-                above = (black - 60.0 * share) * _RANGE - (gain + share) * DARKEST
+                above = (black - 60.0 * share) * _RANGE - (gain + share) * BLACK_LUMA
                 lit = cv2.addWeighted(plane, gain, glow, share, above)  # 0 is black
                 lit = cv2.multiply(lit, vignette, scale=1.0 / 255.0)
                 grain = (0.03 + 0.05 * now.high) * reaction * _RANGE
-                cv2.addWeighted(lit, 1.0, noise, grain, DARKEST - 128.0 * grain, plane)
+                cv2.addWeighted(lit, 1.0, noise, grain, BLACK_LUMA - 128.0 * grain, plane)
             else:
-                lit = cv2.addWeighted(plane, gain, glow, share, GREY * (1.0 - gain - share))
-                cv2.add(cv2.multiply(lit, colour_vignette, scale=1.0 / 255.0), grey, plane)
+                lit = cv2.addWeighted(plane, gain, glow, share, NEUTRAL_CHROMA * (1.0 - gain - share))
+                cv2.add(cv2.multiply(lit, chroma_vignette, scale=1.0 / 255.0), neutral, plane)
 
     def _glow(self, plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = plane.shape
@@ -215,7 +215,7 @@ class Effects:
         return self._grain[number % _GRAINS, y : y + self._height, x : x + self._width]
 
 
-def _warp(picture: Parts, time: float, now: "Features", modulation: Modulation, reaction: float) -> Parts:
+def _warp(picture: Channels, time: float, now: "Features", modulation: Modulation, reaction: float) -> Channels:
     """Zoom, shift and turn about the centre; red and blue a little apart towards the edges."""
     kick = modulation.kick * (0.5 + 0.5 * now.low)
     zoom = 1.03 + reaction * (0.05 * kick + 0.012 * now.beat + 0.012 * now.low**2 + 0.006 * math.sin(0.9 * time))
@@ -230,16 +230,16 @@ def _warp(picture: Parts, time: float, now: "Features", modulation: Modulation, 
         method, edge = cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101
         return np.asarray(cv2.warpAffine(plane, turned, (width, height), flags=method, borderMode=edge), np.uint8)
 
-    light, blue, red = (warped(plane, zoom) for plane in picture)
-    height, width = picture.blue.shape
+    luma, cb, cr = (warped(plane, zoom) for plane in picture)
+    height, width = picture.cb.shape
     if fringe * width / 2 > _MIN_FRINGE:
-        # Light as red shows it, zoomed more, less light as blue shows it, zoomed less: what parts the two.
-        small = np.asarray(cv2.resize(picture.light, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        # The luma of red, zoomed more, less that of blue, zoomed less, is what parts the two.
+        small = np.asarray(cv2.resize(picture.luma, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         outer, inner = (warped(small, zoom * (1.0 + side * fringe)) for side in (1.0, -1.0))
         apart = cv2.subtract(outer, inner, dtype=cv2.CV_16S)
-        red = _added(red, apart, 0.5 * _RED_BY_LIGHT)
-        blue = _added(blue, apart, 0.5 * _BLUE_BY_LIGHT)
-    return Parts(light, blue, red)
+        cr = _added(cr, apart, 0.5 * _CR_PER_LUMA)
+        cb = _added(cb, apart, 0.5 * _CB_PER_LUMA)
+    return Channels(luma, cb, cr)
 
 
 def _added(plane: NDArray[np.uint8], change: "cv2.typing.MatLike", share: float) -> NDArray[np.uint8]:
@@ -251,9 +251,9 @@ def _added(plane: NDArray[np.uint8], change: "cv2.typing.MatLike", share: float)
 def _vignette(
     width: int, height: int, reaction: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-    """What dims the edges: the factor (of 255) of light, that of colour, and the grey that colour fades to."""
+    """What dims the edges: the factor (of 255) of luma, that of chroma, and the neutral part that chroma fades to."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     radius2 = ((x / width - 0.5) ** 2 + (y / height - 0.5) ** 2) * 2.0  # 0 in the centre, 1 in corners
-    light = (255.0 * (1.0 - min(1.0, 0.28 * reaction) * radius2**1.3)).astype(np.uint8)
-    colour = np.ascontiguousarray(light[::2, ::2])
-    return light, colour, np.round(GREY * (1.0 - colour / 255.0)).astype(np.uint8)
+    luma = (255.0 * (1.0 - min(1.0, 0.28 * reaction) * radius2**1.3)).astype(np.uint8)
+    chroma = np.ascontiguousarray(luma[::2, ::2])
+    return luma, chroma, np.round(NEUTRAL_CHROMA * (1.0 - chroma / 255.0)).astype(np.uint8)

@@ -27,7 +27,7 @@ from engine.pipeline import (
 )
 from engine.playback.clock import VirtualClock
 from engine.playback.compositor import Compositor
-from engine.playback.yuv import rgb
+from engine.playback.yuv import to_rgb
 from engine.render.cache import ClipCache
 from engine.render.job import Clip, Job
 from engine.render.pool import WorkerPool
@@ -44,7 +44,7 @@ class Pictures(BaseOutput):
         self.colours: list[tuple[float, ...]] = []
 
     def write(self, frame: Frame | Planes, time: float) -> None:
-        frame = rgb(frame) if frame.ndim == 2 else frame
+        frame = to_rgb(frame) if frame.ndim == 2 else frame
         self.colours.append(tuple(float(c) for c in frame.reshape(-1, 3).mean(axis=0)))
 
 

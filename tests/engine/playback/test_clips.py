@@ -3,7 +3,11 @@
 import ctypes
 import gc
 import sys
+import weakref
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -11,8 +15,8 @@ import psutil
 import pytest
 
 from engine.errors import RenderError
-from engine.playback.clips import KEPT, ClipReader
-from engine.playback.yuv import rgb
+from engine.playback.clips import CACHED_FRAMES, ClipReader
+from engine.playback.yuv import to_rgb
 
 
 def write_clip(path: Path, count: int, fps: int = 24, size: tuple[int, int] = (64, 48)) -> Path:
@@ -28,7 +32,32 @@ def write_clip(path: Path, count: int, fps: int = 24, size: tuple[int, int] = (6
 
 
 def number(frame: np.ndarray) -> int:
-    return round((float(rgb(frame).mean()) - 20) / 5)
+    return round((float(to_rgb(frame).mean()) - 20) / 5)
+
+
+def count_reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Counts the seeks in, and the packets read from, every clip opened from now on."""
+    counts: Counter[str] = Counter()
+
+    class Counted:
+        def __init__(self, container: Any) -> None:
+            self._container = container
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._container, name)
+
+        def seek(self, *arguments: Any, **named: Any) -> None:
+            counts["seek"] += 1
+            self._container.seek(*arguments, **named)
+
+        def demux(self, stream: Any) -> Iterator[Any]:
+            for packet in self._container.demux(stream):
+                counts["packet"] += 1
+                yield packet
+
+    opened = av.open
+    monkeypatch.setattr(av, "open", lambda path: Counted(opened(path)))
+    return counts
 
 
 @pytest.fixture
@@ -56,17 +85,19 @@ def test_numbers_outside_are_clamped(reader: ClipReader) -> None:
 
 
 def test_memory_is_bounded(reader: ClipReader) -> None:
+    frames = [weakref.ref(reader.frame(k)) for k in range(40)]
+    assert sum(frame() is not None for frame in frames) == CACHED_FRAMES
+
+
+def test_forward_reading_decodes_each_packet_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_clip(tmp_path / "clip.mp4", 40)
+    counts = count_reads(monkeypatch)
+    reader = ClipReader(path)
+    counts.clear()
     for k in range(40):
         reader.frame(k)
-    assert len(reader._kept) <= KEPT
-
-
-def test_forward_reading_does_not_seek(reader: ClipReader) -> None:
-    reader.frame(0)
-    decoder = reader._decoder
-    for k in range(1, 40):
-        reader.frame(k)
-    assert reader._decoder is decoder
+        reader.frame(k - 1)
+    assert counts["seek"] == 1 and counts["packet"] <= 41, "the last packet flushes the decoder"
 
 
 def test_not_a_clip(tmp_path: Path) -> None:

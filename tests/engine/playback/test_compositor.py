@@ -12,6 +12,7 @@ from engine.audio.features import Features
 from engine.outputs.encoder import encode_clip
 from engine.playback.compositor import FADE_S, Compositor
 from engine.types import Overrides
+from tests.engine.playback.test_clips import count_reads
 
 WIDTH, HEIGHT, FPS = 96, 64, 24.0
 STILL = Features(level=1.0, low=0.0, mid=0.0, high=0.0, onset=0.0, beat_phase=0.0, beat=0.0)
@@ -54,9 +55,9 @@ def compositor(reactions: Quiet | None = None) -> Compositor:
 
 def test_a_clip_is_mapped_onto_its_shot_from_first_to_last(tmp_path: Path) -> None:
     ramp = clip(tmp_path / "a.mp4", [grey(20 + 8 * k) for k in range(24)])
-    stage = compositor()
-    stage.place(0.0, 2.0, ramp)  # twice as long as the clip
-    levels = [stage.frame(k / FPS).mean() for k in range(48)]
+    shown = compositor()
+    shown.place(0.0, 2.0, ramp)  # twice as long as the clip
+    levels = [shown.frame(k / FPS).mean() for k in range(48)]
     assert levels[0] == pytest.approx(20, abs=2)
     assert levels[-1] == pytest.approx(20 + 8 * 23, abs=3)
     assert np.all(np.diff(levels) > 1.5), "pictures between the frames"
@@ -64,10 +65,10 @@ def test_a_clip_is_mapped_onto_its_shot_from_first_to_last(tmp_path: Path) -> No
 
 def test_a_clip_of_the_shots_own_rate_is_shown_frame_by_frame(tmp_path: Path) -> None:
     frames = [grey(20 + 8 * k) for k in range(24)]
-    stage = compositor()
-    stage.place(1.0, 2.0, clip(tmp_path / "a.mp4", frames))
-    shown = [round((stage.frame(1.0 + k / FPS).mean() - 20) / 8) for k in range(24)]
-    assert shown == list(range(24))
+    shown = compositor()
+    shown.place(1.0, 2.0, clip(tmp_path / "a.mp4", frames))
+    numbers = [round((shown.frame(1.0 + k / FPS).mean() - 20) / 8) for k in range(24)]
+    assert numbers == list(range(24))
 
 
 def test_motion_of_a_slow_clip_is_filled_in_not_mixed(tmp_path: Path) -> None:
@@ -80,9 +81,9 @@ def test_motion_of_a_slow_clip_is_filled_in_not_mixed(tmp_path: Path) -> None:
         cv2.circle(picture, (round(x), 64), 26, (230, 230, 230), -1, cv2.LINE_AA)
         return picture
 
-    stage = Compositor(192, 128, FPS, Quiet(), Overrides(reaction=0.0))
-    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [disc(40 + 10 * k) for k in range(8)], fps=8.0))
-    between = stage.frame(11.5 / FPS)
+    shown = Compositor(192, 128, FPS, Quiet(), Overrides(reaction=0.0))
+    shown.place(0.0, 1.0, clip(tmp_path / "a.mp4", [disc(40 + 10 * k) for k in range(8)], fps=8.0))
+    between = shown.frame(11.5 / FPS)
     mixed = (disc(70).astype(int) + disc(80)) // 2
     half_way = disc(75).astype(int)
     assert np.abs(between - half_way).mean() < 0.6 * np.abs(mixed - half_way).mean()
@@ -92,39 +93,39 @@ def test_clips_are_scaled_to_fill_and_cropped_evenly(tmp_path: Path) -> None:
     tall = grey(0, 64, 128)
     tall[:, :, 0] = 200  # red, with blue bands that must be cut off
     tall[:32], tall[-32:] = (0, 0, 200), (0, 0, 200)
-    stage = compositor()
-    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [tall] * 4))
-    picture = stage.frame(0.5)
+    shown = compositor()
+    shown.place(0.0, 1.0, clip(tmp_path / "a.mp4", [tall] * 4))
+    picture = shown.frame(0.5)
     assert picture.shape == (HEIGHT, WIDTH, 3)
     assert picture[..., 0].mean() > 185 and picture[..., 2].mean() < 25
 
 
 def test_a_shot_fades_in_over_the_last_frame_of_the_one_before(tmp_path: Path) -> None:
-    stage = compositor()
-    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40)] * 24))
-    stage.place(1.0, 2.0, clip(tmp_path / "b.mp4", [grey(200)] * 24))
-    levels = [stage.frame(1.0 + k / FPS).mean() for k in range(10)]
+    shown = compositor()
+    shown.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40)] * 24))
+    shown.place(1.0, 2.0, clip(tmp_path / "b.mp4", [grey(200)] * 24))
+    levels = [shown.frame(1.0 + k / FPS).mean() for k in range(10)]
     assert levels[0] == pytest.approx(40, abs=3)
     assert levels[-1] == pytest.approx(200, abs=3)
     assert np.all(np.diff(levels) >= -0.5) and max(np.diff(levels)) < 60, "no jump"
-    assert stage.frame(1.0 + FADE_S / 2).mean() == pytest.approx(120, abs=6)
+    assert shown.frame(1.0 + FADE_S / 2).mean() == pytest.approx(120, abs=6)
 
 
 def test_clips_of_two_sizes_fade_into_one_another(tmp_path: Path) -> None:
-    stage = compositor()
-    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40, WIDTH // 2, HEIGHT // 2)] * 24))
-    stage.place(1.0, 2.0, clip(tmp_path / "b.mp4", [grey(200)] * 24))
-    between = stage.frame(1.0 + FADE_S / 2)
+    shown = compositor()
+    shown.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40, WIDTH // 2, HEIGHT // 2)] * 24))
+    shown.place(1.0, 2.0, clip(tmp_path / "b.mp4", [grey(200)] * 24))
+    between = shown.frame(1.0 + FADE_S / 2)
     assert between.shape == (HEIGHT, WIDTH, 3)
     assert between.mean() == pytest.approx(120, abs=6) and between.std() < 3
 
 
 def from_grey_to_grey(tmp_path: Path, rises: float) -> list[float]:
     """How much of the second shot is seen, picture by picture, from the last before it on."""
-    stage = compositor(Quiet(stroke=1.0, rises=rises))
-    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40)] * 24))
-    stage.place(1.0, 2.0, clip(tmp_path / "b.mp4", [grey(200)] * 24))
-    return [float((stage.frame(1.0 + k / FPS).mean() - 40) / 160) for k in range(-1, 9)]
+    shown = compositor(Quiet(stroke=1.0, rises=rises))
+    shown.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40)] * 24))
+    shown.place(1.0, 2.0, clip(tmp_path / "b.mp4", [grey(200)] * 24))
+    return [float((shown.frame(1.0 + k / FPS).mean() - 40) / 160) for k in range(-1, 9)]
 
 
 def test_a_shot_that_begins_on_a_drop_is_cut_to(tmp_path: Path) -> None:
@@ -139,25 +140,25 @@ def test_a_shot_that_begins_on_a_stroke_springs_in_and_settles(tmp_path: Path) -
 
 
 def test_the_last_frame_stands_while_the_next_shot_has_no_clip(tmp_path: Path) -> None:
-    stage = compositor()
-    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(20 + 8 * k) for k in range(24)]))
-    late = [stage.frame(1.2 + k / FPS).mean() for k in range(6)]
+    shown = compositor()
+    shown.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(20 + 8 * k) for k in range(24)]))
+    late = [shown.frame(1.2 + k / FPS).mean() for k in range(6)]
     assert late == pytest.approx([20 + 8 * 23] * 6, abs=3)
 
 
 def test_before_the_first_clip_the_picture_is_calm_but_alive() -> None:
-    stage = compositor()
-    first, second = stage.frame(0.0), stage.frame(0.5)
+    shown = compositor()
+    first, second = shown.frame(0.0), shown.frame(0.5)
     assert first.mean() > 20 and first.std() > 5
     assert not np.array_equal(first, second)
-    assert np.abs(first.astype(int) - stage.frame(1 / FPS)).mean() < 4
+    assert np.abs(first.astype(int) - shown.frame(1 / FPS)).mean() < 4
 
 
 def test_a_late_clip_replaces_what_was_placed(tmp_path: Path) -> None:
-    stage = compositor()
-    stage.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40)] * 4))
-    stage.place(0.0, 1.0, clip(tmp_path / "b.mp4", [grey(200)] * 4))
-    assert stage.frame(0.5).mean() == pytest.approx(200, abs=3)
+    shown = compositor()
+    shown.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40)] * 4))
+    shown.place(0.0, 1.0, clip(tmp_path / "b.mp4", [grey(200)] * 4))
+    assert shown.frame(0.5).mean() == pytest.approx(200, abs=3)
 
 
 def test_the_picture_is_a_function_of_time(tmp_path: Path) -> None:
@@ -173,15 +174,15 @@ def test_the_picture_is_a_function_of_time(tmp_path: Path) -> None:
     noise = [cv2.GaussianBlur(rng.integers(0, 255, (HEIGHT, WIDTH, 3)).astype(np.uint8), (0, 0), 4) for _ in range(24)]
     paths = [clip(tmp_path / f"{k}.mp4", noise[k:] + noise[:k]) for k in range(3)]
 
-    def stage() -> Compositor:
+    def music_video() -> Compositor:
         made = Compositor(WIDTH, HEIGHT, FPS, Music())
         for k, path in enumerate(paths):
             made.place(float(k), k + 1.0, path)
         return made
 
-    forwards = stage()
+    forwards = music_video()
     played = [forwards.frame(k / FPS) for k in range(72)]
-    seeking = stage()
+    seeking = music_video()
     for k in [60, 3, 2, 47, 25, 24, 71, 0, 1]:
         assert np.array_equal(seeking.frame(k / FPS), played[k]), k
 
@@ -205,3 +206,43 @@ def test_a_rise_jerks_the_clip_on_and_it_lingers_after(tmp_path: Path) -> None:
     assert steps[3] > 2.5, "from picture 23 to 24, where the rise is"
     assert steps[4:].min() > -0.3 and steps[4:].mean() < 0.85
     assert shown(47) == pytest.approx(47, abs=0.6 * FPS), "it does not get lost"
+
+
+class Dancing:
+    """Rises now and then, so that the clip's time does not pass evenly."""
+
+    def at(self, time: float) -> Features:
+        return Features(1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, cumulative_flux=float(int(time / 0.37)))
+
+
+def three_shots(folder: Path) -> Compositor:
+    shown = Compositor(WIDTH, HEIGHT, FPS, Dancing(), Overrides(reaction=1.0))
+    shown.place(0.0, 2.0, clip(folder / "a.mp4", [grey(20 + 2 * k) for k in range(48)]))
+    shown.place(2.0, 4.0, clip(folder / "b.mp4", [grey(200 - 8 * k) for k in range(16)], 8.0))
+    shown.place(4.0, 6.0, folder / "a.mp4")
+    return shown
+
+
+def test_reading_ahead_changes_no_picture(tmp_path: Path) -> None:
+    ahead, plain = three_shots(tmp_path), three_shots(tmp_path)
+    ahead.prepare(-1.0)
+    for number in range(150):
+        if number % 10 != 3:
+            ahead.prepare(number / FPS)
+        assert np.array_equal(ahead.frame(number / FPS), plain.frame(number / FPS)), number
+
+
+def test_what_was_read_ahead_need_not_be_read_when_the_picture_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = compositor()
+    shown.place(0.0, 2.0, clip(tmp_path / "a.mp4", [grey(20 + 2 * k) for k in range(48)]))
+    shown.place(2.0, 4.0, clip(tmp_path / "b.mp4", [grey(200 - 2 * k) for k in range(48)]))
+    counts = count_reads(monkeypatch)
+    drawing = 0
+    for number in range(96):
+        shown.prepare(number / FPS)
+        before = counts["packet"]
+        shown.frame(number / FPS)
+        drawing += counts["packet"] > before
+    assert drawing <= 1, "the last picture of the shot before, which the new one fades from"

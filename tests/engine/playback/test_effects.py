@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from engine.audio.features import FeatureExtractor, Features
 from engine.playback.effects import Effects, FeatureSource, Modulator
 from engine.playback.flash_guard import FlashMeter
-from engine.playback.yuv import of_rgb, rgb
+from engine.playback.yuv import from_rgb, to_rgb
 
 RATE, FPS = 44100, 24.0
 WIDTH, HEIGHT = 160, 90
@@ -34,7 +34,7 @@ class Seen:
         self._effects, self._reaction = effects, reaction
 
     def move(self, frame: NDArray[np.uint8], time: float) -> NDArray[np.uint8]:
-        return rgb(self._effects.apply(of_rgb(frame), time, self._reaction))
+        return to_rgb(self._effects.apply(from_rgb(frame), time, self._reaction))
 
 
 def seen(features: FeatureSource, fps: float = FPS, reaction: float = 1.0) -> Seen:
@@ -144,7 +144,7 @@ def test_highs_part_the_colours_at_the_edge() -> None:
 
 def test_reaction_zero_leaves_the_picture_alone() -> None:
     effects = Effects(WIDTH, HEIGHT, FPS, Constant(onset=1.0, beat=1.0, low=1.0, high=1.0))
-    assert np.array_equal(effects.apply(of_rgb(scene()), 0.3, 0.0), of_rgb(scene()))
+    assert np.array_equal(effects.apply(from_rgb(scene()), 0.3, 0.0), from_rgb(scene()))
 
 
 def test_more_reaction_is_more_motion() -> None:

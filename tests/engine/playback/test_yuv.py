@@ -7,7 +7,7 @@ import pytest
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
-from engine.playback.yuv import bt709, cropped, empty, of_rgb, parts, rgb, scaled, size_of
+from engine.playback.yuv import allocate, crop, from_rgb, resize, size_of, split, to_bt709, to_rgb
 
 
 def picture(width: int, height: int) -> NDArray[np.uint8]:
@@ -18,45 +18,45 @@ def picture(width: int, height: int) -> NDArray[np.uint8]:
 
 @pytest.mark.parametrize(("width", "height"), [(64, 48), (90, 62), (160, 90), (2, 2)])
 def test_to_planes_and_back(width: int, height: int) -> None:
-    planes = of_rgb(picture(width, height))
-    assert planes.shape == empty(width, height).shape and size_of(planes) == (width, height)
-    assert [plane.shape for plane in parts(planes)] == [(height, width), *[(height // 2, width // 2)] * 2]
+    planes = from_rgb(picture(width, height))
+    assert planes.shape == allocate(width, height).shape and size_of(planes) == (width, height)
+    assert [plane.shape for plane in split(planes)] == [(height, width), *[(height // 2, width // 2)] * 2]
     if width > 64:  # colour of half the size follows patches of some width
-        assert np.abs(rgb(planes).astype(int) - picture(width, height)).mean() < 5
+        assert np.abs(to_rgb(planes).astype(int) - picture(width, height)).mean() < 5
 
 
 def test_parts_are_views() -> None:
-    planes = of_rgb(np.full((62, 90, 3), 200, np.uint8))
-    for value, plane in zip((81, 90, 240), parts(planes), strict=True):  # red, after BT.601
+    planes = from_rgb(np.full((62, 90, 3), 200, np.uint8))
+    for value, plane in zip((81, 90, 240), split(planes), strict=True):  # red, after BT.601
         plane[:] = value
-    red, green, blue = rgb(planes).mean(axis=(0, 1))
+    red, green, blue = to_rgb(planes).mean(axis=(0, 1))
     assert red > 250 and green < 4 and blue < 4
 
 
 def test_the_middle_is_kept_and_no_side_is_drawn_out() -> None:
     wide = np.zeros((100, 300, 3), np.uint8)
     wide[:, 100:200] = 255
-    kept = rgb(scaled(cropped(of_rgb(wide), 200, 200), 200, 200))
+    kept = to_rgb(resize(crop(from_rgb(wide), 200, 200), 200, 200))
     assert kept.shape == (200, 200, 3) and kept[:, 2:-2].min() > 240
-    tall = rgb(scaled(cropped(of_rgb(np.rot90(wide).copy()), 40, 20), 40, 20))
+    tall = to_rgb(resize(crop(from_rgb(np.rot90(wide).copy()), 40, 20), 40, 20))
     assert tall.shape == (20, 40, 3) and tall.min() > 240
-    strip = rgb(scaled(cropped(of_rgb(picture(16, 16)), 320, 16), 320, 16))
+    strip = to_rgb(resize(crop(from_rgb(picture(16, 16)), 320, 16), 320, 16))
     assert strip.shape == (16, 320, 3)
 
 
 def test_a_picture_of_the_right_size_is_copied() -> None:
-    planes = of_rgb(picture(64, 48))
-    copied = scaled(cropped(planes, 64, 48), 64, 48)
+    planes = from_rgb(picture(64, 48))
+    copied = resize(crop(planes, 64, 48), 64, 48)
     assert np.array_equal(copied, planes) and not np.shares_memory(copied, planes)
 
 
 def test_bt709_is_what_swscale_makes_of_the_same_colours() -> None:
     shown = picture(160, 90)
     reformatter = VideoReformatter()
-    coded = av.VideoFrame.from_ndarray(bt709(of_rgb(shown)), format="yuv420p")
+    coded = av.VideoFrame.from_ndarray(to_bt709(from_rgb(shown)), format="yuv420p")
     coded.colorspace, coded.color_range = Colorspace.ITU709, ColorRange.MPEG
     seen = reformatter.reformat(
         coded, format="rgb24", src_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.JPEG
     ).to_ndarray()
-    assert np.abs(seen.astype(int) - rgb(of_rgb(shown))).mean() < 2.5
-    assert np.abs((seen.astype(int) - rgb(of_rgb(shown))).mean(axis=(0, 1))).max() < 2
+    assert np.abs(seen.astype(int) - to_rgb(from_rgb(shown))).mean() < 2.5
+    assert np.abs((seen.astype(int) - to_rgb(from_rgb(shown))).mean(axis=(0, 1))).max() < 2
