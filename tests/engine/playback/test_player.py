@@ -146,7 +146,7 @@ class Show:
 
 
 class Stepping(VirtualClock):
-    """Time that passes in small steps, at some of which somebody is in a draw_now."""
+    """Time that passes in small steps, at some of which `draw_now` is set."""
 
     def __init__(self, length: float, draw_now: asyncio.Event, at: set[int]) -> None:
         super().__init__(length)
