@@ -249,4 +249,4 @@ async def test_a_show_that_is_played_continues_clips_too(tmp_path: Path) -> None
                 on_job=lambda clip, job: asked.append(job),
             )
             assert [bool(job.init_image) for job in asked] == [False, True, True]
-            assert all(pool.cached(job) for job in asked)  # the export's, down to their first pictures
+            assert all([await pool.cached(job) for job in asked])  # the export's, down to their first pictures

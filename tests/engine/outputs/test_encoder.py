@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from engine.errors import OutputError, UsageError
 from engine.outputs.base import MediaFormat
 from engine.outputs.encoder import CLIP, EXPORT, RECORDING, Encoder, EncoderSettings, encode_file
-from engine.playback.yuv import of_rgb
+from engine.playback.yuv import from_rgb
 
 WIDTH, HEIGHT = 64, 48
 
@@ -106,7 +106,7 @@ def test_clips_stay_in_the_colours_of_the_compositor(tmp_path: Path) -> None:
         video.write(picture(), 0.0)
     with av.open(str(tmp_path / "o.mp4")) as container:
         planes = next(container.decode(video=0)).to_ndarray()
-    assert planes[0, 0] == pytest.approx(of_rgb(picture())[0, 0], abs=2)
+    assert planes[0, 0] == pytest.approx(from_rgb(picture())[0, 0], abs=2)
 
 
 def test_faststart(tmp_path: Path) -> None:
