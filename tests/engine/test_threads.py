@@ -1,62 +1,63 @@
-"""Threads on the scheduler: a show's own take short turns, those behind it neither these nor its priority."""
+"""Thread priorities and time slices as the kernel reports them; garbage collection without pauses."""
 
 import ctypes
 import gc
 import os
 import platform
+import struct
 import sys
 import threading
 
 import pytest
 
-from engine.threads import _Attributes, lower_priority, request_low_latency, without_gc_pauses
+from engine.threads import lower_priority, request_low_latency, without_gc_pauses
 
-_GET_ATTRIBUTES = {"x86_64": 315, "aarch64": 275}
+_SCHED_GETATTR = {"x86_64": 315, "aarch64": 275}
 
 
-def turn_and_nice() -> tuple[int, int]:
-    """The length of turns that this thread asks for in ns, and its niceness."""
-    found = _Attributes()
-    call = _GET_ATTRIBUTES[platform.machine()]
-    ctypes.CDLL(None).syscall(call, 0, ctypes.byref(found), ctypes.sizeof(found), 0)
-    return found.runtime, found.nice
+def slice_and_nice() -> tuple[int, int]:
+    """The time slice that this thread has requested in ns, and its niceness."""
+    attributes = ctypes.create_string_buffer(48)
+    ctypes.CDLL(None).syscall(_SCHED_GETATTR[platform.machine()], 0, attributes, 48, 0)
+    _, _, _, nice, _, slice_ns, _, _ = struct.unpack("IIQiIQQQ", attributes.raw)
+    return slice_ns, nice
 
 
 @pytest.mark.skipif(
     not sys.platform.startswith("linux") or tuple(map(int, os.uname().release.split(".")[:2])) < (6, 12),
-    reason="turns of one's own are there from Linux 6.12 on",
+    reason="requested time slices exist from Linux 6.12 on",
 )
-def test_a_show_asks_for_short_turns_and_what_steps_back_gives_them_up() -> None:
+def test_short_time_slices_are_inherited_and_end_with_a_lower_priority() -> None:
     seen: dict[str, tuple[int, int]] = {}
 
-    def back() -> None:
-        seen["child"] = turn_and_nice()
+    def lower() -> None:
+        seen["child"] = slice_and_nice()
         lower_priority(3)
-        seen["back"] = turn_and_nice()
+        seen["lower"] = slice_and_nice()
 
-    def show() -> None:
-        lower_priority(0)  # it may descend from a thread of another test's show
-        seen["before"] = turn_and_nice()
+    def requesting() -> None:
+        lower_priority(0)  # it may inherit those of another test's thread
+        seen["before"] = slice_and_nice()
         request_low_latency()
-        seen["prompt"] = turn_and_nice()
-        child = threading.Thread(target=back)
+        seen["low latency"] = slice_and_nice()
+        child = threading.Thread(target=lower)
         child.start()
         child.join()
 
     interval = sys.getswitchinterval()
     try:
-        thread = threading.Thread(target=show)  # whose turns end with it
+        thread = threading.Thread(target=requesting)  # whose settings end with it
         thread.start()
         thread.join()
     finally:
         sys.setswitchinterval(interval)
     before, nice = seen["before"]
-    assert seen["prompt"][0] < before and seen["prompt"][1] == nice
-    assert seen["child"] == seen["prompt"]
-    assert seen["back"] == (before, nice + 3)
+    assert seen["low latency"][0] < before and seen["low latency"][1] == nice
+    assert seen["child"] == seen["low latency"]
+    assert seen["lower"] == (before, nice + 3)
 
 
-def test_what_was_there_before_a_show_is_not_looked_through_while_it_runs() -> None:
+def test_present_objects_are_excluded_from_collection_while_the_block_runs() -> None:
     with without_gc_pauses():
         assert gc.get_freeze_count() > 1000
     assert gc.get_freeze_count() == 0
