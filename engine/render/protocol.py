@@ -1,26 +1,25 @@
-"""The render protocol: what the engine (ROUTER) and a render process (DEALER) say to each other over ZeroMQ.
+"""Render protocol: the messages between the engine (ROUTER) and its render processes (DEALER) over ZeroMQ.
 
-One message is one frame of MessagePack, a tagged struct of the list below, at most `MAX_MESSAGE_BYTES` long.
-A conversation:
+One message is one frame of MessagePack, a tagged struct of the list below, at most `MAX_MESSAGE_BYTES` long:
 
     worker                          engine
-           <------------------------ ServiceRequest   to a worker on another host: what the engine wants rendered
-    Hello  ------------------------>          "I am process P, speak version N, make such clips, and am taken or not"
-    Ready  ------------------------>          the generator is loaded
-           <------------------------ Assign     one job; never a second one before the first is in its last stage
-    Ack    ------------------------>          the job has arrived
-    Progress, Heartbeat ----------->          Heartbeat lists the jobs in work, so a lost message shows
-    Finishing --------------------->          the job is in its last stage; the worker can begin the next one beside it
-    Done | Failed | CancelAck ------>         the job has ended, in one of three ways
-           <------------------------ Cancel   withdraw the job
-           <------------------------ Stop     finish
+           <---------------- ServiceRequest  to a worker on another host: the version, generator and model wanted
+    Hello  ------------------------>         process id, version, generator, model, and whether it is busy
+    Ready  ------------------------>         the generator is loaded
+           <---------------- Assign          one job; no second one before the first is in its final stage
+    Ack    ------------------------>         the job was received
+    Progress, Heartbeat ----------->         Heartbeat lists the jobs in work, so a lost message shows
+    Finishing --------------------->         the job is in its final stage; the worker can start the next one
+    Done | Failed | CancelAck ----->         the job has ended, in one of three ways
+           <---------------- Cancel          cancel the job
+           <---------------- Stop            finish and exit
 
-A worker begins one job at a time and finishes one at a time, so it has two at most. One on another host serves one
-engine at a time, the first that asks, and says to others that it is taken. Deadlines are the engine's: what is due
-first is given out first, and what is superseded is withdrawn.
+A worker starts one job at a time and finishes one at a time, so it has two at most. One on another host serves one
+engine at a time, the first that requests it, and tells others that it is busy. Deadlines are the engine's: the most
+urgent job is assigned first, and one that is superseded is cancelled.
 
-A clip does not travel between processes of one host: its address is the job's id in their clip cache. A worker on
-another host sends it before Done, as Pieces in order.
+A clip is not sent between processes of one host: its address is the job's id in their clip cache. A worker on another
+host sends it before Done, as Chunks in order.
 """
 
 from typing import Literal, TypeAlias
@@ -30,15 +29,15 @@ import msgspec
 from engine.errors import AimvError, ModelError, OutputError, ProtocolError, RenderError, UsageError
 from engine.render.job import Job
 
-VERSION = 3
+VERSION = 4
 MAX_MESSAGE_BYTES = 1 << 20
 CHUNK_BYTES = MAX_MESSAGE_BYTES // 2
 MAX_CLIP_BYTES = 1 << 28
 FOLDER_PREFIX = "aimv-render-"  # of the folder, mode 0700, that holds an engine's ipc:// socket
 HEARTBEAT_SECONDS = 0.5  # between two heartbeats of a worker
 
-Kind = Literal["render", "model", "output", "usage"]
-_ERRORS: dict[Kind, type[AimvError]] = {
+ErrorKind = Literal["render", "model", "output", "usage"]
+_ERRORS: dict[ErrorKind, type[AimvError]] = {
     "usage": UsageError,
     "model": ModelError,
     "output": OutputError,
@@ -47,37 +46,37 @@ _ERRORS: dict[Kind, type[AimvError]] = {
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
-    """A worker introduces itself; anything but the engine's own version is refused."""
+    """The first message of a worker; the engine refuses any version but its own."""
 
     version: int
     pid: int
     generator: str
     model: str
-    taken: bool = False  # by another engine
+    busy: bool = False  # serving another engine
 
     def refusal(self, request: "ServiceRequest") -> str:
-        """Why the worker cannot render for the engine that asks; "" if it can."""
+        """Why the worker cannot serve that request; "" if it can."""
         if self.version != request.version:
             return "it is another version of AIMV"
         if (self.generator, self.model) != (request.generator, request.model):
             return f"it renders {self.generator} {self.model}, not {request.generator} {request.model}"
-        if self.taken:
+        if self.busy:
             return "it is serving another engine"
         return ""
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
-    """The worker's generator is loaded; it takes jobs."""
+    """The worker's generator is loaded; it accepts jobs."""
 
 
-class Assign(msgspec.Struct, frozen=True, tag="work"):
-    """Render this."""
+class Assign(msgspec.Struct, frozen=True, tag="assign"):
+    """Render this job."""
 
     job: Job
 
 
 class Ack(msgspec.Struct, frozen=True, tag="ack"):
-    """The job has arrived."""
+    """The job was received."""
 
     job_id: str
 
@@ -90,12 +89,12 @@ class Progress(msgspec.Struct, frozen=True, tag="progress"):
 
 
 class Finishing(msgspec.Struct, frozen=True, tag="finishing"):
-    """The job has entered its last stage, beside which the worker can begin another."""
+    """The job has entered its final stage, during which the worker can start another."""
 
     job_id: str
 
 
-class Chunk(msgspec.Struct, frozen=True, tag="piece"):
+class Chunk(msgspec.Struct, frozen=True, tag="chunk"):
     """Bytes of the clip from `offset` on."""
 
     job_id: str
@@ -104,7 +103,7 @@ class Chunk(msgspec.Struct, frozen=True, tag="piece"):
 
 
 class Done(msgspec.Struct, frozen=True, tag="done"):
-    """The clip is whole; it took `elapsed` seconds. It is in the cache, or, from another host, sent: `sent` bytes."""
+    """The clip is complete after `elapsed` seconds: in the cache or, from another host, sent, `sent` bytes long."""
 
     job_id: str
     elapsed: float
@@ -115,34 +114,34 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     """The job cannot be rendered, or, without a job id, no job can: the generator could not be loaded."""
 
     job_id: str
-    kind: Kind
+    kind: ErrorKind
     reason: str  # one line for a person
 
     def error(self) -> AimvError:
-        """The failure as the exception that the engine raises for it."""
+        """The exception that the engine raises for this failure."""
         return _ERRORS[self.kind](self.reason)
 
 
-class CancelAck(msgspec.Struct, frozen=True, tag="withdrawn"):
-    """The job was cancelled and nothing of it remains."""
+class CancelAck(msgspec.Struct, frozen=True, tag="cancel_ack"):
+    """The job was cancelled and nothing of it is left."""
 
     job_id: str
 
 
 class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
-    """Withdraw this job if the worker has it."""
+    """Cancel this job if the worker has it."""
 
     job_id: str
 
 
-class Heartbeat(msgspec.Struct, frozen=True, tag="beat"):
-    """The worker is alive, and busy with these jobs, the one begun first first."""
+class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
+    """The worker is alive and has these jobs, in the order in which it started them."""
 
     job_ids: tuple[str, ...]
 
 
-class ServiceRequest(msgspec.Struct, frozen=True, tag="who"):
-    """An engine that speaks this version and wants this rendered asks for a Hello, and for service."""
+class ServiceRequest(msgspec.Struct, frozen=True, tag="service_request"):
+    """An engine of this version requests clips of this generator and model, and a Hello."""
 
     version: int
     generator: str
@@ -201,8 +200,8 @@ def decode(data: bytes) -> Message:
     return message
 
 
-def error_kind(error: AimvError) -> Kind:
-    """How a failure is called on the wire."""
+def error_kind(error: AimvError) -> ErrorKind:
+    """The name of an error in the protocol."""
     for kind, cls in _ERRORS.items():
         if isinstance(error, cls):
             return kind

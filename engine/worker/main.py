@@ -1,11 +1,11 @@
-"""The render process: takes jobs from the engine, one after the other, and puts finished clips into the cache.
+"""Render process: receives jobs from the engine, one after the other, and writes finished clips into the cache.
 
     python -m engine.worker.main ENDPOINT --name 0 --generator NAME --cache FOLDER --parent PID
 
 The main thread owns the generator. A second thread (`engine.worker.connection`) owns the socket and keeps the
-heartbeat, because one step on a GPU may take seconds. Where a generator allows, a third one makes a clip's frames and
-writes them while the main thread begins the next. SIGINT is ignored (the parent decides what a Ctrl-C means), SIGTERM
-ends the jobs in hand and the process. `serve` does the same for engines on other hosts.
+heartbeat, because one step on a GPU may take seconds. Where a generator allows, a third one decodes and encodes the
+frames of a clip while the main thread starts the next. SIGINT is ignored (the parent decides what Ctrl-C means);
+SIGTERM cancels the jobs and ends the process. `serve` does the same for engines on other hosts.
 """
 
 import argparse
@@ -42,10 +42,10 @@ from engine.worker.connection import Connection, LocalEngine
 
 
 class FinalStageExecutor:
-    """Use as a context; at its end all that was begun is finished."""
+    """Runs the final stages of jobs, one at a time and in order; leaving its context waits for the last one."""
 
     def __init__(self) -> None:
-        self._beside = ThreadPoolExecutor(1, "last stage")
+        self._executor = ThreadPoolExecutor(1, "final stage")
         self._latest: Future[None] | None = None
 
     def __enter__(self) -> Self:
@@ -54,49 +54,49 @@ class FinalStageExecutor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._beside.shutdown()
+        self._executor.shutdown()
 
-    def run(self, work: Callable[[], None], apart: bool, on_apart: Callable[[], None] = lambda: None) -> None:
-        """Do `work` once the one before is done: here, or, if `apart`, beside what the caller does next.
+    def run(self, stage: Callable[[], None], overlap: bool, on_overlap: Callable[[], None] = lambda: None) -> None:
+        """Run `stage` after the one before: in this thread, or, with `overlap`, in another while this call returns.
 
-        `on_apart` is called when the caller is about to be free. What the one before raised is raised here.
+        `on_overlap` is called before it does so. An exception of the stage before is raised here.
         """
         self.wait()
-        if not apart:
-            work()
+        if not overlap:
+            stage()
             return
-        on_apart()
-        self._latest = self._beside.submit(work)
+        on_overlap()
+        self._latest = self._executor.submit(stage)
 
     def wait(self) -> None:
-        """Wait until nothing runs beside. What it raised is raised."""
+        """Wait for the latest stage and raise its exception, if any."""
         latest, self._latest = self._latest, None
         if latest:
             latest.result()
 
 
 _PROGRESS_SECONDS = 0.1  # between two reports
-_PRELUDE = 0.9  # share of a job that counts as done when a generator with work before its first frame has done it
+_FIRST_STAGE = 0.9  # share of the progress, for a generator that reports progress before its first frame
 
 
 class JobRunner:
-    """Renders jobs from `connection` with `generator` into `cache`, and sends the clips if the engine is elsewhere."""
+    """Renders jobs from `connection` with `generator` into `cache`, and with `send` sends the clips too."""
 
     def __init__(self, connection: Connection, generator: Generator, cache: ClipCache, send: bool) -> None:
         self._connection = connection
         self._generator = generator
         self._cache = cache
-        self._send = send
+        self._send_clips = send
 
     def run(self) -> None:
-        """Render until told to stop."""
+        """Render until the connection is stopped."""
         self._connection.send(Ready())
-        with FinalStageExecutor() as last:
+        with FinalStageExecutor() as final:
             while (job := self._connection.jobs.get()) is not None:
-                self._attempt(job.id, functools.partial(self._render, job, last))
+                self._attempt(job.id, functools.partial(self._render, job, final))
 
     def _attempt(self, job_id: str, stage: Callable[[], None]) -> None:
-        """Go through a stage of the job; if it fails, say how."""
+        """Run a stage of the job and report its failure."""
         try:
             stage()
         except Cancelled:
@@ -108,27 +108,27 @@ class JobRunner:
         except Exception as error:  # noqa: BLE001 - whatever a model library raises is this job's failure, not ours
             self._connection.send(Failed(job_id, "render", f"{type(error).__name__}: {_line(error)}"))
 
-    def _render(self, job: Job, last: FinalStageExecutor) -> None:
-        """The first stage; the last one is run here, or apart."""
-        begun = time.monotonic()
+    def _render(self, job: Job, final: FinalStageExecutor) -> None:
+        """Run the first stage, then the final one, which may overlap the next job."""
+        started = time.monotonic()
         report = _Reporter(job.id, self._connection.send)
         cancelled = functools.partial(self._connection.cancelled, job.id)
         frames: FrameStream | None = None
         if not has_valid_checksum(self._cache.path_for(job.id)):
-            frames = self._generator.render(job, cancelled, report.prelude)
+            frames = self._generator.render(job, cancelled, report.first_stage)
 
         def write() -> None:
             if frames:
                 self._write(job.id, frames, report, cancelled)
-            elapsed = time.monotonic() - begun
-            self._connection.send(Done(job.id, elapsed, self._deliver(job.id) if self._send else 0))
+            elapsed = time.monotonic() - started
+            self._connection.send(Done(job.id, elapsed, self._send_clip(job.id) if self._send_clips else 0))
 
-        apart = frames is not None and frames.overlappable
-        work = functools.partial(self._attempt, job.id, write)
-        last.run(work, apart, lambda: self._connection.send(Finishing(job.id)))
+        overlap = frames is not None and frames.overlappable
+        stage = functools.partial(self._attempt, job.id, write)
+        final.run(stage, overlap, lambda: self._connection.send(Finishing(job.id)))
 
     def _write(self, job_id: str, frames: FrameStream, report: "_Reporter", cancelled: Callable[[], bool]) -> None:
-        """The clip to the cache, frame by frame."""
+        """Encode the frames into a clip of the cache."""
 
         def on_frame(count: int) -> None:
             if cancelled():
@@ -139,8 +139,8 @@ class JobRunner:
             on_frame(0)
             encode_clip(frames, part, on_frame)
 
-    def _deliver(self, job_id: str) -> int:
-        """Send the clip in pieces, without its seal, which the other cache makes anew; returns its size."""
+    def _send_clip(self, job_id: str) -> int:
+        """Send the clip in chunks, without its checksum, which the other cache adds again; returns its size."""
         data = self._cache.path_for(job_id).read_bytes()[:-CHECKSUM_BYTES]
         for offset in range(0, len(data), CHUNK_BYTES):
             self._connection.send(Chunk(job_id, offset, data[offset : offset + CHUNK_BYTES]))
@@ -149,7 +149,7 @@ class JobRunner:
 
 
 class _Reporter:
-    """Turns a generator's prelude and its frames into one rising share, reported now and then."""
+    """Combines the progress of both stages into one rising share, and limits how often it is sent."""
 
     def __init__(self, job_id: str, send: Callable[[Message], None]) -> None:
         self._job_id = job_id
@@ -157,9 +157,9 @@ class _Reporter:
         self._start = 0.0
         self._last = 0.0
 
-    def prelude(self, share: float) -> None:
-        self._start = _PRELUDE
-        self._report(_PRELUDE * share)
+    def first_stage(self, share: float) -> None:
+        self._start = _FIRST_STAGE
+        self._report(_FIRST_STAGE * share)
 
     def frames(self, share: float) -> None:
         self._report(self._start + (1 - self._start) * share)
@@ -175,7 +175,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run a render process until its engine stops it or goes away."""
     parser = argparse.ArgumentParser(prog="python -m engine.worker.main", description="AIMV's render process.")
     parser.add_argument("endpoint", help="ZeroMQ address of the engine")
-    parser.add_argument("--name", required=True, help="what the engine calls this process")
+    parser.add_argument("--name", required=True, help="identity of this process on the engine's socket")
     parser.add_argument("--generator", required=True)
     parser.add_argument("--model", default="")
     parser.add_argument("--index", type=int, default=0, help="which of the engine's processes on this host it is")
@@ -185,7 +185,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    lower_priority(options.nice, session=options.nice > 0)  # also by 0: a show's short turns are not for its workers
+    lower_priority(options.nice, session=options.nice > 0)  # even by 0, which resets short time slices
     connection = Connection(
         LocalEngine(options.endpoint, options.name, options.parent), options.generator, options.model
     )
@@ -196,7 +196,7 @@ def main(arguments: list[str] | None = None) -> None:
         cache = ClipCache(options.cache, 0)
     except AimvError as error:
         connection.send(Failed("", error_kind(error), _line(error)))
-    except Exception as error:  # noqa: BLE001 - a library's failure to load, to be told in one line
+    except Exception as error:  # noqa: BLE001 - a library's failure to load, reported in one line
         connection.send(Failed("", "model", f"{type(error).__name__}: {_line(error)}"))
     else:
         try:
@@ -213,22 +213,22 @@ def serve(
     """Render for engines on other hosts, one at a time, until SIGINT or SIGTERM; call it in the main thread.
 
     `on_ready` is called once engines can connect. Clips are kept in `cache`, within its size, so that one whose sending
-    was cut off need not be rendered again.
+    was interrupted need not be rendered again.
 
     Raises:
-        UsageError, MissingExtra, ModelError: the generator cannot be loaded, or the address not be bound.
+        UsageError, MissingExtra, ModelError: the generator cannot be loaded, or the address cannot be bound.
     """
-    made = create_generator(generator, model)
+    loaded = create_generator(generator, model)
     connection = Connection(offer, generator, model)
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: connection.stop())
     connection.start()
     on_ready()
     try:
-        JobRunner(connection, made, cache, send=True).run()
+        JobRunner(connection, loaded, cache, send=True).run()
     finally:
         connection.close()
-        made.close()
+        loaded.close()
 
 
 def _line(error: Exception) -> str:

@@ -51,7 +51,7 @@ messages = st.one_of(
         pid=st.integers(0, 2**31),
         generator=names,
         model=names,
-        taken=st.booleans(),
+        busy=st.booleans(),
     ),
     st.just(Ready()),
     st.builds(Assign, job=jobs),

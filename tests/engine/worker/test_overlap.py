@@ -157,18 +157,18 @@ def test_clips_end_in_order_each_in_one_way_and_only_one_is_finished_at_a_time(c
     assert isinstance(wire.said[0], Ready)
 
 
-@pytest.mark.parametrize("apart", [True, False])
-def test_a_last_stage_begins_and_frees_its_caller_only_once_the_one_before_is_done(apart):
+@pytest.mark.parametrize("overlap", [True, False])
+def test_a_last_stage_begins_and_frees_its_caller_only_once_the_one_before_is_done(overlap):
     order, gate = [], threading.Event()
     with FinalStageExecutor() as last:
-        last.run(lambda: (gate.wait(PATIENCE), order.append("first"))[0], apart=True)
-        arguments = (lambda: order.append("second"), apart, lambda: order.append("free"))
+        last.run(lambda: (gate.wait(PATIENCE), order.append("first"))[0], overlap=True)
+        arguments = (lambda: order.append("second"), overlap, lambda: order.append("free"))
         caller = threading.Thread(target=last.run, args=arguments)
         caller.start()
         caller.join(0.1)
         gate.set()
         caller.join()
-    assert order == ["first", *(["free"] if apart else []), "second"]
+    assert order == ["first", *(["free"] if overlap else []), "second"]
 
 
 def test_the_plan_goes_by_a_workers_pace_and_expects_a_clip_when_it_is_there():
