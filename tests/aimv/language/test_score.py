@@ -241,11 +241,11 @@ def test_recorded_shots_are_moved_to_the_recordings_beginning_and_fill_it(tmp_pa
     recorder = ScoreRecorder(str(tmp_path / "show.wav"))
     for start, seed in ((0.0, 1), (3.0, 2), (8.5, 3), (50.0, 4)):
         recorder.add(begun(start, seed))
-    recording(tmp_path / "show.wav")
+    recording(tmp_path / "show.wav", 10.01225)
     assert recorder.save(1.0) == 3
     score = Score.load(recorder.path)
-    assert (score.song, score.header.duration) == (tmp_path / "show.wav", 10.0)
-    assert [(each.seed, each.start, each.end) for each in score.shots] == [(1, 0, 2), (2, 2, 7.5), (3, 7.5, 10)]
+    assert score.header == ScoreHeader.of(tmp_path / "show.wav", 10.012, "", 0)
+    assert [(each.seed, each.start, each.end) for each in score.shots] == [(1, 0, 2), (2, 2, 7.5), (3, 7.5, 10.012)]
     assert score.shots[1].times == (0.8, 1.3), "the words, too"
 
 
