@@ -102,3 +102,11 @@ def test_no_text_below_the_command_line_names_a_flag_or_a_command() -> None:
         if in_words.search(text) and text not in flags  # those of the render process are its own
     ]
     assert found == []
+
+
+def test_every_option_that_an_error_names_is_defined() -> None:
+    defined = {option.name for options in OPTIONS.values() for option in options} | {"log"}
+    text = "".join(path.read_text("utf-8") for room in ("engine", "aimv") for path in (ROOT / room).rglob("*.py"))
+    named = set(re.findall(r'option="(\w+)"', text))
+    assert "out" in named
+    assert named - defined == {"rate"}, "an argument in Python only"
