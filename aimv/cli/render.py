@@ -82,7 +82,8 @@ def models() -> None:
             found, how = "on this machine", f"use it with --generator {spec.name}"
         except AimvError:
             found, how = "", spec.how_to_get
-        _print_model(spec.default_model or spec.name, f"pictures ({spec.name})", found, spec.licence, how)
+        name, how = spec.default_model or spec.name, f"{spec.summary} ({spec.capabilities}); {how}"
+        _print_model(name, f"pictures ({spec.name})", found, spec.licence, how)
 
 
 def _print_model(name: str, use: str, found: str, licence: str, how: str) -> None:

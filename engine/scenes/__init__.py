@@ -1,1 +1,1 @@
-"""Pictures drawn by GLSL: the GL context, ISF files, their inputs."""
+"""Scenes drawn by GLSL: ISF files, their inputs, the GL context."""

@@ -1,4 +1,4 @@
-"""The library of scenes, and the picture of one scene in front of another.
+"""The library of scenes, and the drawing of one scene in front of another.
 
 The foreground is sharp in the middle; around it lies the background, dimmed and out of focus.
 """
@@ -24,12 +24,12 @@ LIBRARY = Path(__file__).parent / "library"
 BACKGROUND_SCALE = 4  # the background is drawn so many times smaller: out of focus, and nearly free
 MIN_SOFT_HEIGHT = 270  # pixels: soft scenes are drawn half as high as they are shown, but no lower than this
 _BACKGROUND_LIGHT = 0.75
-_FADE_START, _FADE_END = 0.55, 1.25  # where the foreground fades out, in half axes of the picture
+_FADE_START, _FADE_END = 0.55, 1.25  # where the foreground fades out, in half axes of the frame
 _FOREGROUND_MIN = 0.1  # the weight it has from there on
 
 
 def background_size(width: int, height: int) -> tuple[int, int]:
-    """The size in pixels at which the background of a picture is drawn."""
+    """The size in pixels at which the background of a frame is drawn."""
     return max(16, width // BACKGROUND_SCALE), max(16, height // BACKGROUND_SCALE)
 
 
@@ -49,7 +49,7 @@ class LayerCompositor:
         self._background_mask = _grey(weight * _fade(*background_size(width, height)))
 
     def blend(self, foreground: Frame, background: Frame) -> Frame:
-        """One picture of the foreground's size; the background is of `background_size`."""
+        """The blended frame, of the foreground's size; the background is of `background_size`."""
         dimmed = cv2.multiply(cv2.GaussianBlur(background, (0, 0), 1.0), self._background_mask, scale=1.0 / 255.0)
         blurred = cv2.resize(dimmed, self._size, interpolation=cv2.INTER_LINEAR)
         lit = cv2.multiply(foreground, self._foreground_mask, scale=1.0 / 255.0)
@@ -115,7 +115,7 @@ class SceneLibrary:
 
 
 @contextmanager
-def open_picture(library: SceneLibrary, scenes: Sequence[isf.Scene], job: Job) -> Iterator[Callable[[int], Frame]]:
+def open_layers(library: SceneLibrary, scenes: Sequence[isf.Scene], job: Job) -> Iterator[Callable[[int], Frame]]:
     """Draw `scenes` (see `SceneLibrary.select`) for `job`: call what it yields with 0, 1, 2, ... for the frames.
 
     Raises:

@@ -54,7 +54,7 @@ class GLContext:
                     for number in range(len(scene.passes))
                 )
         except moderngl.Error as error:
-            raise RenderError(f"{scene.name}: {isf.compiler_reason(str(error))}") from None
+            raise RenderError(f"{scene.name}: {isf.compiler_error(str(error))}") from None
 
 
 class SceneRenderer:
@@ -76,8 +76,8 @@ class SceneRenderer:
         self._buffers: dict[str, _PassBuffer] = {}
         for step in scene.passes:
             if step.target and step.target not in self._buffers:
-                width = isf.size(step.width, job.width, job.height, floats)
-                height = isf.size(step.height, job.width, job.height, floats)
+                width = isf.pass_size(step.width, job.width, job.height, floats)
+                height = isf.pass_size(step.height, job.width, job.height, floats)
                 self._buffers[step.target] = self._keep(_PassBuffer(gl, (width, height), step))
         self._textures: dict[str, moderngl.Texture] = {}
         for item in scene.inputs:

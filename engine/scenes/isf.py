@@ -1,9 +1,8 @@
-"""Scenes as ISF files: the JSON header is read, the fragment shader is turned into GLSL 3.30.
+"""Parser of ISF files: reads the JSON header and translates the shaders to GLSL 3.30.
 
-ISF (Interactive Shader Format, version 2, https://docs.isf.video) is the form in which VJs trade shaders: one file,
-a JSON comment that names inputs and passes, and GLSL below it. Three additions of AIMV, all ignored by other hosts:
-KEYWORDS, the words a scene pictures; SOFT, that nothing in it is so fine that it must be drawn at full size; and
-`#include "file.glsl"`, which is resolved beside the scene.
+ISF (Interactive Shader Format, version 2, https://docs.isf.video) is one file: a JSON comment that names inputs and
+passes, and GLSL below it. AIMV adds three things, which other hosts ignore: KEYWORDS, the words that the scene shows;
+SOFT, that it has no fine detail and may be drawn below full size; and `#include "file.glsl"`, from the scene's folder.
 """
 
 import ast
@@ -64,7 +63,7 @@ _STOP_WORDS = re.compile("that|this|with|from|into|over|under|generator|effect|f
 
 
 class Input(msgspec.Struct, frozen=True):
-    """One named input of a scene; DEFAULT, MIN and MAX are numbers or lists of numbers, as the type has it."""
+    """One named input of a scene; DEFAULT, MIN and MAX are numbers or lists of numbers, by type."""
 
     name: str = msgspec.field(name="NAME")
     type: str = msgspec.field(name="TYPE")
@@ -75,7 +74,7 @@ class Input(msgspec.Struct, frozen=True):
 
 
 class Pass(msgspec.Struct, frozen=True):
-    """One drawing pass: into the buffer `target` or, without one, into the picture."""
+    """One drawing pass: into the buffer `target` or, without one, into the frame."""
 
     target: str = msgspec.field(name="TARGET", default="")
     persistent: bool = msgspec.field(name="PERSISTENT", default=False)
@@ -85,7 +84,7 @@ class Pass(msgspec.Struct, frozen=True):
 
 
 class Imported(msgspec.Struct, frozen=True):
-    """A picture that lies beside the scene."""
+    """An image file in the scene's folder."""
 
     path: str = msgspec.field(name="PATH")
 
@@ -102,29 +101,29 @@ class _Header(msgspec.Struct, frozen=True):
 
 
 class Scene(msgspec.Struct, frozen=True):
-    """A parsed scene: what its header says, and its shaders as GLSL 3.30."""
+    """A parsed scene: its header, and its shaders as GLSL 3.30."""
 
     name: str
     description: str
     categories: tuple[str, ...]
     keywords: tuple[str, ...]
-    soft: bool  # whether it may be drawn smaller than it is shown
+    soft: bool  # whether it may be drawn below full size
     inputs: tuple[Input, ...]
-    passes: tuple[Pass, ...]  # at least one; the last one is shown
-    images: dict[str, Path]  # pictures that it imports
+    passes: tuple[Pass, ...]  # at least one; the last one gives the frame
+    images: dict[str, Path]  # files, by the name of their sampler
     vertex_body: str
     fragment_body: str
 
     def vertex(self, number: int) -> str:
         """The vertex shader of pass `number`."""
-        return f"{_COMMON}{_pass(number)}{self.vertex_body}"
+        return f"{_COMMON}{_pass_index(number)}{self.vertex_body}"
 
     def fragment(self, number: int) -> str:
-        """The fragment shader of pass `number`; the compiler leaves out what the other passes do."""
-        return f"{_COMMON}{_pass(number)}{self.fragment_body}"
+        """The fragment shader of pass `number`; the compiler removes the code of the other passes."""
+        return f"{_COMMON}{_pass_index(number)}{self.fragment_body}"
 
 
-def _pass(number: int) -> str:
+def _pass_index(number: int) -> str:
     return f"const int PASSINDEX = {number};\n"
 
 
@@ -139,38 +138,38 @@ def load(path: Path) -> Scene:
     except (OSError, UnicodeDecodeError) as error:
         raise RenderError(f"{path.name}: cannot be read: {error}") from None
     beside = path.with_suffix(".vs")
-    vertex = _beside(beside, path.stem) if beside.is_file() else ""
+    vertex = _read_beside(beside, path.stem) if beside.is_file() else ""
     return parse(text, path.stem, path.parent, vertex)
 
 
-def _beside(path: Path, name: str) -> str:
-    """The text of a file that belongs to the scene `name`."""
+def _read_beside(path: Path, name: str) -> str:
+    """The text of a file in the folder of the scene `name`."""
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise RenderError(f"{name}: {path.name} cannot be read: {error.strerror}") from None
 
 
-def _own(folder: Path, path: str, what: str) -> Path:
-    """The file at `path` in the scene's own folder.
+def _resolve(folder: Path, path: str, what: str) -> Path:
+    """The file at `path` in the scene's folder.
 
     Raises:
-        RenderError: it lies elsewhere or is not there; the message begins with `what`.
+        RenderError: it lies outside the folder or does not exist; the message starts with `what`.
     """
     file = folder / path
     try:
-        beside, there = file.resolve().is_relative_to(folder.resolve()), file.is_file()
+        inside, exists = file.resolve().is_relative_to(folder.resolve()), file.is_file()
     except (OSError, ValueError):  # too long a name, or one with a zero byte
-        beside, there = True, False
-    if not beside:
+        inside, exists = True, False
+    if not inside:
         raise RenderError(f"{what} {file.name[:80]!r} from elsewhere: it may only use files of its own folder")
-    if not there:
+    if not exists:
         raise RenderError(f"{what} {file.name[:80]!r}: no such file beside the scene")
     return file
 
 
 def parse(text: str, name: str, folder: Path, vertex: str = "") -> Scene:
-    """Turn the text of an ISF file into a `Scene`; `folder` is where its includes and pictures are looked up.
+    """Parse the text of an ISF file; its includes and images are looked up in `folder`.
 
     `vertex` is the text of its own vertex shader, if it has one.
 
@@ -191,7 +190,7 @@ def parse(text: str, name: str, folder: Path, vertex: str = "") -> Scene:
     for each in (*(item.name for item in header.inputs), *targets, *header.imported):
         if not _NAME.match(each):
             raise RenderError(f"{name}: {each[:80]!r} is not a name that GLSL allows")
-    images = {each: _own(folder, picture.path, f"{name}: imports") for each, picture in header.imported.items()}
+    images = {each: _resolve(folder, image.path, f"{name}: imports") for each, image in header.imported.items()}
     kept = [
         msgspec.structs.replace(step, persistent=step.persistent or step.target in header.persistent)
         for step in header.passes
@@ -202,7 +201,7 @@ def parse(text: str, name: str, folder: Path, vertex: str = "") -> Scene:
         name=name,
         description=header.description,
         categories=header.categories,
-        keywords=tuple(word.lower() for word in header.keywords) or _words_of(name, header),
+        keywords=tuple(word.lower() for word in header.keywords) or _derived_keywords(name, header),
         soft=header.soft,
         inputs=header.inputs,
         passes=tuple(kept) or (Pass(),),
@@ -212,8 +211,8 @@ def parse(text: str, name: str, folder: Path, vertex: str = "") -> Scene:
     )
 
 
-def _words_of(name: str, header: _Header) -> tuple[str, ...]:
-    """What a scene pictures that does not say: the words of its name, its categories and its description."""
+def _derived_keywords(name: str, header: _Header) -> tuple[str, ...]:
+    """Keywords for a scene without any: the words of its name, its categories and its description."""
     text = " ".join((name, *header.categories, header.description)).lower()
     return tuple(dict.fromkeys(word for word in re.findall(r"[a-z]{4,}", text) if not _STOP_WORDS.fullmatch(word)))
 
@@ -228,7 +227,7 @@ def _uniforms(header: _Header) -> str:
 
 
 def _vertex(header: _Header, body: str) -> str:
-    """The vertex shader; a scene's own calls isf_vertShaderInit() and may hand on varyings."""
+    """The vertex shader; a scene's own calls isf_vertShaderInit() and may declare varyings."""
     if not body:
         return _VERTEX + "void main() { isf_vertShaderInit(); }\n"
     return _VERTEX + _uniforms(header) + "#line 1 0\n" + body
@@ -238,16 +237,16 @@ def _fragment(header: _Header, body: str, first_line: int, name: str, folder: Pa
     """Preamble, uniforms and body; `#line` keeps the compiler's line numbers those of the file."""
 
     def include(found: re.Match[str]) -> str:
-        path = _own(folder, found[1], f"{name}: #include")
+        path = _resolve(folder, found[1], f"{name}: #include")
         after = first_line + body[: found.end()].count("\n") + 1
-        return f"#line 1 1\n{_beside(path, name)}\n#line {after} 0"
+        return f"#line 1 1\n{_read_beside(path, name)}\n#line {after} 0"
 
     source = _INCLUDE.sub(include, body)
     source = re.sub(r"\bgl_FragColor\b", "isf_FragColor", source)
     return f"{_FRAGMENT}{_uniforms(header)}#line {first_line} 0\n{source}"
 
 
-def size(expression: str | float, width: int, height: int, values: Mapping[str, float]) -> int:
+def pass_size(expression: str | float, width: int, height: int, values: Mapping[str, float]) -> int:
     """A pass's WIDTH or HEIGHT in pixels, from an expression such as "floor($WIDTH / 2.0)".
 
     `values` are the float inputs, which the expression may name as $name.
@@ -258,7 +257,7 @@ def size(expression: str | float, width: int, height: int, values: Mapping[str, 
     names = {**values, "WIDTH": float(width), "HEIGHT": float(height)}
     try:
         tree = ast.parse(re.sub(r"\$(\w+)", r"\1", str(expression)), mode="eval")
-        pixels = _value(tree.body, names)
+        pixels = _evaluate(tree.body, names)
     except (SyntaxError, ValueError, TypeError, ArithmeticError, KeyError, RecursionError, MemoryError):
         raise RenderError(f"{str(expression)[:80]!r} is not a pass size") from None
     if not math.isfinite(pixels):
@@ -266,7 +265,7 @@ def size(expression: str | float, width: int, height: int, values: Mapping[str, 
     return max(1, min(16384, int(pixels)))
 
 
-_SIGNS: dict[type[ast.operator], Callable[[float, float], float]] = {
+_OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -283,23 +282,23 @@ _FUNCTIONS: dict[str, Callable[..., float]] = {
 }
 
 
-def _value(node: ast.expr, names: Mapping[str, float]) -> float:
-    """Arithmetic on numbers and names, nothing else."""
+def _evaluate(node: ast.expr, names: Mapping[str, float]) -> float:
+    """Evaluate arithmetic on numbers and names, nothing else."""
     match node:
         case ast.Constant(value=int() | float() as number):
             return float(number)
         case ast.Name(id=name):
             return names[name]
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_value(operand, names)
+            return -_evaluate(operand, names)
         case ast.BinOp(left=left, op=sign, right=right):
-            return float(_SIGNS[type(sign)](_value(left, names), _value(right, names)))
+            return float(_OPERATORS[type(sign)](_evaluate(left, names), _evaluate(right, names)))
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
-            return float(_FUNCTIONS[name](*(_value(each, names) for each in args)))
+            return float(_FUNCTIONS[name](*(_evaluate(each, names) for each in args)))
     raise ValueError(ast.dump(node))
 
 
-def compiler_reason(log: str) -> str:
+def compiler_error(log: str) -> str:
     """The first error of a GLSL compiler's log as one line: "line 12: 'x' undeclared"."""
     found = re.search(r"(?:^|\n)(?:ERROR:\s*)?0[:(](\d+)(?:\(\d+\))?\)?\s*:\s*(?:error\s*(?:C\d+)?:)?\s*(.+)", log)
     if found:

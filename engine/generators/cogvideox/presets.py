@@ -2,7 +2,7 @@
 
 The work of a preset is counted in passes of the transformer over one clip. A step with guidance costs two (with the
 prompt and without), a step without it costs one; classifier-free guidance (Ho & Salimans 2022, arXiv:2207.12598)
-matters most in the first steps, where the picture's layout is settled. docs/rendering.md shows the table.
+matters most in the first steps, which settle the layout of the frame.
 """
 
 from typing import Literal

@@ -11,7 +11,7 @@ from engine.generators.base import FrameStream
 from engine.generators.scenes import HALF
 from engine.render.job import Job
 from engine.scenes import isf
-from engine.scenes.draw import SceneLibrary, open_picture, soft_size
+from engine.scenes.draw import SceneLibrary, open_layers, soft_size
 from engine.types import Frame
 
 _MAX_SIDE = 16384  # pixels
@@ -49,7 +49,7 @@ class SceneGenerator:
     def _frames(
         self, scenes: Sequence[isf.Scene], job: Job, count: int, cancelled: Callable[[], bool]
     ) -> Iterator[Frame]:
-        with open_picture(self.library, scenes, job) as draw:
+        with open_layers(self.library, scenes, job) as draw:
             for index in range(count):
                 if cancelled():
                     raise Cancelled

@@ -82,13 +82,13 @@ def test_include_is_resolved_beside_the_scene(tmp_path: Path) -> None:
     ],
 )
 def test_pass_sizes(expression: str | float, pixels: int) -> None:
-    assert isf.size(expression, 640, 360, {"share": 0.5}) == pixels
+    assert isf.pass_size(expression, 640, 360, {"share": 0.5}) == pixels
 
 
 @pytest.mark.parametrize("expression", ["$HIGHT", "__import__('os')", "1 / 0", "$WIDTH +", "9 ** 9 ** 9", "1e999"])
 def test_pass_sizes_are_arithmetic_only(expression: str) -> None:
     with pytest.raises(RenderError, match="pass size"):
-        isf.size(expression, 640, 360, {})
+        isf.pass_size(expression, 640, 360, {})
 
 
 @pytest.mark.parametrize(
@@ -100,13 +100,13 @@ def test_pass_sizes_are_arithmetic_only(expression: str) -> None:
     ],
 )
 def test_the_compilers_line_is_found_in_logs_of_three_vendors(log: str) -> None:
-    assert isf.compiler_reason(log).startswith("line 12: ")
+    assert isf.compiler_error(log).startswith("line 12: ")
 
 
 @given(st.text(max_size=200))
 def test_any_expression_is_a_size_or_refused(text: str) -> None:
     try:
-        assert 1 <= isf.size(text, 640, 360, {"share": 0.5}) <= 16384
+        assert 1 <= isf.pass_size(text, 640, 360, {"share": 0.5}) <= 16384
     except RenderError as refused:
         assert "\n" not in str(refused)
 

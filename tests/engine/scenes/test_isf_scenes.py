@@ -115,7 +115,7 @@ REFUSED = {
     "undeclared": ("/*{}*/\n\nvoid main() {\n    gl_FragColor = vec4(nothing);\n}", "line 4"),
     "no main": ("/*{}*/ float f() { return 1.0; }", "main"),
     "import missing": ('/*{"IMPORTED": {"a": {"PATH": "no.png"}}}*/ void main() {}', "no.png"),
-    "import no picture": ('/*{"IMPORTED": {"a": {"PATH": "x.fs"}}}*/ void main() {}', "picture"),
+    "import no image": ('/*{"IMPORTED": {"a": {"PATH": "x.fs"}}}*/ void main() {}', "image"),
 }
 
 

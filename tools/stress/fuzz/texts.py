@@ -114,7 +114,7 @@ def _read_scene(data: bytes, folder: Path) -> None:
     for number, step in enumerate(scene.passes):
         scene.fragment(number)
         for expression in (step.width, step.height):
-            isf.size(expression, 640, 360, {})
+            isf.pass_size(expression, 640, 360, {})
 
 
 def _message(rng: random.Random) -> bytes:

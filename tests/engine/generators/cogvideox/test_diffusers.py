@@ -1,4 +1,4 @@
-"""What diffusers does with CogVideoX that one would not expect, trap by trap, and that ours does not fall into it."""
+"""Pitfalls of diffusers with CogVideoX, one by one, and that the generator avoids them."""
 
 import numpy as np
 import pytest
