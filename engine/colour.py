@@ -1,8 +1,7 @@
-"""The colour of a sound: its frequency raised by octaves into visible light, and the name of that colour.
+"""Colours: OKLab, the colour of a sound, colour names, harmonies, and the ramps that scenes paint with.
 
-The palette of a shot as ramps of colour, mixed in OKLab so that equal steps look equal.
-
-OKLab: Björn Ottosson, "A perceptual color space for image processing", 2020.
+OKLab (Björn Ottosson, "A perceptual color space for image processing", 2020) is a space in which equal distances look
+equally far apart: names are found, harmonies made and ramps mixed in it. Arrays of colours have their channels last.
 """
 
 import functools
@@ -17,9 +16,14 @@ from numpy.typing import NDArray
 
 from engine.errors import RenderError, UsageError
 
-_LIGHT_M_PER_S = 299_792_458.0
+Colours = NDArray[np.float64]
+
 LOWEST_VISIBLE_HZ = 3.945e14  # 760 nm; one octave up is 380 nm, so every sound has exactly one colour
 SILENT_HEX = "#000000"
+STEPS = 256  # colours in a ramp
+ROWS = 4  # the named colour and three of its harmony
+_SAME_HUE = 12.0  # degrees: closer ones are shades of one another
+_LIGHT_M_PER_S = 299_792_458.0
 
 # From XYZ (D65) to linear sRGB, IEC 61966-2-1.
 _XYZ_TO_RGB = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
@@ -33,10 +37,82 @@ _LMS_TO_LAB = np.array(
      [0.0259040371, 0.7827717662, -0.8086757660]]
 )  # fmt: skip
 _LMS_TO_RGB, _LAB_TO_LMS = np.linalg.inv(_RGB_TO_LMS), np.linalg.inv(_LMS_TO_LAB)
+# Shares of its chroma that a colour outside the gamut may keep, descending.
+_SHARES = np.cumprod([1.0] + [0.9] * 24)
+_FINE_SHARES = np.arange(4095, -1, -1) / 4096
+
+
+def oklab(rgb: Colours) -> Colours:
+    """OKLab (lightness, green-red, blue-yellow) of sRGB colours in 0..1."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((np.maximum(rgb, 0.0) + 0.055) / 1.055) ** 2.4)
+    return np.asarray(np.cbrt(linear @ _RGB_TO_LMS.T) @ _LMS_TO_LAB.T)
+
+
+def srgb(lab: Colours, shares: NDArray[np.float64] = _SHARES) -> Colours:
+    """sRGB in 0..1 of OKLab colours; one outside the gamut keeps the largest of `shares` of its chroma that fits."""
+    lab = np.asarray(lab, dtype=np.float64)
+    linear = np.clip(_linear(lab, _largest_share(lab, shares)), 0.0, 1.0)
+    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def _largest_share(lab: Colours, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For each colour the first of `shares` (descending) of its chroma that sRGB can show; the last where none can."""
+    found = np.full(lab.shape[:-1], shares[0])
+    outside = ~_is_shown(lab, found)
+    if outside.any():
+        stride = 64 if len(shares) > 64 else 1
+        block = _first_shown(lab[outside], shares[None, ::stride])
+        within = shares[np.maximum(block[:, None] * stride + np.arange(1 - stride, 1), 0)]
+        found[outside] = np.take_along_axis(within, _first_shown(lab[outside], within)[:, None], axis=1)[:, 0]
+    return found
+
+
+def _first_shown(lab: Colours, shares: NDArray[np.float64]) -> NDArray[np.intp]:
+    """For each of n colours the index of the first of its `shares` [n or 1, k] that is shown, else of the last."""
+    shown = _is_shown(lab[:, None], shares)
+    return np.where(shown.any(axis=-1), shown.argmax(axis=-1), shown.shape[-1] - 1)
+
+
+def _is_shown(lab: Colours, share: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.asarray(np.all(np.abs(_linear(lab, share) - 0.5) <= 0.5 + 1e-4, axis=-1))
+
+
+def _linear(lab: Colours, share: NDArray[np.float64]) -> Colours:
+    """Linear sRGB of OKLab colours with that share of their chroma."""
+    lightness, share = np.broadcast_arrays(lab[..., 0], share)
+    muted = np.concatenate([lightness[..., None], lab[..., 1:] * share[..., None]], axis=-1)
+    return np.asarray((muted @ _LAB_TO_LMS.T) ** 3 @ _LMS_TO_RGB.T)
+
+
+def rgb_of_hex(colour: str) -> tuple[int, int, int]:
+    """Red, green and blue, 0 to 255, of "#rrggbb"; RenderError if it is no colour."""
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
+        raise RenderError(f"{colour!r} is not a colour: write #rrggbb")
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def parse_hex(colour: str) -> Colours:
+    """sRGB in 0..1, [3], of "#rrggbb"; RenderError if it is no colour."""
+    return np.array(rgb_of_hex(colour)) / 255.0
+
+
+def oklab_of_hex(colour: str) -> Colours:
+    """OKLab, [3], of "#rrggbb"."""
+    return oklab(parse_hex(colour))
+
+
+def _hex_of_lch(lightness: float, chroma: float, hue: float) -> str:
+    """The sRGB colour of OKLCH (hue in radians), its chroma reduced until it can be shown."""
+    rgb = srgb(_lab_of_lch(lightness, chroma, hue), _FINE_SHARES)
+    return "#" + "".join(f"{round(float(channel) * 255):02x}" for channel in rgb)
+
+
+def _lab_of_lch(lightness: float, chroma: float, hue: float) -> Colours:
+    return np.array([lightness, chroma * math.cos(hue), chroma * math.sin(hue)])
 
 
 def hex_of_frequency(hz: float) -> str:
-    """The colour "#rrggbb" of a sound of `hz`; black for silence (0 Hz)."""
+    """The colour "#rrggbb" of a sound of `hz`: its frequency raised by octaves into visible light; black for 0 Hz."""
     if hz <= 0:
         return SILENT_HEX
     light = hz * 2.0 ** math.ceil(math.log2(LOWEST_VISIBLE_HZ / hz))
@@ -53,11 +129,9 @@ def _most_vivid(hue: int) -> str:
     Light of one wavelength is outside what a screen shows; cutting its components off would make the same
     red, green or blue of most notes, while its hue can be kept.
     """
-
-    def chroma(lightness: float) -> float:
-        return _shown_chroma(lightness, 0.4, math.radians(hue))
-
-    best = max(np.linspace(0.4, 0.96, 57), key=chroma)
+    lightnesses = np.linspace(0.4, 0.96, 57)
+    labs = np.stack([_lab_of_lch(float(each), 0.4, math.radians(hue)) for each in lightnesses])
+    best = lightnesses[_largest_share(labs, _FINE_SHARES).argmax()]
     return _hex_of_lch(float(best), 0.4, math.radians(hue))
 
 
@@ -67,22 +141,10 @@ def _matching(nm: float) -> NDArray[np.float64]:
     def lobe(height: float, centre: float, left: float, right: float) -> float:
         return height * math.exp(-0.5 * ((nm - centre) * (left if nm < centre else right)) ** 2)
 
-    return np.array(
-        [
-            lobe(1.056, 599.8, 0.0264, 0.0323)
-            + lobe(0.362, 442.0, 0.0624, 0.0374)
-            - lobe(0.065, 501.1, 0.0490, 0.0382),
-            lobe(0.821, 568.8, 0.0213, 0.0247) + lobe(0.286, 530.9, 0.0613, 0.0322),
-            lobe(1.217, 437.0, 0.0845, 0.0278) + lobe(0.681, 459.0, 0.0385, 0.0725),
-        ]
-    )
-
-
-def oklab_of_hex(hex_colour: str) -> NDArray[np.float64]:
-    """OKLab (lightness, green-red, blue-yellow) of "#rrggbb"; equal distances look about equally far apart."""
-    coded = np.array([int(hex_colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
-    return np.asarray(_LMS_TO_LAB @ np.cbrt(_RGB_TO_LMS @ linear), dtype=np.float64)
+    x = lobe(1.056, 599.8, 0.0264, 0.0323) + lobe(0.362, 442.0, 0.0624, 0.0374) - lobe(0.065, 501.1, 0.0490, 0.0382)
+    y = lobe(0.821, 568.8, 0.0213, 0.0247) + lobe(0.286, 530.9, 0.0613, 0.0322)
+    z = lobe(1.217, 437.0, 0.0845, 0.0278) + lobe(0.681, 459.0, 0.0385, 0.0725)
+    return np.array([x, y, z])
 
 
 @functools.cache
@@ -93,7 +155,7 @@ def named_colours() -> dict[str, str]:
 
 
 @functools.cache
-def _named_lab() -> tuple[list[str], NDArray[np.float64]]:
+def _named_lab() -> tuple[list[str], Colours]:
     named = named_colours()
     return list(named), np.stack([oklab_of_hex(value) for value in named.values()])
 
@@ -109,9 +171,8 @@ def hex_of_name(colour: str) -> str:
     """ "#rrggbb" of a colour given by name or already as hex; UsageError if it is neither."""
     if re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
         return colour.lower()
-    named = named_colours()
-    plain = {name.replace(" ", ""): value for name, value in named.items()}
-    found = plain.get(re.sub(r"[\s_-]", "", colour.lower()))
+    without_spaces = {name.replace(" ", ""): value for name, value in named_colours().items()}
+    found = without_spaces.get(re.sub(r"[\s_-]", "", colour.lower()))
     if found is None:
         raise UsageError(f"there is no colour named {colour[:40]!r}: use a CSS name such as crimson, or #rrggbb")
     return found
@@ -131,74 +192,6 @@ def harmony(hex_colour: str) -> tuple[str, ...]:
     )
 
 
-def _linear_of_lch(lightness: float, chroma: float, hue: float) -> NDArray[np.float64]:
-    lab = np.array([lightness, chroma * math.cos(hue), chroma * math.sin(hue)])
-    return np.asarray(_LAB_TO_LMS @ lab) ** 3 @ _LMS_TO_RGB.T
-
-
-def _shown_chroma(lightness: float, chroma: float, hue: float) -> float:
-    """The most of `chroma` that sRGB can show."""
-    low, high = 0.0, chroma
-    for _ in range(12):
-        middle = (low + high) / 2
-        linear = _linear_of_lch(lightness, middle, hue)
-        low, high = (middle, high) if linear.min() >= -1e-4 and linear.max() <= 1 + 1e-4 else (low, middle)
-    return low
-
-
-def _hex_of_lch(lightness: float, chroma: float, hue: float) -> str:
-    """The sRGB colour of OKLCH, its chroma reduced until it can be shown."""
-    linear = np.clip(_linear_of_lch(lightness, _shown_chroma(lightness, chroma, hue), hue), 0, 1)
-    coded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    red, green, blue = (round(float(c) * 255) for c in coded)
-    return f"#{red:02x}{green:02x}{blue:02x}"
-
-
-def rgb_of_hex(colour: str) -> tuple[int, int, int]:
-    """Red, green and blue, 0 to 255, of "#rrggbb"."""
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
-
-
-STEPS = 256  # colours in a ramp
-ROWS = 4  # the named colour and three of its harmony
-_SAME_HUE = 12.0  # degrees: closer ones are shades of one another
-
-
-def oklab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
-    """OKLab of sRGB colours in 0..1; last axis 3."""
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((np.maximum(rgb, 0.0) + 0.055) / 1.055) ** 2.4)
-    return np.asarray(np.cbrt(linear @ _RGB_TO_LMS.T) @ _LMS_TO_LAB.T)
-
-
-def srgb(lab: NDArray[np.float64]) -> NDArray[np.float64]:
-    """sRGB in 0..1 of OKLab colours; what lies outside the gamut is drawn to grey until it fits."""
-    lab = np.array(lab, dtype=np.float64)
-    share = np.ones(lab.shape[:-1])
-    for _ in range(24):  # each step keeps 90% of the chroma: 8% are left at the end
-        outside = np.any(np.abs(_linear(lab, share) - 0.5) > 0.5 + 1e-4, axis=-1)
-        if not outside.any():
-            break
-        share = np.where(outside, share * 0.9, share)
-    linear = np.clip(_linear(lab, share), 0.0, 1.0)
-    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-
-
-def _linear(lab: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
-    muted = np.concatenate([lab[..., :1], lab[..., 1:] * share[..., None]], axis=-1)
-    return np.asarray((muted @ np.linalg.inv(_LMS_TO_LAB).T) ** 3 @ np.linalg.inv(_RGB_TO_LMS).T)
-
-
-def parse_hex(colour: str) -> NDArray[np.float64]:
-    """sRGB in 0..1 of "#rrggbb".
-
-    Raises:
-        RenderError: not a colour.
-    """
-    if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
-        raise RenderError(f"{colour!r} is not a colour: write #rrggbb")
-    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255.0
-
-
 def ramps(palette: Sequence[str]) -> NDArray[np.uint8]:
     """The picture's colours, ROWS x STEPS x 3, sRGB: row 0 of the named colour, the others of its harmony.
 
@@ -208,10 +201,10 @@ def ramps(palette: Sequence[str]) -> NDArray[np.uint8]:
     neighbours, then nearly its opposite. Colours darker than the named one are brought up to it: beside a vivid
     colour they would look brown. An empty palette is grey.
     """
-    labs = [oklab(parse_hex(colour)) for colour in palette] or [oklab(np.array([0.5, 0.5, 0.5]))]
+    labs = [oklab_of_hex(colour) for colour in palette] or [oklab(np.array([0.5, 0.5, 0.5]))]
     named = labs[0]
     labs = [named, *(lab for lab in labs[1:] if _hue_apart(lab, named) > np.deg2rad(_SAME_HUE))][:ROWS]
-    labs[1:] = [_lit(lab, 0.92 * named[0]) for lab in labs[1:]]
+    labs[1:] = [_lightened(lab, 0.92 * named[0]) for lab in labs[1:]]
     for degrees in (30.0, -30.0, 150.0)[len(labs) - 1 :]:
         angle = np.deg2rad(degrees)
         rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -224,29 +217,23 @@ def ramps(palette: Sequence[str]) -> NDArray[np.uint8]:
     return np.round(srgb(smooth) * 255.0).astype(np.uint8)
 
 
-def _lit(lab: NDArray[np.float64], least: float) -> NDArray[np.float64]:
+def _lightened(lab: Colours, least: float) -> Colours:
     """The colour at a lightness of at least `least`, as much more vivid as it becomes lighter."""
     return np.asarray(lab * max(1.0, least / max(float(lab[0]), 1e-6)))
 
 
-def _hue_apart(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+def _hue_apart(first: Colours, second: Colours) -> float:
     """The angle between two hues, radians."""
     turn = np.arctan2(first[2], first[1]) - np.arctan2(second[2], second[1])
     return float(abs((turn + np.pi) % (2 * np.pi) - np.pi))
 
 
-def _ramp(lab: NDArray[np.float64]) -> NDArray[np.float64]:
+def _ramp(lab: Colours) -> Colours:
     """STEPS x 3 OKLab: shade at 0, near the colour from a quarter to three quarters, light at 1."""
     lightness, chroma = lab[0], lab[1:]
     stops = [0.0, 0.25, 0.5, 0.75, 1.0]
-    dark = 0.16 + 0.18 * lightness
-    lights = [
-        min(dark, lightness * 0.55),
-        lightness * 0.9,
-        lightness,
-        lightness + 0.16 * (1.0 - lightness),
-        0.985,
-    ]
+    shade = min(0.16 + 0.18 * lightness, lightness * 0.55)
+    lights = [shade, lightness * 0.9, lightness, lightness + 0.16 * (1.0 - lightness), 0.985]
     chromas = [0.55, 1.0, 1.0, 0.85, 0.12]
     at = np.linspace(0.0, 1.0, STEPS)
     share = np.interp(at, stops, chromas)
