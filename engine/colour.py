@@ -38,7 +38,7 @@ _LMS_TO_LAB = np.array(
 )  # fmt: skip
 _LMS_TO_RGB, _LAB_TO_LMS = np.linalg.inv(_RGB_TO_LMS), np.linalg.inv(_LMS_TO_LAB)
 # Shares of its chroma that a colour outside the gamut may keep, descending.
-_SHARES = np.cumprod([1.0] + [0.9] * 24)
+_SHARES: NDArray[np.float64] = np.cumprod(np.array([1.0] + [0.9] * 24))
 _FINE_SHARES = np.arange(4095, -1, -1) / 4096
 
 
@@ -70,7 +70,7 @@ def _largest_share(lab: Colours, shares: NDArray[np.float64]) -> NDArray[np.floa
 def _first_shown(lab: Colours, shares: NDArray[np.float64]) -> NDArray[np.intp]:
     """For each of n colours the index of the first of its `shares` [n or 1, k] that is shown, else of the last."""
     shown = _is_shown(lab[:, None], shares)
-    return np.where(shown.any(axis=-1), shown.argmax(axis=-1), shown.shape[-1] - 1)
+    return np.asarray(np.where(shown.any(axis=-1), shown.argmax(axis=-1), shown.shape[-1] - 1))
 
 
 def _is_shown(lab: Colours, share: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -9,8 +9,13 @@ from engine.audio.structure import SHORTEST_S, find_sections
 from tests.conftest import HEART
 
 RATE = 22_050
-CHORDS = {"verse": (220.0, 261.6, 329.6), "chorus": (196.0, 246.9, 293.7), "bridge": (174.6, 220.0, 277.2)}
-NOISE = {"verse": 0.0, "chorus": 0.1, "bridge": 0.02}
+CHORDS = {
+    "verse": (220.0, 261.6, 329.6),
+    "chorus": (196.0, 246.9, 293.7),
+    "bridge": (174.6, 220.0, 277.2),
+    "suspended": (220.0, 246.9, 329.6),  # the verse's chord but for one note
+}
+NOISE = {"verse": 0.0, "chorus": 0.1, "bridge": 0.02, "suspended": 0.0}
 
 
 def part(name: str, seconds: float, seed: int) -> np.ndarray:
@@ -29,6 +34,12 @@ def test_a_songs_form_is_found_and_what_returns_has_its_label_again() -> None:
     wanted = np.cumsum([seconds for _, seconds in form])
     assert [section.end for section in found] == pytest.approx(list(wanted), abs=1.0)
     assert found == find_sections(song, RATE)
+
+
+def test_a_part_that_shares_most_of_its_sound_with_another_is_not_that_part_again() -> None:
+    parts = ["verse", "chorus", "bridge", "suspended"]
+    song = np.concatenate([part(name, 16.0, seed) for seed, name in enumerate(parts)])
+    assert [section.label for section in find_sections(song, RATE)] == ["A", "B", "C", "D"]
 
 
 @pytest.mark.parametrize("seconds", [0.1, 3.0, 40.0])
