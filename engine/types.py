@@ -35,16 +35,16 @@ class Output(Protocol):
 
 
 class Progress:
-    """What long work tells of itself; all methods may be replaced by a front end. Times are in s of the song."""
+    """Receives the progress of long work; a front end overrides the methods it shows. Times are in s of the song."""
 
-    def lasts(self, song: float, shown: float) -> None:
-        """The length of the song and of what will be shown of it."""
+    def set_lengths(self, song: float, shown: float) -> None:
+        """The length of the song and of the part that is shown."""
 
-    def heard(self, until: float) -> None:
-        """Listening has reached `until`."""
+    def analyzed(self, until: float) -> None:
+        """The song is analyzed up to `until`."""
 
     def planned(self, clips: int) -> None:
-        """That many clips are needed, as far as is known."""
+        """That many clips are needed, as far as is known yet."""
 
     def rendering(self, finished: float) -> None:
         """That many clips are finished, counting the one in work by its share."""

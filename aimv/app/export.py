@@ -103,7 +103,7 @@ class Renderer:
         self._on_worker = on_worker
         self._cache = clip_cache()
         self._runner = asyncio.Runner()
-        self._pool: asyncio.Future[WorkerPool] | None = None
+        self._pool: WorkerPool | None = None
         self._pool_task: asyncio.Task[None] | None = None
         self._call: asyncio.Task[Any] | None = None  # the export in progress, or the show
         self._worker: WorkerEvent | None = None  # the latest
@@ -142,7 +142,7 @@ class Renderer:
             raise UsageError(f"there is nothing at {start:g} s in a song of {length:.2f} s", option="start")
         if end - start < 1 / settings.fps:
             raise UsageError(f"a duration of {end - start:g} s is shorter than a frame", option="duration")
-        progress.lasts(length, end - start)
+        progress.set_lengths(length, end - start)
         resumable = ResumeCache(out, source)
         if resume:
             resumable.restore()
@@ -189,7 +189,7 @@ class Renderer:
         settings, progress = settings or ShowSettings(), progress or Progress()
         sound_library("playing sound")
         source = self._open(song, settings, progress)
-        progress.lasts(source.song.duration, source.song.duration)
+        progress.set_lengths(source.song.duration, source.song.duration)
         title = f"AIMV: {(song.song if isinstance(song, Score) else Path(song)).name}"
 
         async def show_video() -> ShowResult:
@@ -269,9 +269,10 @@ class Renderer:
 
     async def _start_pool(self) -> WorkerPool:
         if self._pool is None or self._pool_task is None or self._pool_task.done():
-            self._pool = asyncio.get_running_loop().create_future()
-            self._pool_task = asyncio.create_task(self._keep_pool(self._pool), name="keep worker pool")
-        return await self._pool
+            started = asyncio.get_running_loop().create_future()
+            self._pool_task = asyncio.create_task(self._keep_pool(started), name="keep worker pool")
+            self._pool = await started
+        return self._pool
 
     async def _keep_pool(self, started: asyncio.Future[WorkerPool]) -> None:
         """Own the pool until this task is cancelled: a task of its own, since the pool outlasts each call."""
@@ -308,13 +309,10 @@ def export(
     duration: float | None = None,
     resume: bool = False,
     progress: Progress | None = None,
-    pool_config: PoolConfig = HERE,
-    on_selection: Callable[[Selection], None] = lambda selection: None,
-    on_worker: Callable[[WorkerEvent], None] = lambda event: None,
 ) -> Path:
     """Make one video: `Renderer.export` with a renderer by the settings."""
     settings = settings or Settings()
-    with _renderer(settings, pool_config, on_selection, on_worker) as renderer:
+    with Renderer(settings.generator, settings.model, settings.scenes) as renderer:
         return renderer.export(song, out, settings, start=start, duration=duration, resume=resume, progress=progress)
 
 
@@ -324,27 +322,11 @@ def play(
     *,
     config: ShowConfig | None = None,
     progress: Progress | None = None,
-    pool_config: PoolConfig = HERE,
-    on_selection: Callable[[Selection], None] = lambda selection: None,
-    on_worker: Callable[[WorkerEvent], None] = lambda event: None,
 ) -> ShowResult:
     """Play one song: `Renderer.play` with a renderer by the settings."""
     settings = settings or ShowSettings()
-    with _renderer(settings, pool_config, on_selection, on_worker) as renderer:
+    with Renderer(settings.generator, settings.model, settings.scenes) as renderer:
         return renderer.play(song, settings, config=config, progress=progress)
-
-
-def _renderer(
-    settings: Settings,
-    pool_config: PoolConfig,
-    on_selection: Callable[[Selection], None],
-    on_worker: Callable[[WorkerEvent], None],
-) -> Renderer:
-    renderer = Renderer(
-        settings.generator, settings.model, settings.scenes, pool_config=pool_config, on_worker=on_worker
-    )
-    on_selection(renderer.selection)
-    return renderer
 
 
 def _compositor(settings: Settings, source: ShotSource) -> Compositor:
@@ -388,7 +370,7 @@ def clip_cache() -> ClipCache:
 
 
 def run_async(work: Coroutine[Any, Any, _T]) -> _T:
-    """Run to the end; of several failures at once the first that is ours is raised, alone."""
+    """`asyncio.run`; of an exception group the first AimvError is raised alone, else its first exception."""
     try:
         return asyncio.run(work)
     except BaseExceptionGroup as group:
@@ -396,7 +378,6 @@ def run_async(work: Coroutine[Any, Any, _T]) -> _T:
 
 
 def _first(error: BaseException) -> BaseException:
-    """The most telling exception of a group: one of ours before any other."""
     if not isinstance(error, BaseExceptionGroup):
         return error
     leaves = [_first(inner) for inner in error.exceptions]

@@ -219,7 +219,7 @@ class Analyzer:
         """
         progress = progress or Progress()
         source = ShotSource(song, settings or ScoreSettings(), self, progress)
-        progress.lasts(source.song.duration, source.song.duration)
+        progress.set_lengths(source.song.duration, source.song.duration)
         return Score(source.header, tuple(source.shots()))
 
     def close(self) -> None:
@@ -273,7 +273,7 @@ class ShotSource:
     def shots(self) -> Iterator[Shot]:
         """The shots in order, each as soon as it is known, from 0 s to the song's end without a gap; iterate once."""
         if self.score:
-            self._progress.heard(self.song.duration)
+            self._progress.analyzed(self.song.duration)
             yield from self.score.shots
             return
         confusion = self.analyzer._models.classifier.confusion
@@ -288,7 +288,7 @@ class ShotSource:
 
     def _windows(self) -> Iterator[WindowAnalysis]:
         for window in self.analyzer._windows(self.song, self.features, _SHOT_HOP_S):
-            self._progress.heard(window.end)
+            self._progress.analyzed(window.end)
             yield window
 
 

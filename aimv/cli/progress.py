@@ -47,13 +47,13 @@ class VideoBars(ProgressListener):
         self._rendering = self._bars.add_task("rendering", total=None, detail="")
         self._writing = self._bars.add_task("writing", total=None, detail="", visible=False)
 
-    def lasts(self, song: float, shown: float) -> None:
+    def set_lengths(self, song: float, shown: float) -> None:
         """The lengths in s of the song and of what is shown of it."""
         self._length = shown
         self._bars.update(self._listening, total=song)
         self._bars.update(self._writing, total=shown)
 
-    def heard(self, until: float) -> None:
+    def analyzed(self, until: float) -> None:
         self._bars.update(self._listening, completed=until, detail=f"{until:.0f} s of song")
 
     def planned(self, clips: int) -> None:

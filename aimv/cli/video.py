@@ -16,6 +16,7 @@ from aimv.fields import options_of
 from aimv.options import Control, Outputs, Pool, ScoreFile, ScoreSettings, Settings, ShowSettings, VideoFile, Window
 
 if TYPE_CHECKING:
+    from aimv.app.export import Renderer
     from engine.generators.registry import Selection
     from engine.pipeline import ShowResult
     from engine.render.pool import PoolConfig, WorkerEvent
@@ -62,23 +63,19 @@ def export(context: typer.Context, file: SongOrScore, settings: Settings, pool: 
         aimv export song.wav --scenes my-isf-files --lettering
         aimv export song.score.jsonl --generator auto --preset live
     """
-    from aimv.app import export as app
     from aimv.cli.progress import VideoBars
     from aimv.language.score import SUFFIX, is_score
 
     out = output.out or Path(file.name.removesuffix(SUFFIX) if is_score(file) else file.stem).with_suffix(".mp4")
-    with VideoBars() as bars:
-        written = app.export(
+    with VideoBars() as bars, _renderer(settings, pool) as renderer:
+        written = renderer.export(
             file,
             out,
             _settings_for(file, settings, context),
             start=output.start,
             duration=output.duration,
             resume=output.resume,
-            pool_config=pool_config(pool),
             progress=bars,
-            on_selection=print_selection,
-            on_worker=_print_worker,
         )
     console.print(f"{written}")
 
@@ -103,23 +100,29 @@ def play(
         aimv play song.wav
         aimv play song.mp3 --size 640x360 --style "stained glass"
     """
-    from aimv.app import export as app
     from aimv.app.show import ShowConfig
     from aimv.cli.progress import VideoBars
 
-    with VideoBars() as bars:
-        performance = app.play(
+    with VideoBars() as bars, _renderer(settings, pool) as renderer:
+        performance = renderer.play(
             file,
             _settings_for(file, settings, context),
             config=ShowConfig(
                 outputs=vars(outputs), control=transports(control), fullscreen=window.fullscreen, hud=window.hud
             ),
-            pool_config=pool_config(pool),
             progress=bars,
-            on_selection=print_selection,
-            on_worker=_print_worker,
         )
     print_performance(performance)
+
+
+def _renderer(settings: Settings, pool: Pool) -> Renderer:
+    """What renders for a command; prints its generator and changes of its workers."""
+    from aimv.app.export import Renderer
+
+    selected = (settings.generator, settings.model, settings.scenes)
+    renderer = Renderer(*selected, pool_config=pool_config(pool), on_worker=print_worker)
+    print_selection(renderer.selection)
+    return renderer
 
 
 def _settings_for(file: Path, settings: Settings, context: typer.Context) -> Settings:
@@ -161,7 +164,8 @@ def print_selection(selection: Selection) -> None:
     log_event("generator", name=selection.generator, reason=selection.reason)
 
 
-def _print_worker(event: WorkerEvent) -> None:
+def print_worker(event: WorkerEvent) -> None:
+    """Log what a render process does, and print what a person should know."""
     log_event("worker", state=event.state, pid=event.pid, detail=event.detail)
     if event.state == "refused":
         console.print(f"a render process on another host is not used: {event.detail}")
