@@ -37,7 +37,7 @@ _MODULES = {
     "engine.render.pool": "PoolConfig",
     "engine.render.queue": "WorkerEvent",
     "engine.render.transport": "RemoteWorker",
-    "engine.types": "Progress",
+    "engine.types": "Frame Progress",
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
 

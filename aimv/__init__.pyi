@@ -40,6 +40,6 @@ from engine.render.job import Job as Job
 from engine.render.pool import PoolConfig as PoolConfig
 from engine.render.queue import WorkerEvent as WorkerEvent
 from engine.render.transport import RemoteWorker as RemoteWorker
-from engine.types import Progress as Progress
+from engine.types import Frame as Frame, Progress as Progress
 
 __version__: str

@@ -224,7 +224,8 @@ class ByName(dict[str, Any]):
 
 def annotations(public: Any) -> Iterator[Any]:
     """The types of a function, or of a class's fields and public methods."""
-    yield from typing.get_type_hints(public, localns=ByName()).values()
+    if inspect.isclass(public) or inspect.isfunction(public):
+        yield from typing.get_type_hints(public, localns=ByName()).values()
     for name, member in vars(public).items() if inspect.isclass(public) else ():
         function = member.fget if isinstance(member, property) else inspect.unwrap(getattr(member, "__func__", member))
         if inspect.isfunction(function) and (not name.startswith("_") or name in ("__init__", "__call__")):
