@@ -206,22 +206,22 @@ class Encoder(BaseOutput):
         self._pcm, self._encoded = self._pcm[at:], self._encoded + at
 
 
-def encode_file(path: Path, format: MediaFormat, settings: EncoderSettings) -> Encoder:
+def encode_file(path: Path, format: MediaFormat, settings: EncoderSettings, option: str = "out") -> Encoder:
     """An encoder into the MP4 file `path`, which is there whole or, but for `keep_partial`, not at all.
 
     Raises:
         UsageError: an odd or impossible size.
-        OutputError: `path` cannot be written.
+        OutputError: `path`, which `option` has named, cannot be written.
     """
     width, height = format.width, format.height
     if width < 2 or height < 2 or width % 2 or height % 2:
         raise UsageError(f"a video of {width}x{height} is not possible: width and height must be even", option="size")
 
     def to_error(error: Exception) -> OutputError:
-        return output_error(path, error if isinstance(error, OSError) else OSError(str(error)))
+        return output_error(path, error if isinstance(error, OSError) else OSError(str(error)), option)
 
     with contextlib.ExitStack() as stack:
-        temporary = stack.enter_context(whole_file(path))  # makes an OutputError of what `open` raises
+        temporary = stack.enter_context(whole_file(path, option))  # makes an OutputError of what `open` raises
         container = av.open(str(temporary), "w", format="mp4", options=settings.container)
         files = contextlib.ExitStack()
         encoder = Encoder(container, str(path), format, settings, to_error, files)
@@ -238,8 +238,8 @@ def encode_recording(path: Path, format: MediaFormat) -> Encoder:
     """
     if path.suffix.lower() != ".mp4":
         raise UsageError(f"{path} is not named as a video: its name must end in .mp4", option="record")
-    check_writable(path)
-    return encode_file(path, format, RECORDING)
+    check_writable(path, "record")
+    return encode_file(path, format, RECORDING, "record")
 
 
 def encode_stream(url: str, format: MediaFormat) -> Encoder:
