@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aimv.cli.commands import command, console
-from aimv.cli.video import pool_config, print_performance, print_selection, transports
+from aimv.cli.video import pool_config, print_performance, print_selection, print_worker, transports
 from aimv.config import config_path, write_midi_control
 from aimv.options import LiveControl, LiveInput, MidiInput, Outputs, Pool, ShowSettings
 from aimv.options import Window as WindowOptions
@@ -62,7 +62,8 @@ def live(
     selection = select_generator(settings.generator, settings.model, settings.scenes, remote=bool(workers.remotes))
     print_selection(selection)
     transcriber = load_transcriber(settings.whisper, settings.language) if input.words else None
-    show = LiveShow(settings, card, load_classifier(), transcriber, selection, usable_pool(workers, selection))
+    usable = usable_pool(workers, selection)
+    show = LiveShow(settings, card, load_classifier(), transcriber, selection, usable, print_worker)
     service = show.open_service(transports(control), lambda: make_telemetry(show))
     metrics = Metrics(*parse_address(control.metrics, "metrics")) if control.metrics else None
     config = ShowConfig(fullscreen=window.fullscreen, hud=window.hud)

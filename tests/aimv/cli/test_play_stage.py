@@ -60,6 +60,11 @@ def test_readout_keys_osc_and_recording(
             assert time.monotonic() < ends and playing.poll() is None, what
             time.sleep(0.05)
 
+    def stands_still() -> bool:
+        before = screenshot(screen[1])[180:300, 490:620]
+        time.sleep(0.5)  # five pictures
+        return np.array_equal(before, screenshot(screen[1])[180:300, 490:620])
+
     try:
         until(lambda: screenshot(screen[1])[80:400].mean() > 8.0, "a picture fills the screen")
         key("h")
@@ -70,10 +75,7 @@ def test_readout_keys_osc_and_recording(
         key("b")
         until(lambda: light() > 6.0, "and light again by key")
         key("space")
-        time.sleep(1.0)
-        held = screenshot(screen[1])[180:300, 490:620]
-        time.sleep(1.0)
-        assert np.array_equal(held, screenshot(screen[1])[180:300, 490:620]), "space pauses"
+        until(stands_still, "space pauses")
         key("space")
         _, told = playing.communicate(timeout=90)
     finally:
