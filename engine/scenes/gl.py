@@ -1,17 +1,35 @@
-"""Rendering of one ISF scene by OpenGL: its framebuffers, textures and uniforms, drawn pass by pass."""
+"""Drawing of ISF scenes by OpenGL: one scene pass by pass, and one scene in front of another.
 
-from typing import Any, Self
+Of two scenes the foreground is sharp in the middle; around it lies the background, dimmed and out of focus.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Self
 
 import cv2
 import moderngl
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.errors import ModelError, RenderError
 from engine.render.job import Job
 from engine.scenes import isf, uniforms
 from engine.types import Frame
 
-Program = Any  # moderngl.Program; its members are uniforms of many kinds
+BACKGROUND_SCALE = 4  # the background is drawn so many times smaller: out of focus, and nearly free
+MIN_SOFT_HEIGHT = 270  # pixels: soft scenes are drawn half as high as they are shown, but no lower than this
+_BACKGROUND_LIGHT = 0.75
+_FADE_START, _FADE_END = 0.55, 1.25  # where the foreground fades out, in half axes of the frame
+_FOREGROUND_MIN = 0.1  # the weight it has from there on
+
+
+class CompiledScene(NamedTuple):
+    """A scene and its programs, one a pass."""
+
+    scene: isf.Scene
+    programs: tuple[Any, ...]  # moderngl.Program, whose members are uniforms of many kinds
 
 
 class GLContext:
@@ -41,18 +59,19 @@ class GLContext:
         """The driver's name, for example "llvmpipe (LLVM 15.0.6, 256 bits)"."""
         return str(self.gl.info["GL_RENDERER"])
 
-    def compile(self, scene: isf.Scene) -> tuple[Program, ...]:
-        """The compiled scene, a program a pass.
+    def compile(self, scene: isf.Scene) -> CompiledScene:
+        """Compile every pass of the scene.
 
         Raises:
             RenderError: it does not compile; the message names the scene, the line and the compiler's reason.
         """
         try:
             with self.gl:
-                return tuple(
+                programs = tuple(
                     self.gl.program(vertex_shader=scene.vertex(number), fragment_shader=scene.fragment(number))
                     for number in range(len(scene.passes))
                 )
+                return CompiledScene(scene, programs)
         except moderngl.Error as error:
             raise RenderError(f"{scene.name}: {isf.compiler_error(str(error))}") from None
 
@@ -60,13 +79,13 @@ class GLContext:
 class SceneRenderer:
     """One scene with the inputs of one job, on the device; use it with the context current."""
 
-    def __init__(self, context: GLContext, programs: tuple[Program, ...], scene: isf.Scene, job: Job) -> None:
-        """Allocate what `scene` needs for `job`; `programs` are its passes.
+    def __init__(self, context: GLContext, compiled: CompiledScene, job: Job) -> None:
+        """Allocate what the scene needs for `job`, at the job's size.
 
         Raises:
             RenderError: an impossible colour or pass size.
         """
-        gl = context.gl
+        gl, (scene, programs) = context.gl, compiled
         self._gl, self._programs, self._scene, self._job = gl, programs, scene, job
         self._resources: list[Any] = []
         self._triangles = [self._keep(gl.vertex_array(program, context.triangle, "corner")) for program in programs]
@@ -176,3 +195,71 @@ class _PassBuffer:
             framebuffer.release()
         for texture in self._textures:
             texture.release()
+
+
+def background_size(width: int, height: int) -> tuple[int, int]:
+    """The size in pixels at which the background of a frame is drawn."""
+    return max(16, width // BACKGROUND_SCALE), max(16, height // BACKGROUND_SCALE)
+
+
+def soft_size(width: int, height: int) -> tuple[int, int]:
+    """The size in pixels at which a soft scene is drawn to be shown at `width` x `height`."""
+    high = max(height / 2, min(height, MIN_SOFT_HEIGHT))
+    return max(2, round(width * high / height / 2) * 2), max(2, round(high / 2) * 2)
+
+
+class LayerCompositor:
+    """Blends a foreground over a background; both RGB, uint8, the foreground `height` x `width`."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._size = (width, height)
+        self._foreground_mask = _grey(1.0 - (1.0 - _FOREGROUND_MIN) * _fade(width, height))
+        weight = _BACKGROUND_LIGHT * (1.0 - _FOREGROUND_MIN)
+        self._background_mask = _grey(weight * _fade(*background_size(width, height)))
+
+    def blend(self, foreground: Frame, background: Frame) -> Frame:
+        """The blended frame, of the foreground's size; the background is of `background_size`."""
+        dimmed = cv2.multiply(cv2.GaussianBlur(background, (0, 0), 1.0), self._background_mask, scale=1.0 / 255.0)
+        blurred = cv2.resize(dimmed, self._size, interpolation=cv2.INTER_LINEAR)
+        lit = cv2.multiply(foreground, self._foreground_mask, scale=1.0 / 255.0)
+        return np.asarray(cv2.add(lit, blurred), dtype=np.uint8)
+
+
+def _fade(width: int, height: int) -> NDArray[np.float32]:
+    """How far each pixel has faded from foreground to background, 0 to 1."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    radius = np.hypot((2 * x + 1) / width - 1, (2 * y + 1) / height - 1)
+    share = np.clip((radius - _FADE_START) / (_FADE_END - _FADE_START), 0.0, 1.0)
+    return np.asarray(share * share * (3.0 - 2.0 * share), dtype=np.float32)
+
+
+def _grey(share: NDArray[np.float32]) -> Frame:
+    """Shares of 0 to 1 as grey pixels."""
+    return np.repeat(np.round(255.0 * share).astype(np.uint8)[..., None], 3, axis=2)
+
+
+@contextmanager
+def open_layers(context: GLContext, scenes: Sequence[CompiledScene], job: Job) -> Iterator[Callable[[int], Frame]]:
+    """Draw one scene, or the first of two in front of the second: call what it yields with 0, 1, 2, ... for the frames.
+
+    Raises:
+        RenderError: an impossible colour or pass size.
+    """
+    width, height = background_size(job.width, job.height)
+    behind = msgspec.structs.replace(job, keywords=job.background, width=width, height=height)
+    compositor = LayerCompositor(job.width, job.height) if len(scenes) > 1 else None
+    renderers: list[SceneRenderer] = []
+
+    def draw(index: int) -> Frame:
+        with context.gl:
+            foreground, *background = (renderer.draw(index) for renderer in renderers)
+        return compositor.blend(foreground, background[0]) if compositor else foreground
+
+    try:
+        with context.gl:
+            renderers += (SceneRenderer(context, *layer) for layer in zip(scenes, (job, behind), strict=False))
+        yield draw
+    finally:
+        with context.gl:
+            for renderer in renderers:
+                renderer.release()

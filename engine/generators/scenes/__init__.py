@@ -15,7 +15,7 @@ def find_model(model: str, scenes: str) -> ModelInfo:
         UsageError: there is no such folder, or nothing in it that can be drawn.
         ModelError: there is no OpenGL.
     """
-    from engine.scenes.draw import SceneLibrary, scenes_digest  # noqa: PLC0415 - loads OpenGL
+    from engine.scenes.selection import SceneLibrary, scenes_digest  # noqa: PLC0415 - loads OpenGL
 
     if not scenes:
         return ModelInfo(scenes_digest())

@@ -10,8 +10,8 @@ from engine.errors import Cancelled, RenderError
 from engine.generators.base import FrameStream
 from engine.generators.scenes import HALF
 from engine.render.job import Job
-from engine.scenes import isf
-from engine.scenes.draw import SceneLibrary, open_layers, soft_size
+from engine.scenes.gl import CompiledScene, open_layers, soft_size
+from engine.scenes.selection import SceneLibrary
 from engine.types import Frame
 
 _MAX_SIDE = 16384  # pixels
@@ -40,16 +40,16 @@ class SceneGenerator:
         if job.preset == HALF:
             width, height = max(2, width // 4 * 2), max(2, height // 4 * 2)
         scenes = self.library.select(job)
-        if scenes[0].soft:
+        if scenes[0].scene.soft:
             width, height = soft_size(width, height)
         job = msgspec.structs.replace(job, width=width, height=height)
         count = max(1, round(job.seconds * job.fps))
         return FrameStream(job.fps, count, self._frames(scenes, job, count, cancelled))
 
     def _frames(
-        self, scenes: Sequence[isf.Scene], job: Job, count: int, cancelled: Callable[[], bool]
+        self, scenes: Sequence[CompiledScene], job: Job, count: int, cancelled: Callable[[], bool]
     ) -> Iterator[Frame]:
-        with open_layers(self.library, scenes, job) as draw:
+        with open_layers(self.library.context, scenes, job) as draw:
             for index in range(count):
                 if cancelled():
                     raise Cancelled

@@ -13,7 +13,8 @@ from engine.errors import Cancelled, ModelError, RenderError
 from engine.generators.scenes.generator import SceneGenerator
 from engine.render.job import Job
 from engine.scenes import isf
-from engine.scenes.draw import LIBRARY, scenes_digest, soft_size
+from engine.scenes.gl import soft_size
+from engine.scenes.selection import LIBRARY, scenes_digest
 
 NAMES = sorted(path.stem for path in LIBRARY.glob("*.fs"))
 TEAL = ("#008b8b", "#1d6fb0", "#2e9e5a", "#d8663c")
@@ -100,7 +101,7 @@ def test_scenes_differ_from_one_another(generator: SceneGenerator, monkeypatch: 
 
 def test_words_choose_the_scene(generator: SceneGenerator) -> None:
     seen = {
-        word: {generator.library.select(job(word, seed=s))[0].name for s in range(8)}
+        word: {generator.library.select(job(word, seed=s))[0].scene.name for s in range(8)}
         for word in ("impact", "wave", "techy", "canon", "deep", "bouncey", "floating", "vibrate", "pedaly", "heart")
     }
     assert seen["impact"] == {"impact"}
@@ -171,7 +172,7 @@ def test_what_is_said_to_be_behind_is_seen_around_what_is_in_front(generator: Sc
         assert np.abs(picture[middle] - alone[middle]).max() <= 1
         assert picture[corner].mean() < alone[corner].mean()
     assert np.abs(before["fire"][corner].astype(int) - before["strings"][corner]).mean() > 2
-    assert generator.library.select(job("wave"))[0].name == "wave"
+    assert generator.library.select(job("wave"))[0].scene.name == "wave"
 
 
 def test_the_preset_half_draws_the_same_at_half_the_size(generator: SceneGenerator) -> None:

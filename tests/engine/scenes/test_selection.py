@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.scenes import isf
-from engine.scenes.draw import LIBRARY
-from engine.scenes.selection import select_scene
+from engine.scenes.selection import LIBRARY, select_scene
 
 
 def scene(name: str, *keywords: str) -> isf.Scene:

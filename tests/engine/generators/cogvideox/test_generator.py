@@ -12,7 +12,7 @@ from engine.generators.registry import create_generator, select_generator
 from engine.render.cache import ClipCache, has_valid_checksum
 from engine.render.job import Job
 from engine.render.pool import WorkerPool
-from engine.scenes.draw import scenes_digest
+from engine.scenes.selection import scenes_digest
 
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
