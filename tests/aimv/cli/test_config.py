@@ -86,7 +86,7 @@ def test_its_values_are_the_commands_defaults_and_options_rule(
 ) -> None:
     config("[export]\nduration = 99\nstart = 50\n")
     song = wav(tone(1.0))
-    assert "from 50 s on" in aimv("export", song, "-o", tmp_path / "a.mp4", "--size", "64x64").err
+    assert "nothing at 50 s" in aimv("export", song, "-o", tmp_path / "a.mp4", "--size", "64x64").err
     ran = aimv("export", song, "-o", tmp_path / "a.mp4", "--size", "64x64", "--start", "0", "--duration", "0.5")
     assert ran.status == 0, ran.err
 

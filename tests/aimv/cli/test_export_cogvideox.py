@@ -14,7 +14,9 @@ from tests.conftest import ROOT, Ran, tone
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    subprocess.run([sys.executable, str(ROOT / "tools" / "make_tiny_cogvideox.py"), str(folder)], check=True)
+    subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "release" / "make_tiny_cogvideox.py"), str(folder)], check=True
+    )
     return folder
 
 
@@ -36,7 +38,7 @@ def test_an_image_to_video_model_goes_on_from_its_own_pictures(
     aimv: Callable[..., Ran], wav: Callable[..., Path], tmp_path: Path
 ) -> None:
     model = tmp_path / "tiny-i2v"
-    tool = str(ROOT / "tools" / "make_tiny_cogvideox.py")
+    tool = str(ROOT / "tools" / "release" / "make_tiny_cogvideox.py")
     subprocess.run([sys.executable, tool, str(model), "--like", "5b-i2v"], check=True)
     options = ("--generator", "cogvideox", "--model", model, "--preset", "live", "--size", "64x64", "--fps", "12")
     ran = aimv("export", wav(tone(7)), "-o", tmp_path / "a.mp4", *options)
