@@ -1,186 +1,286 @@
-"""A show directed on real render processes: clips placed where their shots begin, once each, failures survived."""
+"""The scheduler on a pool that renders when the test says so: clips placed once each, failures survived."""
 
 import asyncio
 import contextlib
-import time
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from engine.errors import ModelError
+from engine.errors import RenderError
 from engine.generators.base import Level
-from engine.render.cache import ClipCache
-from engine.render.job import Job
-from engine.render.pool import WorkerPool
+from engine.render.job import Clip, Job
 from engine.schedule.scheduler import Scheduler
+from engine.schedule.selector import KINDS
 from engine.schedule.state import PlannedShot, RenderTime, ScheduleState
 
 LEVELS = (Level("best", 1.0), Level("draft", 0.5))
 SHOTS = [PlannedShot(0.5 * index, 0.5 * (index + 1), "A", key) for index, key in enumerate("abcadb")]
-PATIENCE = 60.0
+DEADLINE_S = 30.0
 
 
-class Screen:
-    """What is placed, and what is heard when."""
+class Pool:
+    """Renders at once, or when `finish` is called with the shot's key; keys may fail, or be in the cache."""
 
-    def __init__(self):
-        self.placed = []
-        self.begun = None
+    def __init__(self, stored: str = "", failing: str = "", instant: bool = True) -> None:
+        self.jobs: list[Job] = []
+        self.deadlines: list[float | None] = []
+        self.released: list[str] = []
+        self.cancelled: list[str] = []
+        self.final_stage = {}
+        self._stored, self._failing, self._instant = stored, failing, instant
+        self._finished: dict[str, asyncio.Event] = {}
 
-    def position(self):
-        return 0.0 if self.begun is None else time.monotonic() - self.begun
+    async def cached(self, job: Job) -> Clip | None:
+        return self.clip(job) if job.prompt in self._stored and job.preset == "draft" else None
 
-    def place(self, start, end, path):
-        assert path.exists()
-        assert start < end
-        self.placed.append((start, end, path))
+    async def render(self, job: Job, deadline: float | None = None, on_final_stage=lambda finishing: None) -> Clip:
+        self.jobs.append(job)
+        self.deadlines.append(deadline)
+        self.final_stage[job.prompt] = on_final_stage
+        try:
+            if not self._instant:
+                await self._finished.setdefault(job.prompt, asyncio.Event()).wait()
+        except asyncio.CancelledError:
+            self.cancelled.append(job.prompt)
+            raise
+        if job.prompt in self._failing:
+            raise RenderError(f"no such colour: {job.prompt}")
+        return self.clip(job)
 
+    def release(self, clip: Clip) -> None:
+        self.released.append(clip.path.stem)
 
-def job_for(prompts):
-    def make(shot, level, seconds):
-        return Job("fake", "", prompts[SHOTS[shot].key], (), ("#ff0000",), 0, 32, 32, 8.0, seconds, level)
+    def finish(self, key: str) -> None:
+        self._finished.setdefault(key, asyncio.Event()).set()
 
-    return make
-
-
-async def watch(scheduler, screen):
-    while True:
-        if screen.begun is not None:
-            scheduler.show(screen.position())
-        await asyncio.sleep(0.02)
-
-
-async def show(folder, prompts, screen, generator="fake", live=False, pause="0.001", **settings):
-    rendered = []
-    async with asyncio.timeout(PATIENCE):
-        with ClipCache(folder, 10**9) as cache:
-            async with WorkerPool(cache, generator, pause, on_done=lambda job, _: rendered.append(job.prompt)) as pool:
-                scheduler = Scheduler(
-                    pool,
-                    ScheduleState(LEVELS),
-                    live=live,
-                    workers=1,
-                    position=screen.position,
-                    job_for=job_for(prompts),
-                    place=screen.place,
-                    **settings,
-                )
-                for shot in SHOTS[:1] if live else SHOTS:
-                    await scheduler.add_shot(shot)
-                scheduling = asyncio.create_task(scheduler.run())
-                showing = asyncio.create_task(watch(scheduler, screen))
-                opening = asyncio.create_task(scheduler.wait_for_first_clip())
-                await asyncio.wait([scheduling, opening], return_when=asyncio.FIRST_COMPLETED)
-                if scheduling.done():
-                    opening.cancel()
-                    showing.cancel()
-                    await scheduling
-                screen.begun = time.monotonic()
-                for shot in SHOTS[1:]:
-                    await asyncio.sleep(shot.start - screen.position())
-                    if live:
-                        await scheduler.add_shot(shot)
-                await asyncio.sleep(SHOTS[-1].seconds)
-                showing.cancel()
-                scheduling.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await scheduling
-    return scheduler, rendered
+    def clip(self, job: Job) -> Clip:
+        return Clip(job.id, Path(f"{job.prompt}.mp4"))
 
 
-PROMPTS = {key: f"the colour {key}" for key in "abcd"}
+class Show:
+    """A scheduler, the position of its song, and what it has placed."""
+
+    def __init__(self, pool: Pool, live: bool = False, workers: int = 1, measured: bool = True, **settings) -> None:
+        self.position = 0.0
+        self.placed: list[tuple[float, float, str]] = []
+        self.ready = 0
+        self._keys: list[str] = []
+        self.state = ScheduleState(LEVELS)
+        if measured:
+            self.state.speed.measure(1.0, RenderTime(0.1))
+        self.scheduler = Scheduler(
+            pool,
+            self.state,
+            live=live,
+            workers=workers,
+            position=lambda: self.position,
+            job_for=self._job,
+            place=lambda start, end, path: self.placed.append((start, end, path.stem)),
+            on_clip=self._on_clip,
+            **settings,
+        )
+
+    def _job(self, shot: int, level: str, seconds: float) -> Job:
+        return Job("fake", "", self._keys[shot], (), ("#ff0000",), 0, 32, 32, 8.0, seconds, level)
+
+    def _on_clip(self) -> None:
+        self.ready += 1
+
+    async def add(self, *shots: PlannedShot) -> None:
+        for shot in shots:
+            self._keys.append(shot.key)
+            await self.scheduler.add_shot(shot)
+
+    @contextlib.asynccontextmanager
+    async def running(self):
+        async with asyncio.timeout(DEADLINE_S):
+            task = asyncio.create_task(self.scheduler.run())
+            try:
+                yield task
+            finally:
+                task.cancel()
+                await asyncio.wait([task])
+
+    async def until(self, condition) -> None:
+        """Let the scheduler work until the condition holds."""
+        while not condition():  # noqa: ASYNC110 - on the state of several objects
+            await asyncio.sleep(0)
+
+    def play(self, end: float, step: float = 0.1) -> None:
+        """Show pictures from the present position to `end`."""
+        for number in range(round((end - self.position) / step)):
+            self.scheduler.show(self.position + number * step)
+        self.position = end
 
 
-async def test_a_show_whose_clips_are_stored_renders_nothing_and_places_each_where_its_shot_begins(tmp_path):
-    with ClipCache(tmp_path, 10**9) as cache:
-        async with WorkerPool(cache, "fake", "0.001") as pool:
-            make = job_for(PROMPTS)
-            jobs = [make(index, LEVELS[0].name, shot.seconds) for index, shot in enumerate(SHOTS)]
-            await asyncio.gather(*map(pool.render, jobs))
-    screen = Screen()
-    scheduler, rendered = await show(tmp_path, PROMPTS, screen)
-    assert (scheduler.failures, rendered) == ([], [])
-    placed = {round(start, 6): path for start, _, path in screen.placed}
-    for shot in SHOTS[1:]:
-        assert round(shot.start, 6) in placed
-    assert placed[round(SHOTS[3].start, 6)] == screen.placed[0][2]
+async def test_clips_in_the_cache_are_placed_without_rendering():
+    pool = Pool(stored="abcd")
+    show = Show(pool)
+    await show.add(*SHOTS)
+    assert show.ready == 4 and show.scheduler.clip_of(3) == show.scheduler.clip_of(0) == Path("a.mp4")
+    async with show.running():
+        await show.scheduler.wait_for_first_clip()
+        show.play(3.0)
+    assert pool.jobs == []
+    assert [(round(start, 6), key) for start, _, key in show.placed] == [
+        (0.5 * n, key) for n, key in enumerate("abcadb")
+    ]
+    assert show.scheduler.stats.seconds(3.0) == pytest.approx(dict.fromkeys(KINDS, 0.0) | {"fresh": 3.0})
 
 
-async def test_a_clip_that_cannot_be_made_is_told_and_the_show_goes_on(tmp_path):
-    screen = Screen()
-    scheduler, _ = await show(tmp_path, PROMPTS | {"c": "fail: no such colour"}, screen)
-    assert scheduler.failures == ["no such colour"]
-    assert screen.placed[-1][0] > SHOTS[2].end
+async def test_each_clip_is_rendered_once_in_order_by_the_start_of_its_shot():
+    pool = Pool()
+    show = Show(pool)
+    await show.add(*SHOTS)
+    async with show.running():
+        await show.scheduler.wait_for_first_clip()
+        await show.until(lambda: show.ready == 4)
+    assert [job.prompt for job in pool.jobs] == list("abcd")
+    assert pool.deadlines == [0.0, 0.5, 1.0, 2.0]
+    assert all(job.seconds == 0.5 for job in pool.jobs)
 
 
-async def test_a_generator_that_does_not_load_ends_the_show(tmp_path):
-    with pytest.raises(ExceptionGroup) as failure:
-        await show(tmp_path, PROMPTS, Screen(), pause="not a number")
-    assert failure.group_contains(ModelError)
+async def test_the_song_waits_for_its_first_clip():
+    pool = Pool(instant=False)
+    show = Show(pool, workers=2)
+    await show.add(*SHOTS)
+    async with show.running():
+        waiting = asyncio.create_task(show.scheduler.wait_for_first_clip())
+        await show.until(lambda: len(pool.jobs) == 2)
+        pool.finish("b")
+        await show.until(lambda: show.ready == 1)
+        assert not waiting.done(), "the second shot's clip is not the first"
+        pool.finish("a")
+        await waiting
 
 
-async def test_live_the_newest_shot_is_shown(tmp_path):
-    screen = Screen()
-    _, rendered = await show(tmp_path, PROMPTS, screen, live=True)
-    assert rendered == [PROMPTS[key] for key in "abcd"]  # and what returned was there
-    assert len({path for *_, path in screen.placed}) == len(rendered)
+async def test_a_failed_first_clip_does_not_hold_the_song_up():
+    pool = Pool(failing="a")
+    show = Show(pool)
+    await show.add(*SHOTS)
+    async with show.running():
+        await show.scheduler.wait_for_first_clip()
+    assert show.scheduler.failures == ["no such colour: a"]
 
 
-async def test_live_clips_long_past_are_let_go(tmp_path, monkeypatch):
-    released = []
-    monkeypatch.setattr(ClipCache, "release", lambda self, job_id: released.append(job_id))
-    scheduler, rendered = await show(tmp_path, PROMPTS, Screen(), live=True, live_clips=2)
-    assert len(released) >= len(rendered) - 2
-    assert sum(scheduler.clip_of(shot) is not None for shot in range(len(SHOTS))) == 2
+async def test_the_show_goes_on_after_a_failure():
+    pool = Pool(failing="c")
+    show = Show(pool)
+    await show.add(*SHOTS)
+    async with show.running() as task:
+        await show.until(lambda: show.ready == 3 and show.scheduler.failures)
+        show.play(3.0)
+        assert not task.done()
+    assert show.scheduler.failures == ["no such colour: c"]
+    assert Counter(job.prompt for job in pool.jobs)["c"] == 1, "it is not tried again"
+    assert show.placed[-1][0] == 2.5
 
 
-async def test_live_a_stale_clip_is_withdrawn_from_its_worker_and_the_newest_is_made(tmp_path):
-    states, prompts = [], []
-    begun, made = asyncio.Event(), asyncio.Event()
-
-    def on_worker(event):
-        states.append(event.state)
-        if event.state == "rendering":
-            begun.set()
-
-    def on_done(job, _):
-        prompts.append(job.prompt)
-        made.set()
-
-    async with asyncio.timeout(PATIENCE):
-        with ClipCache(tmp_path, 10**9) as cache:
-            async with WorkerPool(cache, "fake", "0.05", on_done=on_done, on_worker=on_worker) as pool:
-                state = ScheduleState((Level("only", 1.0),))
-                state.speed.measure(1.0, RenderTime(1000.0))
-                scheduler = Scheduler(
-                    pool,
-                    state,
-                    live=True,
-                    workers=1,
-                    position=lambda: state.shots[-1].end,
-                    job_for=job_for(PROMPTS),
-                    place=lambda start, end, path: None,
-                )
-                scheduling = asyncio.create_task(scheduler.run())
-                await scheduler.add_shot(SHOTS[0])
-                await begun.wait()
-                await scheduler.add_shot(SHOTS[1])
-                await made.wait()
-                scheduling.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await scheduling
-    assert prompts == [PROMPTS["b"]]
-    assert "lost" not in states
+async def test_when_the_first_three_clips_fail_the_show_ends():
+    pool = Pool(failing="abcd")
+    show = Show(pool)
+    await show.add(*SHOTS)
+    async with show.running() as task:
+        with pytest.raises(ExceptionGroup) as failure:
+            await task
+    assert failure.group_contains(RenderError, match="no such colour: c")
+    assert [job.prompt for job in pool.jobs] == list("abc")
 
 
-def test_a_forgotten_shot_is_nobodys_twin():
-    state = ScheduleState((Level("", 1.0),))
-    for index in range(3):
-        state.add_shot(PlannedShot(2.0 * index, 2.0 * index + 2, "verse", "same" if index < 2 else "other"))
-        state.clips[index] = 2.0
-    state.forget_clip(0)
-    assert state.same_key(1) == [1]
-    assert state.same_section(2) == [1, 2]
-    state.forget_clip(2)
-    state.add_shot(PlannedShot(6.0, 8.0, "verse", "other"))
-    assert state.same_key(3) == [3]
-    assert 3 not in state.clips
+async def test_a_worker_in_its_final_stage_is_given_the_next_clip():
+    pool = Pool(instant=False)
+    show = Show(pool)
+    await show.add(*SHOTS)
+    async with show.running():
+        await show.until(lambda: len(pool.jobs) == 1)
+        pool.final_stage["a"](True)
+        await show.until(lambda: len(pool.jobs) == 2)
+        pool.final_stage["a"](False)
+        pool.final_stage["b"](True)
+        pool.finish("b")
+        await show.until(lambda: show.ready == 1)
+        assert len(pool.jobs) == 2, "the first was sent back to its first stage"
+        pool.finish("a")
+        await show.until(lambda: len(pool.jobs) == 3)
+
+
+async def test_the_time_of_each_stage_is_measured():
+    pool = Pool(instant=False)
+    show = Show(pool, measured=False)
+    await show.add(*SHOTS[:1])
+    async with show.running():
+        await show.until(lambda: pool.jobs)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await show.until(lambda: loop.time() - began > 0.03)
+        pool.final_stage["a"](True)
+        began = loop.time()
+        await show.until(lambda: loop.time() - began > 0.01)
+        pool.finish("a")
+        await show.until(lambda: show.ready == 1)
+    work = pool.jobs[0].seconds * LEVELS[1].work
+    assert show.state.speed.is_measured
+    assert show.state.speed.busy_factor * work >= 0.03
+    assert show.state.speed.busy_factor > show.state.speed.tail_factor >= 0.01 / work
+
+
+async def test_a_clip_of_one_stage_has_no_tail():
+    show = Show(Pool(), measured=False)
+    await show.add(*SHOTS[:1])
+    async with show.running():
+        await show.until(lambda: show.ready == 1)
+    assert show.state.speed.busy_factor > 0.0 and show.state.speed.tail_factor == 0.0
+
+
+async def test_live_the_newest_shot_is_rendered_and_a_repeated_one_is_there():
+    pool = Pool()
+    show = Show(pool, live=True)
+    async with show.running():
+        for number, shot in enumerate(SHOTS):
+            show.position = shot.start
+            await show.add(shot)
+            await show.until(lambda number=number: show.scheduler.clip_of(number))
+            show.play(shot.end)
+    assert [job.prompt for job in pool.jobs] == list("abcd")
+    assert [key for *_, key in show.placed] == list("abcadb")
+
+
+async def test_live_clips_long_past_are_released_once_no_shot_shows_them():
+    pool = Pool()
+    show = Show(pool, live=True, live_clips=2)
+    async with show.running():
+        for number, key in enumerate("abac"):
+            show.position = SHOTS[number].start
+            await show.add(PlannedShot(SHOTS[number].start, SHOTS[number].end, "A", key))
+            await show.until(lambda number=number: show.scheduler.clip_of(number))
+    assert [number for number in range(4) if show.scheduler.clip_of(number)] == [2, 3]
+    assert show.state.clips.keys() == {2, 3} and pool.released == ["b"]
+
+
+async def test_live_a_stale_rendering_is_cancelled_for_the_newest_shot():
+    pool = Pool(instant=False)
+    show = Show(pool, live=True)
+    show.state.speed.measure(1.0, RenderTime(1000.0))
+    show.state.speed.measure(1.0, RenderTime(1000.0))
+    async with show.running():
+        await show.add(SHOTS[0])
+        await show.until(lambda: pool.jobs)
+        show.position = 0.6
+        await show.add(SHOTS[1])
+        await show.until(lambda: len(pool.jobs) == 2)
+        pool.finish("b")
+        await show.until(lambda: show.ready == 1)
+    assert pool.cancelled == ["a"] and show.scheduler.clip_of(1) == Path("b.mp4")
+    assert show.scheduler.failures == []
+
+
+async def test_a_frozen_frame_needs_no_placing():
+    pool = Pool(stored="ab")
+    show = Show(pool)
+    first, second = PlannedShot(0.0, 1.3, "A", "a"), PlannedShot(1.3, 2.0, "A", "b")
+    await show.add(first, second)
+    show.state.clips[0] = 0.5
+    show.play(2.0)
+    assert [key for *_, key in show.placed] == ["a", "b"]
+    assert show.scheduler.stats.seconds(2.0)["frozen"] == pytest.approx(0.3)
