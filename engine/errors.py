@@ -4,7 +4,7 @@
     ├── UsageError            the request cannot be met as it was put; exit status 2
     │   └── MissingExtra      a part that is installed by an extra; names it
     ├── MediaError            the sound cannot be used: not audio, truncated, not finite, rate out of range
-    ├── ModelError            a model is missing, damaged or not what it says it is
+    ├── ModelError            a model is missing, damaged or of another kind
     ├── RenderError           clips could not be rendered
     │   └── ProtocolError     a message that breaks the render protocol
     ├── OutputError           the result could not be written: no room, no permission
@@ -48,7 +48,7 @@ class MediaError(AimvError):
 
 
 class ModelError(AimvError):
-    """A model is missing, damaged or not what it says it is."""
+    """A model is missing, damaged or of another kind."""
 
 
 class RenderError(AimvError):
@@ -69,7 +69,7 @@ class DeviceError(AimvError):
 
 OUT_OF_MEMORY = "there is not enough memory for this: use a shorter or a mono file, or close other programs"
 
-_SIGNS = (
+_MESSAGES = (
     "bad alloc",
     "bad_alloc",
     "can't start new thread",
@@ -81,7 +81,7 @@ _SIGNS = (
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether `error`, one of a group, or what led to any of them, comes of too little memory."""
+    """Whether `error`, or one of its group, its causes or its contexts, is a shortage of memory."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -89,8 +89,8 @@ def is_out_of_memory(error: BaseException) -> bool:
         if each is None or id(each) in seen:
             continue
         seen.add(id(each))
-        no_room = isinstance(each, OSError) and each.errno == errno.ENOMEM
-        if no_room or isinstance(each, MemoryError) or any(sign in str(each).lower() for sign in _SIGNS):
+        no_memory = isinstance(each, OSError) and each.errno == errno.ENOMEM
+        if no_memory or isinstance(each, MemoryError) or any(message in str(each).lower() for message in _MESSAGES):
             return True
         waiting += [each.__cause__, each.__context__]
         waiting += each.exceptions if isinstance(each, BaseExceptionGroup) else ()
@@ -98,4 +98,4 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 class Cancelled(Exception):
-    """The job was withdrawn while it was being rendered."""
+    """The job was cancelled while it was being rendered."""

@@ -42,7 +42,7 @@ def sha256_of(path: Path) -> str:
 
 
 def output_error(path: Path, error: OSError, option: str = "") -> OutputError:
-    """An OSError met while writing `path`, as one line that says what to do; `option` is the one that named `path`."""
+    """An OSError met while writing `path`, as one line; `option` is the field that named `path`."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputError(f"no room left on the disk while writing {path}: free some space, then run it again")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -67,7 +67,7 @@ def check_writable(path: Path, option: str = "out") -> None:
 def owned_path(folder: Path, prefix: str = "", suffix: str = "") -> Iterator[Path]:
     """A new path in `folder` that belongs to this process while the block runs; what is there at its end is removed.
 
-    A lock file beside it, which ends with the process, tells what a killed process left from what is in use.
+    A lock in a file beside it, which ends with the process, distinguishes leftovers of killed processes.
 
     Raises:
         OSError: the folder cannot be written to.

@@ -22,11 +22,11 @@ def render(host: Host) -> None:
     """
     from aimv.app.export import clip_cache
     from engine.generators.registry import select_generator
-    from engine.render.auth import allowed, own_key_pair
+    from engine.render.auth import authorized_keys, own_key_pair
     from engine.render.transport import WorkerOffer
     from engine.worker.main import serve
 
-    offer = WorkerOffer(host.bind, own_key_pair(host.keys), allowed(host.keys))
+    offer = WorkerOffer(host.bind, own_key_pair(host.keys), authorized_keys(host.keys))
     selection = select_generator(host.generator, host.model)
     console.print(f"generator: {selection.reason}")
 

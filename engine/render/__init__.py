@@ -1,1 +1,1 @@
-"""Jobs to clips: the render process, its scheduler, the clip cache and the generators."""
+"""Rendering jobs into clips: job queue, worker pool, transport and clip cache, on the side of the engine."""

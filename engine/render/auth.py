@@ -1,8 +1,8 @@
-"""Keys for rendering across hosts: CurveZMQ (RFC 26/ZMTP-CURVE), every side known to the other by its public key.
+"""CURVE key pairs (ZeroMQ RFC 26) that authenticate hosts to each other and encrypt what they exchange.
 
-A key pair is two files, as pyzmq writes them: `NAME.key` with the public key, to be given to the other side, and
-`NAME.key_secret`, readable by its owner alone. A folder of keys holds one's own pair, `own`, and in `others/` the
-public keys of the hosts that one renders for or has rendering for one.
+A key pair is two files, as pyzmq writes them: `NAME.key` with the public key, for the other host, and
+`NAME.key_secret`, which only its owner can read. A folder of keys contains this host's pair, `own`, and in `others/`
+the public keys of hosts that render for this one or for which this one renders.
 """
 
 import struct
@@ -15,7 +15,7 @@ from zmq.utils import z85
 from engine.errors import OutputError, UsageError
 
 _KEY_BYTES = 32
-OWN, OTHERS = "own", "others"
+OWN, OTHERS = "own", "others"  # the name of this host's pair, the folder of public keys
 
 
 class KeyPair(msgspec.Struct, frozen=True):
@@ -33,18 +33,18 @@ def create_key_pair(folder: Path, name: str) -> tuple[Path, Path]:
     """
     public, secret = folder / f"{name}.key", folder / f"{name}.key_secret"
     if public.exists() or secret.exists():
-        raise OutputError(f"{folder} has keys called {name} already; choose another name or remove them")
+        raise OutputError(f"{folder} has keys called {name} already; choose another name or remove them", option="keys")
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         zmq.auth.create_certificates(folder, name)
         secret.chmod(0o600)
     except OSError as error:
-        raise OutputError(f"cannot write keys to {folder}: {error.strerror or error}") from error
+        raise OutputError(f"cannot write keys to {folder}: {error.strerror or error}", option="keys") from error
     return public, secret
 
 
 def own_key_pair(folder: Path) -> KeyPair:
-    """One's own pair in a folder of keys.
+    """The pair of this host in a folder of keys.
 
     Raises:
         UsageError: there is none.
@@ -55,23 +55,26 @@ def own_key_pair(folder: Path) -> KeyPair:
     return read_key_pair(path)
 
 
-def allowed(folder: Path) -> Path:
-    """The folder of the public keys that may have this host render.
+def authorized_keys(folder: Path) -> Path:
+    """The folder of the public keys of hosts that this host renders for.
 
     Raises:
         UsageError: there are none.
     """
     others = folder / OTHERS
     if not any(others.glob("*.key")):
-        raise UsageError(f"nobody may use this host yet: put the public keys of those who may into {others}")
+        raise UsageError(
+            f"this host may render for no other yet: put the public keys of those that may use it into {others}",
+            option="keys",
+        )
     return others
 
 
 def public_key_of(folder: Path, host: str) -> bytes:
-    """The public key of a host that renders for us: `others/HOST.key`, or the only one there.
+    """The public key of a host that renders for this one: `others/HOST.key`, or the only one there.
 
     Raises:
-        UsageError: there is none, or it cannot be told which.
+        UsageError: there is none, or several and none of that name.
     """
     others = folder / OTHERS
     named = others / f"{host}.key"
@@ -79,7 +82,9 @@ def public_key_of(folder: Path, host: str) -> bytes:
         return read_public_key(named)
     found = list(others.glob("*.key"))
     if len(found) != 1:
-        raise UsageError(f"there is no key for {host}: put the public key of that host (its own.key) there as {named}")
+        raise UsageError(
+            f"there is no key for {host}: save the public key of that host (its own.key) as {named}", option="keys"
+        )
     return read_public_key(found[0])
 
 

@@ -1,4 +1,4 @@
-"""What the rooms of the engine say to each other: a job to render and the clip that came of it."""
+"""Job: everything that one clip depends on; and Clip: where the finished clip is."""
 
 import hashlib
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 MAX_WORKERS = 16  # render processes on one host
-CLIP_FORMAT = 1  # raise when the same job would give other frames, so that stored clips are not reused
+CLIP_FORMAT = 1  # raise when the same job would give other frames, so that cached clips are not reused
 
 
 class Job(msgspec.Struct, frozen=True, tag="job"):

@@ -1,4 +1,4 @@
-"""One render process as its parent sees it: started, waited for, ended, never left behind."""
+"""Starts, awaits and ends one render process; none outlives its parent."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 _GRACE_SECONDS = 3.0  # from SIGTERM to SIGKILL
-_TAIL_BYTES = 4096
+_TAIL_BYTES = 4096  # of its standard error, in which the last line is looked for
 
 
 class RenderProcess:
@@ -23,7 +23,7 @@ class RenderProcess:
     async def start(
         cls, endpoint: str, name: str, *, index: int, generator: str, model: str, cache: Path, log: Path, nice: int = 0
     ) -> Self:
-        """Start a process, the one numbered `index` of its engine, that connects to `endpoint` as `name`.
+        """Start the process numbered `index` of its engine; it connects to `endpoint` with the identity `name`.
 
         It gets a session of its own, so that a Ctrl-C in the terminal reaches only the parent, and so that whatever
         it starts can be ended with it.
@@ -47,7 +47,7 @@ class RenderProcess:
         return self._process.pid
 
     async def wait(self) -> str:
-        """Wait for the end of the process and say how it came; if by itself, with the last line that it printed."""
+        """Wait until the process ends; returns how: the signal, or the exit status and the last line it printed."""
         code = await self._process.wait()
         if code < 0:
             return f"was ended by {signal.Signals(-code).name}"
@@ -55,12 +55,15 @@ class RenderProcess:
         return ": ".join([f"ended with status {code}", *(line.strip() for line in lines[-1:])])
 
     def kill(self) -> None:
-        """End it at once, whatever it does, and what it started."""
+        """Kill it and the processes that it started."""
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+            if sys.platform == "win32":
+                self._process.kill()
+            else:
+                os.killpg(self.pid, signal.SIGKILL)
 
     async def end(self) -> None:
-        """End it: politely, and after a grace period not."""
+        """Terminate it, and kill it if it still runs after a grace period."""
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:

@@ -76,7 +76,7 @@ class WorkerOffer(msgspec.Struct, frozen=True):
 
     address: str
     own: KeyPair
-    allowed: Path
+    authorized: Path
 
 
 def connect(context: zmq.asyncio.Context, remote: RemoteWorker, engine: str) -> zmq.asyncio.Socket:
@@ -108,7 +108,7 @@ def bind(context: zmq.Context[zmq.Socket[bytes]], offer: WorkerOffer) -> tuple[z
     """
     authenticator = ThreadAuthenticator(context)
     authenticator.start()
-    authenticator.configure_curve(domain="*", location=str(offer.allowed))
+    authenticator.configure_curve(domain="*", location=str(offer.authorized))
     socket = context.socket(zmq.ROUTER)
     _set_options(socket, offer.own)
     socket.setsockopt(zmq.IDENTITY, WORKER)

@@ -1,1 +1,1 @@
-"""The render process."""
+"""The render process: connection to the engine, job loop, pipelined decoding and encoding."""

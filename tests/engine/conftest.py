@@ -1,9 +1,9 @@
-"""A cache, what a worker has in hand, and tiny CogVideoX pipelines on disk, made once for all tests of the engine."""
+"""A cache, a log of worker events, and tiny CogVideoX pipelines on disk, made once for all tests of the engine."""
 
 import pytest
 
 from engine.render.cache import ClipCache
-from tests.engine.worker.overlap import Hand
+from tests.engine.worker.overlap import WorkerLog
 
 
 @pytest.fixture
@@ -13,8 +13,8 @@ def cache(tmp_path):
 
 
 @pytest.fixture
-def hand():
-    return Hand()
+def worker_log():
+    return WorkerLog()
 
 
 def _made(tmp_path_factory, like):

@@ -1,4 +1,4 @@
-"""A shortage of memory is told from a bug, however it is dressed."""
+"""A shortage of memory is recognized in causes, contexts and groups, and no bug is taken for one."""
 
 import errno
 

@@ -104,7 +104,7 @@ def test_a_host_without_the_keys_of_others_serves_nobody_and_says_so(aimv: Aimv,
     aimv("keys", "--keys", tmp_path)
     ran = aimv("render", "--bind", free_address(), "--keys", tmp_path)
     assert ran.status == 2
-    assert "nobody may use this host yet" in ran.err
+    assert "this host may render for no other yet" in ran.err
 
 
 def test_an_address_that_cannot_be_bound_is_one_line(aimv: Aimv, hosts: Hosts) -> None:

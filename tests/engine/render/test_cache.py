@@ -1,4 +1,4 @@
-"""The clip cache shows whole clips only, keeps what is in use, and bears crashes."""
+"""The clip cache has whole clips only, keeps those in use, and survives crashes."""
 
 import os
 import subprocess
@@ -144,7 +144,7 @@ with cache.writing("half") as part:
 """
 
 
-def test_what_a_killed_run_left_is_cleared_and_what_a_living_one_does_is_not(tmp_path):
+def test_files_and_locks_of_a_killed_process_are_removed_and_those_of_a_running_one_are_not(tmp_path):
     with ClipCache(tmp_path, 0) as cache:
         put(cache, job(1))
         with subprocess.Popen(
@@ -163,14 +163,14 @@ def test_what_a_killed_run_left_is_cleared_and_what_a_living_one_does_is_not(tmp
         assert list((tmp_path / "locks").glob("*.ids*")) == []
 
 
-def test_an_impossible_folder_is_one_line(tmp_path):
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="clip folder"):
         ClipCache(tmp_path / "file" / "clips", 0)
 
 
 @pytest.mark.parametrize("size", [(64, 48), (65, 49)])
-def test_an_encoded_clip_reads_back_sealed_with_its_frames_rate_and_colours(cache, size):
+def test_an_encoded_clip_reads_back_with_its_frames_rate_and_colours(cache, size):
     a_job = job(width=size[0], height=size[1], fps=12.5, seconds=1.04)
     rendering = FakeGenerator().render(a_job, lambda: False, lambda share: None)
     counts = []

@@ -1,4 +1,4 @@
-"""Real render processes: killed, frozen, cancelled, told nonsense; nothing accepted is lost and nothing is left."""
+"""Real render processes, killed, frozen, cancelled and sent garbage: no job is lost and nothing is left behind."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ def alive(pid):
 
 
 class Log:
-    """What a pool reports, and something to do at a given state."""
+    """What a pool reports, with actions at given states."""
 
     def __init__(self):
         self.events = []
@@ -243,7 +243,7 @@ async def test_a_generator_that_cannot_load_fails_every_job(cache, log):
                 await pool.render(job())
 
 
-async def test_a_process_that_does_not_start_fails_every_job_with_its_last_words(cache, log, monkeypatch, tmp_path):
+async def test_a_process_that_does_not_start_fails_every_job_with_its_last_line(cache, log, monkeypatch, tmp_path):
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\necho no libc today >&2\nexit 7\n")
     broken.chmod(0o755)
@@ -253,12 +253,12 @@ async def test_a_process_that_does_not_start_fails_every_job_with_its_last_words
             await pool.render(job())
 
 
-async def test_a_cancelled_call_withdraws_its_job_and_frees_the_worker(cache, log):
+async def test_a_cancelled_call_cancels_its_job_and_frees_the_worker(cache, log):
     async with rendering(cache, log) as pool:
-        begun = asyncio.Event()
-        log.at["rendering"] = lambda event: begun.set()
-        call = asyncio.create_task(pool.render(job(seconds=1000)))  # an int: ids do not mind
-        await begun.wait()
+        started = asyncio.Event()
+        log.at["rendering"] = lambda event: started.set()
+        call = asyncio.create_task(pool.render(job(seconds=1000)))  # an int: the id is that of the float
+        await started.wait()
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
@@ -267,22 +267,22 @@ async def test_a_cancelled_call_withdraws_its_job_and_frees_the_worker(cache, lo
         assert not log.states("lost")
 
 
-async def test_a_job_wanted_by_two_survives_one_of_them(cache, log):
+async def test_a_job_with_two_callers_survives_the_cancellation_of_one(cache, log):
     async with rendering(cache, log) as pool:
-        begun = asyncio.Event()
-        log.at["rendering"] = lambda event: begun.set()
+        started = asyncio.Event()
+        log.at["rendering"] = lambda event: started.set()
         calls = [asyncio.create_task(pool.render(job())) for _ in range(2)]
-        await begun.wait()
+        await started.wait()
         calls[0].cancel()
         assert await calls[1]
 
 
-async def test_a_job_withdrawn_and_wanted_again_is_rendered(cache, log):
+async def test_a_job_cancelled_and_requested_again_is_rendered(cache, log):
     async with rendering(cache, log) as pool:
-        begun = asyncio.Event()
-        log.at["rendering"] = lambda event: begun.set()
+        started = asyncio.Event()
+        log.at["rendering"] = lambda event: started.set()
         call = asyncio.create_task(pool.render(job()))
-        await begun.wait()
+        await started.wait()
         call.cancel()
         assert await pool.render(job())
 
@@ -290,10 +290,10 @@ async def test_a_job_withdrawn_and_wanted_again_is_rendered(cache, log):
 async def test_an_exception_in_the_block_ends_everything_and_comes_through(cache, log):
     with pytest.raises(ZeroDivisionError):
         async with rendering(cache, log) as pool:
-            begun = asyncio.Event()
-            log.at["rendering"] = lambda event: begun.set()
+            started = asyncio.Event()
+            log.at["rendering"] = lambda event: started.set()
             call = asyncio.create_task(pool.render(job(seconds=1000)))
-            await begun.wait()
+            await started.wait()
             raise ZeroDivisionError
     with pytest.raises(RenderError, match="closed"):
         await call

@@ -1,4 +1,4 @@
-"""The render protocol survives whatever arrives, and says the same on both sides."""
+"""Render messages survive a round trip; any other bytes raise ProtocolError."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""Rendering on another host: real processes over TCP, keys, clips that travel, partitions, strangers."""
+"""Rendering on another host: real processes over TCP, keys, uploads, partitions, engines that are refused."""
 
 import asyncio
 import contextlib
@@ -160,7 +160,7 @@ async def test_a_local_worker_and_a_remote_one_share_the_jobs(host, cache):
     assert {event.index for event in events if event.state == "rendering"} == {0, 1}
 
 
-async def test_a_process_that_dies_in_mid_clip_and_comes_back_costs_nothing(host, cache):
+async def test_a_process_killed_in_mid_clip_and_started_again_loses_no_job(host, cache):
     events = Events()
     async with rendering(cache, host.remote(), events) as pool:
         call = asyncio.create_task(pool.render(job(seconds=2.0)))
@@ -172,7 +172,7 @@ async def test_a_process_that_dies_in_mid_clip_and_comes_back_costs_nothing(host
     assert events[-1].pid == host.process.pid
 
 
-async def test_a_partition_in_mid_clip_is_noticed_and_costs_nothing(host, cache):
+async def test_a_partition_in_mid_clip_is_noticed_and_loses_no_job(host, cache):
     events = Events()
     async with Forwarder(host.port) as network, rendering(cache, host.remote(network.port), events) as pool:
         calls = [asyncio.create_task(pool.render(job(seed, seconds=2.0))) for seed in range(3)]
@@ -187,20 +187,20 @@ async def test_a_partition_in_mid_clip_is_noticed_and_costs_nothing(host, cache)
 
 async def test_a_stranger_and_an_engine_for_another_model_are_not_served(host, cache, tmp_path):
     create_key_pair(tmp_path / "keys", "stranger")
-    events = Events()
+    stranger, other_model = Events(), Events()
     async with (
-        rendering(cache, host.remote(own="stranger"), events),
-        WorkerPool(cache, "fake", "0.5", 0, [host.remote()], on_worker=events.append),
+        rendering(cache, host.remote(own="stranger"), stranger),
+        WorkerPool(cache, "fake", "0.5", 0, [host.remote()], on_worker=other_model.append),
     ):
-        await asyncio.sleep(1.0)
-    assert {event.state for event in events} <= {"refused"}, (
-        "nobody is served; the other model's engine may be told why"
-    )
-    async with rendering(cache, host.remote(), events) as pool:
-        assert await pool.render(job())
+        await other_model.until("refused")
+        async with rendering(cache, host.remote(), Events()) as pool:
+            assert await pool.render(job())
+    assert stranger == []
+    assert other_model.states[0] == "refused"
+    assert "ready" not in other_model.states
 
 
-async def test_a_second_engine_is_told_that_the_process_is_taken_and_is_served_once_it_is_free(host, cache, tmp_path):
+async def test_a_second_engine_is_refused_while_the_process_is_busy_and_served_after(host, cache, tmp_path):
     first, second = Events(), Events()
     with ClipCache(tmp_path / "others", 10**9) as others:
         async with contextlib.AsyncExitStack() as stack:
@@ -211,7 +211,7 @@ async def test_a_second_engine_is_told_that_the_process_is_taken_and_is_served_o
                 other_call = asyncio.create_task(waiting.render(job(1)))
                 await second.until("refused")
                 assert has_valid_checksum((await call).path)
-                assert second.states == ["refused"], "said once, and nothing of the first engine's went astray"
+                assert second.states == ["refused"], "reported once, and no message of the first engine reached it"
                 await stack.aclose()
                 assert has_valid_checksum((await other_call).path)
     assert second[0].detail == "it is serving another engine"
@@ -219,7 +219,7 @@ async def test_a_second_engine_is_told_that_the_process_is_taken_and_is_served_o
     assert first.states == ["starting", "ready", "rendering", "ready"]
 
 
-async def test_only_taken_processes_are_what_the_last_line_speaks_of(host, cache, tmp_path):
+async def test_the_error_names_why_the_processes_that_answered_are_not_used(host, cache, tmp_path):
     first = Events()
     async with rendering(cache, host.remote(), first) as serving:
         await serving.render(job())
@@ -230,7 +230,7 @@ async def test_only_taken_processes_are_what_the_last_line_speaks_of(host, cache
 
 
 def kill_engine(host, folder):
-    """Start an engine that has its job rendered, and kill it."""
+    """Start an engine, and kill it once its job is being rendered."""
     script = ENGINE.format(remote=host.engine_code())
     engine = subprocess.Popen([sys.executable, "-c", script, str(folder)], stdout=subprocess.PIPE)
     assert engine.stdout.readline() == b"rendering\n"
@@ -239,14 +239,14 @@ def kill_engine(host, folder):
 
 
 async def test_an_engine_that_is_killed_leaves_its_process_to_the_next(host, cache, tmp_path):
-    """Its job is given up for that of the next engine, and the orders of both do not mix."""
+    """Its job is cancelled for that of the next engine, and the jobs of both do not mix."""
     kill_engine(host, tmp_path / "killed")
     async with rendering(cache, host.remote(), Events()) as pool:
         assert has_valid_checksum((await pool.render(job())).path)
     assert not (tmp_path / "spool" / f"{job(seconds=1000.0).id}.mp4").exists()
 
 
-async def test_two_jobs_are_in_the_hands_of_a_process_on_another_host(tmp_path, cache):
+async def test_a_process_on_another_host_has_two_jobs_at_a_time(tmp_path, cache):
     host, events = Host(tmp_path, "0.05+0.2"), Events()
     host.start()
     try:
@@ -289,7 +289,7 @@ async def test_an_address_that_is_none_is_one_line(cache, tmp_path, address):
             pass
 
 
-def test_pieces_that_do_not_fit_leave_nothing(cache):
+def test_chunks_out_of_order_or_missing_leave_nothing(cache):
     upload = Upload(cache, "clip")
     upload.write(Chunk("clip", 0, b"abc"))
     with pytest.raises(ProtocolError):

@@ -1,4 +1,4 @@
-"""What the tests of two jobs in hand share: what a worker has in hand, and a worker's line played by hand."""
+"""Shared by the tests of overlapping jobs: a log of worker events, a lossy transport, a fake connection."""
 
 import asyncio
 import queue
@@ -30,8 +30,8 @@ def lossy(is_lost):
     return Lossy
 
 
-class Hand:
-    """What a pool's one worker has in hand, and something to do when it has two jobs."""
+class WorkerLog:
+    """The events of a pool's workers; `at_two` is called when a worker has two jobs."""
 
     def __init__(self):
         self.events = []
@@ -57,29 +57,29 @@ class Hand:
         return [event.state for event in self.events].count(state)
 
 
-class ByHand:
-    """A worker's line to its engine, played by hand."""
+class FakeConnection:
+    """A connection that yields given jobs and records what the worker sends."""
 
     def __init__(self, *jobs):
         self.jobs = queue.SimpleQueue()
         for each in jobs:
             self.jobs.put(each)
         self.jobs.put(None)
-        self.said = []
-        self.withdrawn = set()
+        self.sent = []
+        self.cancelled_ids = set()
 
     def send(self, message):
-        self.said.append(message)
+        self.sent.append(message)
 
     def cancelled(self, job_id):
-        return job_id in self.withdrawn
+        return job_id in self.cancelled_ids
 
     def of(self, *kinds):
-        return [message for message in self.said if isinstance(message, kinds)]
+        return [message for message in self.sent if isinstance(message, kinds)]
 
 
-def worked(generator, cache, *jobs):
-    """Let a worker render them all; what it said."""
-    wire = ByHand(*jobs)
-    JobRunner(wire, generator, cache, send=False).run()
-    return wire
+def run_jobs(generator, cache, *jobs):
+    """Render the jobs with a worker; returns its connection."""
+    connection = FakeConnection(*jobs)
+    JobRunner(connection, generator, cache, send=False).run()
+    return connection

@@ -1,4 +1,4 @@
-"""Two jobs in hand: one in its last stage, one in its first; both come through whatever happens in either stage."""
+"""A worker with two jobs, one in its final stage and one in its first: both are finished whatever fails."""
 
 import asyncio
 import os
@@ -15,102 +15,102 @@ from engine.render.protocol import Ack, Assign, CancelAck, Done, Failed, Finishi
 from engine.schedule.scheduler import Scheduler
 from engine.schedule.state import PlannedShot, RenderTime, ScheduleState
 from engine.worker.main import FinalStageExecutor
-from tests.engine.worker.overlap import PATIENCE, TWO_STAGES, job, lossy, worked
+from tests.engine.worker.overlap import PATIENCE, TWO_STAGES, job, lossy, run_jobs
 
 SLOW_END = "0.2+0.05"
 
 
-async def test_the_next_job_is_begun_while_the_first_is_being_finished(cache, hand):
+async def test_the_next_job_starts_during_the_final_stage_of_the_first(cache, worker_log):
     stages = []
-    async with asyncio.timeout(PATIENCE), hand.pool(cache) as pool:
+    async with asyncio.timeout(PATIENCE), worker_log.pool(cache) as pool:
         calls = (pool.render(job(seed), on_final_stage=lambda f, n=seed: stages.append((n, f))) for seed in range(4))
         await asyncio.gather(*calls)
-    assert hand.done == [0, 1, 2, 3]
+    assert worker_log.done == [0, 1, 2, 3]
     assert stages == [(seed, True) for seed in range(4)]
-    in_hand = [event.job_ids for event in hand.events if event.state == "rendering"]
+    assigned = [event.job_ids for event in worker_log.events if event.state == "rendering"]
     ids = [job(seed).id for seed in range(4)]
-    assert in_hand == [(ids[0],), *((ids[n], ids[n + 1]) for n in range(3))]
+    assert assigned == [(ids[0],), *((ids[n], ids[n + 1]) for n in range(3))]
 
 
-async def test_a_generator_of_one_stage_has_one_job_in_hand(cache, hand):
-    async with asyncio.timeout(PATIENCE), hand.pool(cache, "0.01") as pool:
+async def test_a_generator_of_one_stage_has_one_job_at_a_time(cache, worker_log):
+    async with asyncio.timeout(PATIENCE), worker_log.pool(cache, "0.01") as pool:
         await asyncio.gather(*(pool.render(job(seed)) for seed in range(3)))
-    assert {len(event.job_ids) for event in hand.events if event.state == "rendering"} == {1}
+    assert {len(event.job_ids) for event in worker_log.events if event.state == "rendering"} == {1}
 
 
-async def test_an_idle_worker_is_preferred_to_one_that_is_finishing(cache, hand):
-    async with asyncio.timeout(PATIENCE), hand.pool(cache, SLOW_END, workers=2) as pool:
-        await hand.both_ready.wait()
+async def test_an_idle_worker_is_preferred_to_one_that_is_finishing(cache, worker_log):
+    async with asyncio.timeout(PATIENCE), worker_log.pool(cache, SLOW_END, workers=2) as pool:
+        await worker_log.both_ready.wait()
         finishing = asyncio.Event()
         first = asyncio.create_task(pool.render(job(0), on_final_stage=lambda last: finishing.set()))
         await finishing.wait()
         await pool.render(job(1))
         await first
-    assert {event.index for event in hand.events if event.state == "rendering"} == {0, 1}
+    assert {event.index for event in worker_log.events if event.state == "rendering"} == {0, 1}
 
 
-@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
 @pytest.mark.parametrize("model", [TWO_STAGES, SLOW_END])
-async def test_a_worker_that_is_struck_gives_both_jobs_back(cache, hand, blow, model):
-    def strike(event):
-        if not hand.count("lost"):
-            os.kill(event.pid, blow)
+async def test_both_jobs_of_a_killed_or_frozen_worker_are_rendered_again(cache, worker_log, fault, model):
+    def inject(event):
+        if not worker_log.count("lost"):
+            os.kill(event.pid, fault)
 
-    hand.at_two = strike
-    told = []
-    async with asyncio.timeout(PATIENCE), hand.pool(cache, model) as pool:
-        first = pool.render(job(0), on_final_stage=told.append)
+    worker_log.at_two = inject
+    stages = []
+    async with asyncio.timeout(PATIENCE), worker_log.pool(cache, model) as pool:
+        first = pool.render(job(0), on_final_stage=stages.append)
         clips = await asyncio.gather(first, *(pool.render(job(seed)) for seed in range(1, 4)))
-    (lost,) = [event for event in hand.events if event.state == "lost"]
+    (lost,) = [event for event in worker_log.events if event.state == "lost"]
     assert lost.job_ids == (job(0).id, job(1).id)
     assert all(has_valid_checksum(clip.path) for clip in clips)
-    assert sorted(hand.done) == [0, 1, 2, 3]
-    assert told == [True, False, True]
+    assert sorted(worker_log.done) == [0, 1, 2, 3]
+    assert stages == [True, False, True]
 
 
-async def test_what_a_worker_died_over_is_rendered_alone_so_that_it_costs_no_other_job_its_tries(cache, hand):
+async def test_a_job_that_crashed_a_worker_is_rendered_alone_and_uses_up_no_attempts_of_others(cache, worker_log):
     killer = job(1)
 
     def kill(event):
         if killer.id in event.job_ids:
             os.kill(event.pid, signal.SIGKILL)
 
-    keep = hand.on_worker
+    keep = worker_log.on_worker
 
     def on_worker(event):
         keep(event)
         if event.state == "rendering":
             kill(event)
 
-    hand.on_worker = on_worker
-    async with asyncio.timeout(PATIENCE), hand.pool(cache, SLOW_END) as pool:
+    worker_log.on_worker = on_worker
+    async with asyncio.timeout(PATIENCE), worker_log.pool(cache, SLOW_END) as pool:
         others = [asyncio.create_task(pool.render(job(0), deadline=0.5))]
         await asyncio.sleep(0)
         with pytest.raises(RenderError, match=r"gave up a clip after 3 tries.*SIGKILL"):
             await pool.render(killer, deadline=1.0)
         others.append(asyncio.create_task(pool.render(job(2))))
         assert all(has_valid_checksum(clip.path) for clip in await asyncio.gather(*others))
-    lost = [event.job_ids for event in hand.events if event.state == "lost"]
+    lost = [event.job_ids for event in worker_log.events if event.state == "lost"]
     assert lost[:3] == [(job(0).id, killer.id), (killer.id,), (killer.id,)]
 
 
 @pytest.mark.parametrize("cancelled", [0, 1])
-async def test_a_job_is_withdrawn_in_either_stage_and_the_other_goes_on(cache, hand, cancelled):
-    async with asyncio.timeout(PATIENCE), hand.pool(cache, SLOW_END) as pool:
+async def test_a_job_is_cancelled_in_either_stage_and_the_other_is_rendered(cache, worker_log, cancelled):
+    async with asyncio.timeout(PATIENCE), worker_log.pool(cache, SLOW_END) as pool:
         calls = [asyncio.create_task(pool.render(job(seed))) for seed in range(2)]
-        await hand.two.wait()
+        await worker_log.two.wait()
         calls[cancelled].cancel()
         with pytest.raises(asyncio.CancelledError):
             await calls[cancelled]
         assert has_valid_checksum((await calls[1 - cancelled]).path)
         assert has_valid_checksum((await pool.render(job(2))).path)
         assert cache.get(job(cancelled)) is None
-    assert hand.done == [1 - cancelled, 2]
-    assert not hand.count("lost")
+    assert worker_log.done == [1 - cancelled, 2]
+    assert not worker_log.count("lost")
 
 
 @pytest.mark.parametrize("kind", [Ack, Finishing, Progress, Done, Assign])
-async def test_any_lost_message_costs_time_and_nothing_else(cache, hand, kind):
+async def test_any_lost_message_costs_time_and_nothing_else(cache, worker_log, kind):
     """The first message of each kind does not arrive."""
     lost = []
 
@@ -119,14 +119,14 @@ async def test_any_lost_message_costs_time_and_nothing_else(cache, hand, kind):
         lost.extend([message] * lose)
         return lose
 
-    async with asyncio.timeout(PATIENCE), hand.pool(cache, transport=lossy(is_lost)) as pool:
+    async with asyncio.timeout(PATIENCE), worker_log.pool(cache, transport=lossy(is_lost)) as pool:
         clips = await asyncio.gather(*(pool.render(job(seed)) for seed in range(4)))
-        assert not hand.count("lost")
+        assert not worker_log.count("lost")
     assert lost
     assert all(has_valid_checksum(clip.path) for clip in clips)
 
 
-def test_clips_end_in_order_each_in_one_way_and_only_one_is_finished_at_a_time(cache):
+def test_each_job_ends_once_and_in_order_and_one_final_stage_runs_at_a_time(cache):
     class Watched(FakeGenerator):
         finishing = 0
         most = 0
@@ -148,17 +148,17 @@ def test_clips_end_in_order_each_in_one_way_and_only_one_is_finished_at_a_time(c
 
     generator = Watched(0.01, 0.001)
     jobs = [job(0), job(1), job(2, "fail: no such colour"), job(3)]
-    wire = worked(generator, cache, *jobs)
+    connection = run_jobs(generator, cache, *jobs)
     assert generator.most == 1
-    ended = [message.job_id for message in wire.of(Done, Failed, CancelAck)]
+    ended = [message.job_id for message in connection.of(Done, Failed, CancelAck)]
     assert sorted(ended) == sorted(each.id for each in jobs)
-    assert [message.job_id for message in wire.of(Finishing)] == [jobs[n].id for n in (0, 1, 3)]
-    assert [message.job_id for message in wire.of(Done)] == [jobs[n].id for n in (0, 1, 3)]
-    assert isinstance(wire.said[0], Ready)
+    assert [message.job_id for message in connection.of(Finishing)] == [jobs[n].id for n in (0, 1, 3)]
+    assert [message.job_id for message in connection.of(Done)] == [jobs[n].id for n in (0, 1, 3)]
+    assert isinstance(connection.sent[0], Ready)
 
 
 @pytest.mark.parametrize("overlap", [True, False])
-def test_a_last_stage_begins_and_frees_its_caller_only_once_the_one_before_is_done(overlap):
+def test_a_final_stage_starts_only_once_the_one_before_is_done(overlap):
     order, gate = [], threading.Event()
     with FinalStageExecutor() as last:
         last.run(lambda: (gate.wait(PATIENCE), order.append("first"))[0], overlap=True)
@@ -171,7 +171,7 @@ def test_a_last_stage_begins_and_frees_its_caller_only_once_the_one_before_is_do
     assert order == ["first", *(["free"] if overlap else []), "second"]
 
 
-def test_the_plan_goes_by_a_workers_pace_and_expects_a_clip_when_it_is_there():
+def test_overlapped_stages_set_the_pace_of_a_worker_and_delay_its_clip():
     staged = RenderTime.overlapped(3.0, 1.0)
     assert staged == RenderTime(3.0, 1.0)
     assert RenderTime.overlapped(3.0, 5.0) == RenderTime(5.0, 3.0), "the longer stage sets the pace"
@@ -181,7 +181,7 @@ def test_the_plan_goes_by_a_workers_pace_and_expects_a_clip_when_it_is_there():
     assert (state.worker_seconds(4.0, 0), state.seconds_until_ready(4.0, 0)) == (6.0, 8.0)
 
 
-async def test_a_show_has_the_next_clip_begun_while_the_last_one_is_being_finished(cache, hand):
+async def test_the_scheduler_starts_the_next_clip_during_the_final_stage_of_the_last(cache, worker_log):
     shots = [PlannedShot(4.0 * n, 4.0 * n + 4.0, "A", str(n)) for n in range(3)]
     state = ScheduleState((Level("", 1.0),))
     all_there = asyncio.Event()
@@ -190,7 +190,7 @@ async def test_a_show_has_the_next_clip_begun_while_the_last_one_is_being_finish
         if len(state.clips) == len(shots):
             all_there.set()
 
-    async with asyncio.timeout(PATIENCE), hand.pool(cache) as pool:
+    async with asyncio.timeout(PATIENCE), worker_log.pool(cache) as pool:
         scheduler = Scheduler(
             pool,
             state,
@@ -206,5 +206,5 @@ async def test_a_show_has_the_next_clip_begun_while_the_last_one_is_being_finish
         scheduling = asyncio.create_task(scheduler.run())
         await all_there.wait()
         scheduling.cancel()
-    assert hand.two.is_set()
+    assert worker_log.two.is_set()
     assert state.speed.tail_factor > 0

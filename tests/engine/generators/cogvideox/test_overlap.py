@@ -13,7 +13,7 @@ from engine.render.job import Job
 from engine.render.pool import WorkerPool
 from engine.render.protocol import CancelAck, Done, Finishing
 from engine.worker.main import JobRunner
-from tests.engine.worker.overlap import PATIENCE, ByHand, worked
+from tests.engine.worker.overlap import PATIENCE, FakeConnection, run_jobs
 
 
 class Meeting:
@@ -79,8 +79,8 @@ def test_cogvideox_denoises_the_second_clip_while_it_decodes_the_first(tiny, cac
     meeting = Meeting()
     watch(tiny, meeting, monkeypatch)
     jobs = [tiny_job(seed) for seed in range(2)]
-    wire = worked(tiny, cache, *jobs)
-    assert [message.job_id for message in wire.of(Done)] == [each.id for each in jobs]
+    connection = run_jobs(tiny, cache, *jobs)
+    assert [message.job_id for message in connection.of(Done)] == [each.id for each in jobs]
     assert meeting.order.index(("step", 1)) < meeting.order.index(("frame", 0))
 
 
@@ -93,8 +93,8 @@ def test_with_and_without_overlap_the_clips_are_the_same_bit_for_bit(tiny, tmp_p
             monkeypatch.setitem(presets.PRESETS, name, changed)
             jobs = [tiny_job(seed, name) for seed in range(3)]
             with ClipCache(tmp_path / f"{name}-{overlapped}", 10**9) as cache:
-                wire = worked(tiny, cache, *jobs)
-                assert len(wire.of(Finishing)) == (3 if overlapped else 0)
+                connection = run_jobs(tiny, cache, *jobs)
+                assert len(connection.of(Finishing)) == (3 if overlapped else 0)
                 clips.append([cache.get(each).path.read_bytes() for each in jobs])
         assert clips[-1] == clips[-2]
     assert len({clip for made in clips for clip in made}) == 6
@@ -117,24 +117,24 @@ def test_frames_decoded_beside_another_clips_steps_are_those_decoded_alone(tiny)
 @pytest.mark.parametrize("stage", ["step", "frame"])
 def test_a_clip_of_cogvideox_is_cancelled_in_either_stage_and_the_other_is_whole(tiny, cache, monkeypatch, stage):
     jobs = [tiny_job(seed) for seed in range(2)]
-    wire = ByHand(*jobs)
+    connection = FakeConnection(*jobs)
     gone = 1 if stage == "step" else 0
 
     class Cancelling(Meeting):
         def step(self, number):
             super().step(number)
             if stage == "step" and number == 1:
-                wire.withdrawn.add(jobs[1].id)
+                connection.cancelled_ids.add(jobs[1].id)
 
         def frame(self, number):
             super().frame(number)
             if stage == "frame" and number == 0:
-                wire.withdrawn.add(jobs[0].id)
+                connection.cancelled_ids.add(jobs[0].id)
 
     watch(tiny, Cancelling(), monkeypatch)
-    JobRunner(wire, tiny, cache, send=False).run()
-    assert [message.job_id for message in wire.of(CancelAck)] == [jobs[gone].id]
-    assert [message.job_id for message in wire.of(Done)] == [jobs[1 - gone].id]
+    JobRunner(connection, tiny, cache, send=False).run()
+    assert [message.job_id for message in connection.of(CancelAck)] == [jobs[gone].id]
+    assert [message.job_id for message in connection.of(Done)] == [jobs[1 - gone].id]
     assert cache.get(jobs[gone]) is None
     assert has_valid_checksum(cache.get(jobs[1 - gone]).path)
     assert list(cache.folder.glob("*.part")) == []
@@ -144,10 +144,10 @@ def test_only_the_preset_for_little_memory_does_not_overlap():
     assert [name for name, row in presets.PRESETS.items() if not row.overlap] == ["24gb"]
 
 
-async def test_clips_of_a_real_render_process_overlap(tiny_cogvideox, cache, hand):
+async def test_clips_of_a_real_render_process_overlap(tiny_cogvideox, cache, worker_log):
     pytest.importorskip("diffusers")
     async with asyncio.timeout(PATIENCE):
-        async with WorkerPool(cache, "cogvideox", str(tiny_cogvideox), on_worker=hand.on_worker) as pool:
+        async with WorkerPool(cache, "cogvideox", str(tiny_cogvideox), on_worker=worker_log.on_worker) as pool:
             clips = await asyncio.gather(*(pool.render(tiny_job(seed)) for seed in range(3)))
     assert all(has_valid_checksum(clip.path) for clip in clips)
-    assert hand.two.is_set()
+    assert worker_log.two.is_set()
