@@ -222,7 +222,7 @@ class LiveShow(Show):
             xruns=self.input.xruns,
             latency_p95_ms=late or None,
             passed_over=self.passed_over,
-            warning=f"the input is gone: {self.input.why or 'waiting for it'}"
+            warning=f"the input is gone: {self.input.error or 'waiting for it'}"
             if lost
             else ("the input is silent: check the cable and the level" if meter.silent else ""),
             rows=(

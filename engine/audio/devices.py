@@ -106,7 +106,7 @@ class SoundCard:
         self._known: InputDevice | None = chosen
         self._stream: Any = None
 
-    def open(self, take: AudioCallback) -> None:
+    def open(self, callback: AudioCallback) -> None:
         """Begin to capture; each block is stamped with when its last sample was captured.
 
         Raises:
@@ -127,7 +127,7 @@ class SoundCard:
             age = times.currentTime - times.inputBufferAdcTime  # of the block's first sample
             if not 0.0 < age < 2.0:  # some hosts do not say
                 age = frames / rate
-            take(samples, now - age + frames / rate, bool(status.input_overflow))
+            callback(samples, now - age + frames / rate, bool(status.input_overflow))
 
         index, self._known = self._known.index, None
         try:

@@ -27,11 +27,11 @@ def wait(until: Callable[[], object], feed: Callable[[], None] = lambda: None) -
 def test_gone_again_and_again(monkeypatch: pytest.MonkeyPatch, tally: Tally, rng: random.Random) -> None:
     monkeypatch.setattr(capture, "LOST_S", 0.1)
     monkeypatch.setattr(capture, "FIRST_S", 0.5)
-    monkeypatch.setattr(capture, "_RETRY_S", (0.02,))
+    monkeypatch.setattr(capture, "RETRY_S", (0.02,))
     device, blocks = Device(), []
 
     def play() -> None:
-        if device.take:
+        if device.callback:
             device.play(stereo(0.01), lost=rng.random() < 0.1)
 
     def gone() -> None:

@@ -103,10 +103,10 @@ class Device:
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def open(self, take: Any) -> None:
+    def open(self, callback: Any) -> None:
         """Begin to capture."""
         self._ending.clear()
-        self._thread = threading.Thread(target=self._run, args=(take,), daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(callback,), daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -115,7 +115,7 @@ class Device:
         if self._thread:
             self._thread.join()
 
-    def _run(self, take: Any) -> None:
+    def _run(self, callback: Any) -> None:
         self.begun = time.perf_counter()
         given = 0
         while not self._ending.is_set():
@@ -125,8 +125,14 @@ class Device:
             at = given % (len(self._sound) - BLOCK)
             lost = given // round(XRUN_S * RATE) != (given + BLOCK) // round(XRUN_S * RATE)
             self.xruns += lost
-            take(self._sound[at : at + BLOCK], complete, lost)
+            callback(self._sound[at : at + BLOCK], complete, lost)
             given += BLOCK
+
+
+def drift_ppm(clock: CaptureClock) -> float:
+    """By how many parts per million the device runs faster than this machine's clock."""
+    second = clock.time_of(clock.samples + RATE) - clock.time_of(clock.samples)
+    return 1e6 * (1.0 / second - 1.0)
 
 
 def summary(offsets: list[tuple[float, float]], played: FrameStats) -> dict[str, Any]:
@@ -149,7 +155,7 @@ def virtual(seconds: float, ppm: float, sound: NDArray[np.float32]) -> dict[str,
     """The show on the virtual clock."""
     rig = Rig(seconds, ppm, sound)
     played = asyncio.run(play(rig, rig, Nowhere()))  # type: ignore[arg-type]  # fps is a property
-    return {**summary(rig.offsets, played), "longest": rig.lengths, "ppm_found": round(rig.capture.ppm, 1)}
+    return {**summary(rig.offsets, played), "longest": rig.lengths, "ppm_found": round(drift_ppm(rig.capture), 1)}
 
 
 def real(seconds: float, ppm: float, sound: NDArray[np.float32], out: Path) -> dict[str, Any]:
@@ -190,7 +196,7 @@ def real(seconds: float, ppm: float, sound: NDArray[np.float32], out: Path) -> d
         "not_heard_s": round(show.analyzer.skipped_s, 1),
         "queues": {name: f"{most} of {bound}" for name, (most, bound) in longest.items()},
         "rss_growth_mb": round(memory[-1] - memory[len(memory) // 5], 1) if memory else 0.0,
-        "ppm_found": round(show.input.clock.ppm, 1),
+        "ppm_found": round(drift_ppm(show.input.clock), 1),
     }
 
 

@@ -23,20 +23,20 @@ class Device:
     def __init__(self) -> None:
         self.there = True
         self.opened = 0
-        self.take: capture.AudioCallback | None = None
+        self.callback: capture.AudioCallback | None = None
 
-    def open(self, take: capture.AudioCallback) -> None:
+    def open(self, callback: capture.AudioCallback) -> None:
         if not self.there:
             raise DeviceError("the input is gone")
         self.opened += 1
-        self.take = take
+        self.callback = callback
 
     def close(self) -> None:
-        self.take = None
+        self.callback = None
 
     def play(self, samples: np.ndarray, lost: bool = False) -> None:
-        assert self.take
-        self.take(samples, time.perf_counter(), lost)
+        assert self.callback
+        self.callback(samples, time.perf_counter(), lost)
 
 
 def stereo(seconds: float, level: float = 0.5) -> np.ndarray:
@@ -46,7 +46,7 @@ def stereo(seconds: float, level: float = 0.5) -> np.ndarray:
 def wait(until: Callable[[], bool]) -> None:
     end = time.monotonic() + 20.0
     while not until():
-        assert time.monotonic() < end, "it never came"
+        assert time.monotonic() < end, "it never happened"
         time.sleep(0.005)
 
 
@@ -64,10 +64,10 @@ def test_blocks_come_in_order_on_one_time_line_and_are_copies() -> None:
     assert np.array_equal(whole[::800, 0], np.array([0.0, 0.1, 0.2, 0.3, 0.4], np.float32))
     ends = [block.start + len(block.samples) for block in blocks]
     assert [block.start for block in blocks] == [0, *ends[:-1]]
-    assert device.take is None, "closed"
+    assert device.callback is None, "closed"
 
 
-def test_blocks_that_had_to_wait_are_one_and_tell_when_they_came() -> None:
+def test_blocks_that_had_to_wait_are_one_and_have_their_arrival_times() -> None:
     device, blocks, go = Device(), [], threading.Event()
 
     def slow(block: Block) -> None:
@@ -97,19 +97,19 @@ def test_what_is_no_number_becomes_silence() -> None:
 
 def test_a_device_that_goes_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capture, "LOST_S", 0.1)
-    monkeypatch.setattr(capture, "_RETRY_S", (0.02,))
+    monkeypatch.setattr(capture, "RETRY_S", (0.02,))
     device = Device()
     blocks: list[Block] = []
     with LiveInput(device, blocks.append) as live_input:
         device.play(stereo(0.1))
         wait(lambda: bool(blocks))
         device.there = False
-        wait(lambda: live_input.state == "lost" and live_input.why == "the input is gone")
+        wait(lambda: live_input.state == "lost" and live_input.error == "the input is gone")
         wait(lambda: live_input.clock.samples > 2000)  # the time line goes on, in silence
         assert not blocks[-1].samples.any()
         before = live_input.time()
         device.there = True
-        wait(lambda: device.take is not None)
+        wait(lambda: device.callback is not None)
         feeding = threading.Event()
 
         def feed() -> None:
@@ -119,7 +119,7 @@ def test_a_device_that_goes_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> N
         thread = threading.Thread(target=feed)
         thread.start()
         wait(lambda: live_input.state == "open" and bool(blocks[-1].samples.any()))
-        assert (live_input.losses, device.opened, live_input.why) == (1, 2, "")
+        assert (live_input.losses, device.opened, live_input.error) == (1, 2, "")
         assert live_input.time() >= before
         feeding.set()
         thread.join()
@@ -127,7 +127,7 @@ def test_a_device_that_goes_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> N
     assert [block.start for block in blocks] == [0, *ends[:-1]], "without a gap"
 
 
-def test_a_device_that_is_not_there_is_said_at_once() -> None:
+def test_a_device_that_is_not_there_is_reported_at_once() -> None:
     device = Device()
     device.there = False
     with pytest.raises(DeviceError, match="gone"), LiveInput(device, print):
