@@ -1,1 +1,1 @@
-"""Sound as numbers: decoding, windows, loudness, spectrum, onsets and beats."""
+"""Sound as numbers: decoding, capture, windows, loudness, pitch, features, beats and structure."""

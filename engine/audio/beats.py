@@ -1,4 +1,4 @@
-"""Beats: where a listener taps, from onset strength; once with the whole song known, once causally."""
+"""Beat tracking from onset strength: with the whole song known, and causally."""
 
 import math
 from functools import cache
@@ -77,9 +77,9 @@ def _likely(period: float) -> NDArray[np.float64]:
 
 
 class BeatTracker:
-    """Beats as they come, from onset strength pushed in; says a beat no later than it falls.
+    """Causal beat tracking from onset strength that is pushed in; a beat is returned no later than it falls.
 
-    The cumulative score of Stark, Davies & Plumbley 2009: past beats predict the next one, which is said half
+    The cumulative score of Stark, Davies & Plumbley 2009: past beats predict the next one, which is returned half
     a period ahead; the tempo is estimated anew each half second over the last 8 s.
     """
 
@@ -93,7 +93,7 @@ class BeatTracker:
         self._last_beat = -1e9
 
     def push(self, strength: NDArray[np.float64]) -> list[float]:
-        """Take in more onset strength, [n]; give the times in s of the beats now expected, some of them ahead."""
+        """Take in more onset strength, [n]; returns the times in s of the beats now expected, some of them ahead."""
         beats = []
         for value in strength:
             self._strength.append(float(value))

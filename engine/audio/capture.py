@@ -229,7 +229,7 @@ class LiveInput:
             self.state = "open"
 
     def _reopen(self, back: threading.Event) -> None:
-        """Close and open the device until it delivers sound, or capture ends; the device may block as long as it likes."""
+        """Close and open the device until it delivers sound or capture ends; the device may block for any time."""
         attempts = 0
         while not self._ending.is_set():
             self.device.close()

@@ -1,4 +1,4 @@
-"""Sound cards by PortAudio: which inputs there are, and capturing from one."""
+"""Sound cards by PortAudio: listing inputs, and capturing from one."""
 
 import contextlib
 import difflib
@@ -30,7 +30,7 @@ class InputDevice(msgspec.Struct, frozen=True):
     default: bool
 
 
-def sound_library(what: str = "hearing a live input") -> Any:
+def sound_library(what: str = "a live input") -> Any:
     """The sounddevice module, on PortAudio.
 
     Raises:
@@ -75,61 +75,61 @@ def find_input(wanted: str | None) -> InputDevice:
         UsageError: there is none of that name, or several.
         DeviceError: there is no input at all.
     """
-    there = inputs()
-    if not there:
+    available = inputs()
+    if not available:
         raise DeviceError("there is no sound input on this machine: connect one", option="input")
     if wanted is None:
-        return next((each for each in there if each.default), there[0])
+        return next((each for each in available if each.default), available[0])
     if wanted.isdecimal():
-        found = [each for each in there if each.index == int(wanted)]
+        found = [each for each in available if each.index == int(wanted)]
     else:
-        found = [each for each in there if each.name == wanted]
-        found = found or [each for each in there if wanted.lower() in each.name.lower()]
+        found = [each for each in available if each.name == wanted]
+        found = found or [each for each in available if wanted.lower() in each.name.lower()]
     if len(found) == 1:
         return found[0]
     if found:
         names = ", ".join(f"{each.index} {each.name!r}" for each in found)
         raise UsageError(f"several inputs are called {wanted!r}: choose one by its number: {names}", option="input")
-    near = difflib.get_close_matches(wanted, [each.name for each in there], n=1)
-    names = ", ".join(repr(each.name) for each in there)
+    near = difflib.get_close_matches(wanted, [each.name for each in available], n=1)
+    names = ", ".join(repr(each.name) for each in available)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {names}"
     raise UsageError(f"there is no input {wanted!r}: {hint}", option="input")
 
 
 class SoundCard:
-    """An input of this machine; found anew by its name each time that it is opened, since devices come and go."""
+    """Captures from an input; found by its name each time that it is opened, since devices come and go."""
 
     def __init__(self, chosen: InputDevice) -> None:
         self.name = chosen.name
         self.rate = chosen.rate
         self.channels = min(chosen.channels, _MOST_CHANNELS) if chosen.channels <= 2 else 2
-        self._known: InputDevice | None = chosen
+        self._found: InputDevice | None = chosen
         self._stream: Any = None
 
     def open(self, callback: AudioCallback) -> None:
-        """Begin to capture; each block is stamped with when its last sample was captured.
+        """Start capturing; each block is passed with the time at which its last sample was captured.
 
         Raises:
             DeviceError: it is not there, or does not open.
         """
         sounddevice = sound_library()
-        if self._known is None:  # PortAudio's list is frozen when it starts: start it anew
+        if self._found is None:  # PortAudio's list is made when it starts: restart it
             with suppress_stderr():
                 sounddevice._terminate()
                 sounddevice._initialize()
-            self._known = next((each for each in inputs() if each.name == self.name), None)
-            if self._known is None:
+            self._found = next((each for each in inputs() if each.name == self.name), None)
+            if self._found is None:
                 raise DeviceError(f"the input {self.name!r} is gone")
         rate = self.rate
 
         def captured(samples: NDArray[np.float32], frames: int, times: Any, status: Any) -> None:
             now = time.perf_counter()
             age = times.currentTime - times.inputBufferAdcTime  # of the block's first sample
-            if not 0.0 < age < 2.0:  # some hosts do not say
+            if not 0.0 < age < 2.0:  # some hosts do not report it
                 age = frames / rate
             callback(samples, now - age + frames / rate, bool(status.input_overflow))
 
-        index, self._known = self._known.index, None
+        index, self._found = self._found.index, None
         try:
             with suppress_stderr():
                 self._stream = sounddevice.InputStream(
@@ -147,7 +147,7 @@ class SoundCard:
             raise DeviceError(f"the input {self.name!r} cannot be opened ({error}): is it in use?") from None
 
     def close(self) -> None:
-        """Stop capturing; a device that is gone already is let go."""
+        """Stop capturing, also from a device that is gone already."""
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.abort(ignore_errors=True)
@@ -156,7 +156,7 @@ class SoundCard:
 
 @contextlib.contextmanager
 def suppress_stderr() -> Iterator[None]:
-    """Without what ALSA and PortAudio print of every device that they try; what matters comes back as an error."""
+    """Suppress what ALSA and PortAudio print about every device that they try; errors are raised all the same."""
     kept = os.dup(2)
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
         os.dup2(nowhere.fileno(), 2)

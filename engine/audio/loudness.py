@@ -75,7 +75,7 @@ def loudness(samples: NDArray[np.float32], rate: int) -> float:
 
 
 class RunningLoudness:
-    """Says of each window whether it is louder than the song has been so far.
+    """Compares each window with the average loudness so far.
 
     The average is of decibels, over the windows that are not silent, the present one included: loudness
     is heard in decibels, and an average of powers would be the loudest part's alone.

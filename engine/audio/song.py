@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from engine.errors import MediaError, UsageError
 
-_NOT_KNOWN = (0, 0xFFFFFFFF)  # as a length: it was written to a pipe
+_UNKNOWN = (0, 0xFFFFFFFF)  # as a length: it was written to a pipe
 _PIPED = range(0x7FFF0000, 0x80000001)  # what sox and arecord write for the same
 _BATCH = 512  # Ogg pages whose checksums are computed side by side
 
 
-def cut_off(path: Path) -> str | None:
-    """How `path` lacks a part of what its header promises, None where nothing speaks for that.
+def find_truncation(path: Path) -> str | None:
+    """What `path` lacks of the length that its header declares, None if it seems complete.
 
     Knows RIFF and RF64 (EBU Tech 3306), AIFF and Ogg (RFC 3533); the other formats are judged by what is decoded.
 
@@ -35,13 +35,13 @@ def cut_off(path: Path) -> str | None:
     with path.open("rb") as file:
         head = file.read(4096)
     if head[:4] == b"OggS":
-        return _lacking_in_ogg(path.read_bytes())
+        return _ogg_truncation(path.read_bytes())
     declared = _declared_bytes(head)
     return f"{declared} bytes are declared, {size} are there" if declared > size + 1 else None
 
 
 def _declared_bytes(head: bytes) -> int:
-    """The length of the whole file by its first bytes, 0 where they do not say."""
+    """The length of the whole file by its first bytes, 0 where it is unknown."""
     kind, form = head[:4], head[8:12]
     if len(head) < 12:
         return 0
@@ -51,23 +51,23 @@ def _declared_bytes(head: bytes) -> int:
         return int.from_bytes(head[20:28], "little") + 8
     if kind == b"RIFF" and form == b"WAVE":
         whole: int = struct.unpack("<I", head[4:8])[0]
-        return max(0 if whole in _NOT_KNOWN or whole in _PIPED else whole + 8, _end_of_data(head))
+        return max(0 if whole in _UNKNOWN or whole in _PIPED else whole + 8, _end_of_data(head))
     return 0
 
 
 def _end_of_data(head: bytes) -> int:
-    """Where the data chunk of a wav ends, 0 where it is not known."""
+    """Where the data chunk of a wav ends, 0 where it is unknown."""
     at = 12
     while at + 8 <= len(head):
         length: int = struct.unpack("<I", head[at + 4 : at + 8])[0]
         if head[at : at + 4] == b"data":
-            return 0 if length in _NOT_KNOWN or length in _PIPED else at + 8 + length
+            return 0 if length in _UNKNOWN or length in _PIPED else at + 8 + length
         at += 8 + length + length % 2
     return 0
 
 
-def _lacking_in_ogg(data: bytes) -> str | None:
-    """What is wrong with the row of pages: one that is not whole, one that is left out, no last one."""
+def _ogg_truncation(data: bytes) -> str | None:
+    """What is wrong with the sequence of pages: one incomplete, one missing, no last one."""
     pages: list[memoryview] = []
     next_number: dict[bytes, int] = {}
     at, ended = 0, False
@@ -91,21 +91,21 @@ def _lacking_in_ogg(data: bytes) -> str | None:
 
 
 def _wrong_checksums(pages: list[memoryview]) -> NDArray[np.intp]:
-    """Which pages do not have the CRC-32 that they say: polynomial 04C11DB7, high bit first, from 0 (RFC 3533, 6).
+    """Which pages do not have the CRC-32 they declare: polynomial 04C11DB7, high bit first, from 0 (RFC 3533, 6).
 
-    The pages are aligned at their ends and go through it side by side; zeros before a page do not change its sum.
+    The pages are aligned at their ends and processed side by side; zeros before a page do not change its checksum.
     """
     longest = max(len(page) for page in pages)
     table = np.zeros((longest, len(pages)), np.uint8)
-    said = np.zeros(len(pages), np.uint32)
+    declared = np.zeros(len(pages), np.uint32)
     for index, page in enumerate(pages):
-        said[index] = int.from_bytes(page[22:26], "little")
+        declared[index] = int.from_bytes(page[22:26], "little")
         table[longest - len(page) :, index] = page
-        table[longest - len(page) + 22 : longest - len(page) + 26, index] = 0  # the sum is taken without itself
+        table[longest - len(page) + 22 : longest - len(page) + 26, index] = 0  # computed without itself
     value = np.zeros(len(pages), np.uint32)
     for row in table:
         value = (value << np.uint32(8)) ^ _TABLE[(value >> np.uint32(24)) ^ row]
-    return np.flatnonzero(value != said)
+    return np.flatnonzero(value != declared)
 
 
 def _table() -> NDArray[np.uint32]:
@@ -120,7 +120,7 @@ _TABLE = _table()
 
 LOWEST_RATE, HIGHEST_RATE, MOST_CHANNELS = 8_000, 192_000, 8
 LOUDEST = 1e6  # times full scale; the square of what is beyond may not be a number
-# A small file that decodes to very much is a trap; sound at its barest is 500 times its file.
+# A small file that decodes to very much is an attack; sound at its barest is 500 times its file.
 _ROOM_BYTES, _ROOM_FACTOR = 1 << 27, 1000
 
 
@@ -174,7 +174,7 @@ def load_song(path: Path) -> Song:
         raise UsageError(f"{path} is not a regular file: name a sound file")
     if size == 0:
         raise MediaError(f"{path} is empty: choose a file with sound in it")
-    if why := cut_off(path):
+    if why := find_truncation(path):
         raise _truncated(path, why)
     samples, rate = _decode(path, _ROOM_BYTES + _ROOM_FACTOR * size)
     return check_song(Song(samples, rate, path))
@@ -203,12 +203,12 @@ def check_song(song: Song) -> Song:
 def _decode(path: Path, room: int) -> tuple[NDArray[np.float32], int]:
     """Samples [n, channels] of at most `room` bytes, and their rate."""
     try:
-        with _quiet(), soundfile.SoundFile(path) as file:
+        with _suppress_stderr(), soundfile.SoundFile(path) as file:
             declared, rate = file.frames, file.samplerate
             if not LOWEST_RATE <= rate <= HIGHEST_RATE or file.channels > MOST_CHANNELS:
-                return np.zeros((1, min(file.channels, 99)), np.float32), rate  # the caller says what is wrong
+                return np.zeros((1, min(file.channels, 99)), np.float32), rate  # the caller reports what is wrong
             if 4 * declared * file.channels > room:
-                raise _swollen(path, declared / rate)
+                raise _too_large(path, declared / rate)
             samples = file.read(dtype="float32", always_2d=True)
     except soundfile.LibsndfileError:
         return _decode_with_libav(path, room)
@@ -240,7 +240,7 @@ def _decode_with_libav(path: Path, room: int) -> tuple[NDArray[np.float32], int]
                     parts.append(np.asarray(piece.to_ndarray(), dtype=np.float32))
                     taken += parts[-1].nbytes
                 if taken > room:
-                    raise _swollen(path, taken / (4 * rate * max(1, channels)))
+                    raise _too_large(path, taken / (4 * rate * max(1, channels)))
             declared = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
             samples = np.concatenate(parts, axis=1).T if parts else np.zeros((0, 1), np.float32)
     except (av.FFmpegError, ValueError, MemoryError, OverflowError) as error:
@@ -253,8 +253,8 @@ def _decode_with_libav(path: Path, room: int) -> tuple[NDArray[np.float32], int]
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep libmpg123 in libsndfile from talking to the user: it prints what it skips, and there is no other switch."""
+def _suppress_stderr() -> Iterator[None]:
+    """Suppress the messages of libmpg123 in libsndfile about what it skips: there is no other switch."""
     kept = os.dup(2)
     try:
         with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a descriptor is wanted
@@ -265,8 +265,8 @@ def _quiet() -> Iterator[None]:
         os.close(kept)
 
 
-def _swollen(path: Path, seconds: float) -> MediaError:
-    return MediaError(f"{path} claims to hold {seconds:.0f} s of sound, which its size belies: export it again")
+def _too_large(path: Path, seconds: float) -> MediaError:
+    return MediaError(f"{path} declares {seconds:.0f} s of sound, far more than fits its size: export it again")
 
 
 def _truncated(path: Path, why: str) -> MediaError:

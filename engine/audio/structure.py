@@ -1,4 +1,4 @@
-"""The sections of a song (verse, chorus, bridge), found by ear: where its sound changes for long, and what returns.
+"""The sections of a song (verse, chorus, bridge) from its sound: where it changes for long, and what repeats.
 
 Boundaries are peaks of the novelty of the self-similarity (Foote 2000, "Automatic audio segmentation using a measure
 of audio novelty"); sections that sound alike get the same label (the survey is Paulus, Müller and Klapuri 2010).
@@ -74,7 +74,7 @@ def _sound(mono: NDArray[np.float32], rate: int) -> Matrix:
 
 
 def _boundaries(sound: Matrix) -> list[int]:
-    """Hops at which what was before differs most from what comes."""
+    """Hops at which the sound before differs most from the sound after."""
     novelty = np.array([_novelty(sound, at) for at in range(len(sound))])
     shortest = round(SHORTEST_S / HOP_S)
     chosen: list[int] = []
@@ -93,7 +93,9 @@ def _novelty(sound: Matrix, at: int) -> float:
     if side < 2:
         return 0.0
     around = sound[at - side : at + side]
-    unit = around / (np.linalg.norm(around, axis=1, keepdims=True) + 1.0)  # what hardly differs counts little
+    unit = around / (
+        np.linalg.norm(around, axis=1, keepdims=True) + 1.0
+    )  # hops that hardly differ from the mean count little
     alike = unit @ unit.T
     within = (alike[:side, :side].mean() + alike[side:, side:].mean()) / 2
     return max(0.0, float(within - alike[:side, side:].mean()) / 2)

@@ -1,4 +1,4 @@
-"""Rolling windows over a stream of samples, stamped with the sample where each ends."""
+"""Rolling windows over a stream of samples."""
 
 from collections.abc import Iterator
 
@@ -41,35 +41,37 @@ class RollingWindows:
 
     def __init__(self, rate: int, hop_s: float = 0.25, window_s: float = 1.0) -> None:
         if not 0.02 <= hop_s <= window_s:
-            raise UsageError(f"a hop of {hop_s:g} s cannot be used: choose one from 0.02 to {window_s:g} s")
+            raise UsageError(
+                f"a hop of {hop_s:g} s cannot be used: choose one from 0.02 to {window_s:g} s", option="hop"
+            )
         self._rate = rate
         self._hop = hop_s * rate
         self._size = round(window_s * rate)
-        self._held: NDArray[np.float32] | None = None
-        self._held_from = 0  # sample at which what is held starts
+        self._buffer: NDArray[np.float32] | None = None
+        self._buffer_start = 0  # sample
         self._next = 0  # index of the next window
-        self._covered = 0  # samples that some window has shown
+        self._covered = 0  # samples that were in some window
 
     def push(self, samples: NDArray[np.float32]) -> Iterator[Window]:
-        """Take [n, channels] in; give the windows that are now complete."""
-        self._held = samples if self._held is None else np.concatenate([self._held, samples])
+        """Take in [n, channels]; yields the windows that are now complete."""
+        self._buffer = samples if self._buffer is None else np.concatenate([self._buffer, samples])
         while True:
             start = round(self._next * self._hop)
-            first = start - self._held_from
-            if first + self._size > len(self._held):
+            first = start - self._buffer_start
+            if first + self._size > len(self._buffer):
                 break
-            yield Window(start, self._held[first : first + self._size], self._rate)
+            yield Window(start, self._buffer[first : first + self._size], self._rate)
             self._covered = start + self._size
             self._next += 1
-        drop = min(max(0, round(self._next * self._hop) - self._held_from), len(self._held))
-        self._held = self._held[drop:]
-        self._held_from += drop
+        drop = min(max(0, round(self._next * self._hop) - self._buffer_start), len(self._buffer))
+        self._buffer = self._buffer[drop:]
+        self._buffer_start += drop
 
     def finish(self) -> Iterator[Window]:
-        """Give the last, short window if some sound has not been in any."""
-        if self._held is None or self._held_from + len(self._held) <= self._covered:
+        """Yields the last, short window if some sound has not been in any."""
+        if self._buffer is None or self._buffer_start + len(self._buffer) <= self._covered:
             return
         start = round(self._next * self._hop)
-        rest = self._held[start - self._held_from :]
+        rest = self._buffer[start - self._buffer_start :]
         if len(rest):
             yield Window(start, rest, self._rate)

@@ -80,7 +80,7 @@ class Rig(VirtualClock):
         self.reactions.at(t)
         self.offsets.append((self._wall, t - self._wall * self._true / RATE))
         self.lengths["onsets"] = max(self.lengths["onsets"], len(self.reactions.onsets))
-        self.lengths["levels"] = max(self.lengths["levels"], len(self.reactions._features.onset_strength))
+        self.lengths["levels"] = max(self.lengths["levels"], len(self.reactions.extractor.onset_strength))
         return np.zeros((2, 2, 3), np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""The fast clock of a live show: attacks told at once, bounded history, a beat that is tracked, tapped or shared."""
+"""Features of live sound: attacks at once, bounded history, a beat that is tracked, tapped or shared."""
 
 import numpy as np
 import pytest
@@ -11,19 +11,19 @@ RATE = 44_100
 
 
 def pushed(sound: np.ndarray, block: int = 441) -> list[tuple[float, float]]:
-    """(time of each attack, seconds of sound known when it was told)."""
+    """(time of each attack, seconds of sound known when it was found)."""
     attacks = AttackDetector(RATE)
-    told = []
+    found = []
     for at in range(0, len(sound), block):
-        told += [(onset.time, (at + block) / RATE) for onset in attacks.push(sound[at : at + block])]
-    return told
+        found += [(onset.time, (at + block) / RATE) for onset in attacks.push(sound[at : at + block])]
+    return found
 
 
 def test_a_click_is_told_with_the_block_that_holds_it() -> None:
     times = [0.5, 1.1, 1.7, 2.25]
-    told = pushed(clicks(times, 3.0))
-    assert [time for time, _ in told] == pytest.approx(times, abs=0.003)
-    assert all(known - time <= 0.0151 for time, known in told), "one block and two steps"
+    found = pushed(clicks(times, 3.0))
+    assert [time for time, _ in found] == pytest.approx(times, abs=0.003)
+    assert all(known - time <= 0.0151 for time, known in found), "one block and two steps"
 
 
 @pytest.mark.parametrize("hz", [55.0, 220.0, 880.0])
@@ -37,26 +37,26 @@ def test_noise_has_no_attacks() -> None:
 
 
 def test_a_click_moves_the_picture_at_once_and_history_is_bounded() -> None:
-    reactions = LiveFeatureExtractor(RATE, Tempo())
+    features = LiveFeatureExtractor(RATE, Tempo())
     sound = clicks([0.5 * k for k in range(1, 120)], 60.0)
     for at in range(0, len(sound), 441):
-        found = reactions.push(sound[at : at + 441])
+        found = features.push(sound[at : at + 441])
         if found:
-            assert reactions.at((at + 441) / RATE).onset > 0.5
-    assert len(reactions.onsets) <= 64
-    assert len(reactions._features.onset_strength) <= 2500
-    assert reactions.tempo.bpm == pytest.approx(120.0, abs=3.0)
+            assert features.at((at + 441) / RATE).onset > 0.5
+    assert len(features.onsets) <= 64
+    assert len(features.extractor.onset_strength) <= 2500
+    assert features.tempo.bpm == pytest.approx(120.0, abs=3.0)
 
 
 def test_the_level_is_that_of_now_after_much_was_forgotten() -> None:
-    reactions = LiveFeatureExtractor(RATE, Tempo())
+    features = LiveFeatureExtractor(RATE, Tempo())
     for _ in range(40):
-        reactions.push(tone(1.0))
-    loud = reactions.at(40.0).level
+        features.push(tone(1.0))
+    loud = features.at(40.0).level
     for _ in range(3):
-        reactions.push(np.zeros(RATE, np.float32))
+        features.push(np.zeros(RATE, np.float32))
     assert loud > 0.9
-    assert reactions.at(43.0).level < 0.1
+    assert features.at(43.0).level < 0.1
 
 
 def test_taps_give_the_tempo_and_rule_over_what_is_tracked() -> None:

@@ -99,9 +99,9 @@ def test_a_flac_that_declares_two_hours(tmp_path: Path) -> None:
     data = bytearray((tmp_path / "b.flac").read_bytes())
     packed = int.from_bytes(data[18:26], "big") >> 36 << 36
     data[18:26] = (packed | 2 * 3600 * 44100).to_bytes(8, "big")
-    refused(tmp_path, bytes(data), "claims to hold|cut off", "a.flac")
+    refused(tmp_path, bytes(data), "far more than|cut off", "a.flac")
     data[18:26] = (packed | (1 << 36) - 1).to_bytes(8, "big")  # half a terabyte of samples
-    refused(tmp_path, bytes(data), "claims to hold", "a.flac")
+    refused(tmp_path, bytes(data), "far more than", "a.flac")
 
 
 @pytest.mark.parametrize("page", [2, 3, -2, -1])

@@ -48,7 +48,7 @@ SENT: list[tuple[mido.Message, Callable[[ControlState], bool]]] = [
     (mido.Message("note_on", channel=9, note=38, velocity=90), lambda state: state.style == "oil painting"),
     (mido.Message("note_on", channel=9, note=39, velocity=90), lambda state: state.cuts == ["cut", "shader"]),
     (mido.Message("note_on", channel=9, note=40, velocity=90), lambda state: state.tempo.taps == [12.0]),
-    (mido.Message("pitchwheel", pitch=8191), lambda state: state.tempo.shift == pytest.approx(0.2)),
+    (mido.Message("pitchwheel", pitch=8191), lambda state: state.tempo.offset_s == pytest.approx(0.2)),
     (mido.Message("note_on", channel=9, note=41, velocity=90), lambda state: state.quit),
 ]
 

@@ -80,7 +80,7 @@ COMMANDS = {
     "react": ("0.5", lambda state: state.reaction == 0.5),
     "generator": ("shader", lambda state: state.cuts == ["cut", "shader"]),
     "tap": ("", lambda state: state.tempo.taps == [12.0]),
-    "nudge": ("-20", lambda state: state.tempo.shift == -0.02),
+    "nudge": ("-20", lambda state: state.tempo.offset_s == -0.02),
     "seed": ("77", lambda state: state.seed == 77),
     "quit": ("", lambda state: state.quit),
 }

@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[object, Callable[[ControlState], bool]]] = {
     "react": (0.25, lambda state: state.reaction == 0.25),
     "generator": ("shader", lambda state: state.cuts == ["cut", "shader"]),
     "tap": (1.0, lambda state: state.tempo.taps == [12.0]),
-    "nudge": (15, lambda state: state.tempo.shift == 0.015),
+    "nudge": (15, lambda state: state.tempo.offset_s == 0.015),
     "seed": (42, lambda state: state.seed == 42),
     "quit": ([], lambda state: state.quit),
 }
