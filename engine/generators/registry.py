@@ -100,16 +100,15 @@ def select_generator(wanted: str = AUTO, model: str = "", scenes: str = "", *, r
     for spec in listed():
         if scenes and not spec.takes_scenes:
             continue
+        reason = obstacles[0] if obstacles else "what it needs is on this machine"
         try:
-            if obstacles:
-                return _select(spec, model, scenes, remote, f"{spec.name}, because {obstacles[0]}")
-            found = _select(spec, model, scenes, remote, f"{spec.name}, because what it needs is on this machine")
+            selection = _select(spec, model, scenes, remote, f"{spec.name}, because {reason}")
             if spec.needs_gpu and not remote and not _has_cuda():
                 raise ModelError("there is no CUDA device")
         except AimvError as error:
             obstacles.append(error)
         else:
-            return found
+            return selection
     raise obstacles[-1]
 
 

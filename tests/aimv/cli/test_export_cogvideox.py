@@ -1,4 +1,4 @@
-"""`aimv export --generator cogvideox` through diffusers' own loading, on a tiny pipeline that a tool writes."""
+"""`aimv export --generator cogvideox` with tiny pipelines of random weights."""
 
 import subprocess
 import sys
@@ -11,12 +11,16 @@ import pytest
 from tests.conftest import ROOT, Ran, tone
 
 
+def write_pipeline(folder: Path, *options: str) -> None:
+    """Write a tiny pipeline of random weights."""
+    command = [sys.executable, "-m", "tools.release.make_tiny_cogvideox", str(folder), *options]
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "release" / "make_tiny_cogvideox.py"), str(folder)], check=True
-    )
+    write_pipeline(folder)
     return folder
 
 
@@ -34,12 +38,11 @@ def test_a_video_is_made_through_the_real_pipeline(
     assert max(float(frame.std()) for frame in frames) > 3
 
 
-def test_an_image_to_video_model_goes_on_from_its_own_pictures(
+def test_an_image_to_video_model_continues_its_own_clips(
     aimv: Callable[..., Ran], wav: Callable[..., Path], tmp_path: Path
 ) -> None:
     model = tmp_path / "tiny-i2v"
-    tool = str(ROOT / "tools" / "release" / "make_tiny_cogvideox.py")
-    subprocess.run([sys.executable, tool, str(model), "--like", "5b-i2v"], check=True)
+    write_pipeline(model, "--like", "5b-i2v")
     options = ("--generator", "cogvideox", "--model", model, "--preset", "live", "--size", "64x64", "--fps", "12")
     ran = aimv("export", wav(tone(7)), "-o", tmp_path / "a.mp4", *options)
     assert ran.status == 0, ran.err

@@ -142,9 +142,9 @@ def test_auto_leaves_out_what_needs_a_gpu_where_there_is_none(
     generators: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch = pytest.importorskip("torch")
-    generators(spec("one", needs_gpu=True), spec("two"))
+    generators(spec("one", needs_gpu=True), spec("two", needs_gpu=True), spec("three"))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert select_generator().reason == "two, because there is no CUDA device"
+    assert select_generator().reason == "three, because there is no CUDA device"
     assert select_generator("one").generator == "one", "asked for, it is slow"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert select_generator().generator == "one"
