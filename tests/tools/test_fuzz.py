@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
+pytest.importorskip("pythonosc", reason="needs the control extra")
+
 from tools.stress.fuzz import cases, media, workers
 from tools.stress.fuzz.workers import run
 

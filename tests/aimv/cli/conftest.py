@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ ENDS_WITH_US = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") els
 @pytest.fixture(scope="module")
 def audio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A PulseAudio of our own with a null sink; gives the environment to find it by."""
+    if not shutil.which("pulseaudio") or not find_spec("sounddevice"):
+        pytest.skip("needs PulseAudio and the live extra")
     with sound_server(tmp_path_factory.mktemp("pulse")) as environment:
         yield environment
 
@@ -22,6 +25,8 @@ def audio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
 @pytest.fixture(scope="module")
 def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, str], Path]]:
     """A virtual screen of 640x480; gives the environment to find it by, and the folder for `screenshot`."""
+    if not all(map(shutil.which, ("Xvfb", "xdotool"))):
+        pytest.skip("needs Xvfb and xdotool")
     folder = tmp_path_factory.mktemp("screen")
     with virtual_screen("640x480", folder) as environment:
         yield environment, folder

@@ -19,12 +19,14 @@ import psutil
 import pytest
 import soundfile
 from numpy.typing import NDArray
-from pythonosc.udp_client import SimpleUDPClient
 
 from aimv.language.score import Score
 from tests.aimv.cli.conftest import ENDS_WITH_US
 from tests.conftest import Ran, clicks, tone
 from tests.support.virtual_desktop import press, screenshot
+
+SimpleUDPClient = pytest.importorskip("pythonosc.udp_client", reason="needs the control extra").SimpleUDPClient
+pytest.importorskip("prometheus_client", reason="needs the metrics extra")
 
 WIDTH, HEIGHT = 320, 180
 

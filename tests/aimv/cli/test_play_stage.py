@@ -12,11 +12,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from pythonosc.udp_client import SimpleUDPClient
 
 from tests.aimv.cli.conftest import ENDS_WITH_US
 from tests.conftest import clicks, tone
 from tests.support.virtual_desktop import press, screenshot
+
+SimpleUDPClient = pytest.importorskip("pythonosc.udp_client", reason="needs the control extra").SimpleUDPClient
 
 
 def test_readout_keys_osc_and_recording(

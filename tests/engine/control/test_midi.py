@@ -9,10 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import mido
-import mido.sockets
 import pytest
-import rtmidi
 
 from engine.audio.devices import suppress_stderr
 from engine.control import midi
@@ -21,6 +18,10 @@ from engine.control.state import ControlState
 from engine.errors import DeviceError, MissingExtra, UsageError
 from tests.conftest import Ran
 from tests.engine.control.conftest import until
+
+mido = pytest.importorskip("mido", reason="needs the control extra")
+sockets = pytest.importorskip("mido.sockets")
+rtmidi = pytest.importorskip("rtmidi", reason="needs the control extra")
 
 MAP = {
     "ch1 cc7": "react",
@@ -36,7 +37,7 @@ MAP = {
     "ch10 note41": "quit",
     "ch1 pitch": "nudge",
 }
-SENT: list[tuple[mido.Message, Callable[[ControlState], bool]]] = [
+SENT: list[tuple[Any, Callable[[ControlState], bool]]] = [
     (mido.Message("control_change", control=7, value=127), lambda state: state.reaction == 2.0),
     (mido.Message("control_change", control=7, value=0), lambda state: state.reaction == 0.0),
     (mido.Message("control_change", control=8, value=42), lambda state: state.flashes == 1),
@@ -55,9 +56,9 @@ SENT: list[tuple[mido.Message, Callable[[ControlState], bool]]] = [
 
 def over_a_socket() -> tuple[Any, Callable[[Callable[[Any], None]], Any]]:
     """A mido output, and what opens the input that it feeds: bytes on a wire, parsed by mido."""
-    server = mido.sockets.PortServer("127.0.0.1", 0)
+    server = sockets.PortServer("127.0.0.1", 0)
     number = server._socket.getsockname()[1]
-    output = mido.sockets.connect("127.0.0.1", number)
+    output = sockets.connect("127.0.0.1", number)
     source = server.accept()
 
     class Port:

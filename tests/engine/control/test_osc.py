@@ -6,15 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
-from pythonosc.osc_message import OscMessage
-from pythonosc.osc_message_builder import OscMessageBuilder
-from pythonosc.udp_client import SimpleUDPClient
 
 from engine.control.osc import OscServer, parse_address
 from engine.control.state import ControlState
 from engine.errors import UsageError
 from tests.engine.control.conftest import until
+
+bundles = pytest.importorskip("pythonosc.osc_bundle_builder", reason="needs the control extra")
+OscMessage = pytest.importorskip("pythonosc.osc_message").OscMessage
+OscMessageBuilder = pytest.importorskip("pythonosc.osc_message_builder").OscMessageBuilder
+SimpleUDPClient = pytest.importorskip("pythonosc.udp_client").SimpleUDPClient
 
 COMMANDS: dict[str, tuple[object, Callable[[ControlState], bool]]] = {
     "style": ("oil painting", lambda state: state.style == "oil painting"),
@@ -41,7 +42,7 @@ async def test_every_command_works(state: ControlState) -> None:
 
 
 async def test_a_bundle_is_several_commands(state: ControlState) -> None:
-    bundle = OscBundleBuilder(IMMEDIATELY)
+    bundle = bundles.OscBundleBuilder(bundles.IMMEDIATELY)
     for address, value in (("/aimv/seed", 3), ("/aimv/react", 1.5)):
         message = OscMessageBuilder(address=address)
         message.add_arg(value)
