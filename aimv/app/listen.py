@@ -12,7 +12,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from aimv.language.content import InstrumentChoice, content_of
+from aimv.language.content import InstrumentChoice, make_content
 from aimv.language.score import SUFFIX, Score, ScoreHeader, Shot, is_score
 from aimv.language.sentence import Content, sentence
 from aimv.language.shots import cut_shots
@@ -80,7 +80,7 @@ def _cut_off(probability: float) -> float:
 
 def make_row(analysis: WindowAnalysis, confusion: Confusion, seed: int = 0) -> Row:
     """The content of a window, or of a span of windows."""
-    content, chosen, hex_colour = content_of(analysis, confusion)
+    content, chosen, hex_colour = make_content(analysis, confusion)
     return Row(analysis, chosen, content, hex_colour, seed)
 
 

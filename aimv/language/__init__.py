@@ -1,1 +1,1 @@
-"""The content language: what is heard becomes a sentence. Values in, values out."""
+"""The content language: the analysis of a span of sound becomes a sentence. Values in, values out."""

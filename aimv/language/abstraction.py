@@ -32,7 +32,7 @@ def picturable_words() -> tuple[str, ...]:
 
 
 def is_adjective(word: str) -> bool:
-    """Whether `word` already says how something is, so that it needs no -y."""
+    """Whether `word` is an adjective already, so that it needs no -y."""
     adjectives = read_data("vocabulary.json")["adjectives"]
     return word in adjectives or word.endswith(("y", "ing", "ed", "ful", "ous", "less", "ish", "ic"))
 

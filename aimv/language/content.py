@@ -9,7 +9,7 @@ from engine.analysis.windows import WindowAnalysis
 from engine.audio.loudness import SILENCE_LUFS
 from engine.colour import SILENT_HEX, colour_name, hex_of_frequency
 
-NAMED = 3  # instruments in the tuple
+_COUNT = 3  # instruments in the tuple
 
 
 class InstrumentChoice(msgspec.Struct, frozen=True):
@@ -29,20 +29,20 @@ def choose_instruments(
     data), weighted by the probability in this window. Without a confident one, the three most probable, none confident.
     """
     ranked = sorted(probabilities, key=lambda label: -probabilities[label])
-    sure = [label for label in ranked if probabilities[label] >= threshold][:NAMED]
-    if not sure:
-        return InstrumentChoice(tuple(ranked[:NAMED]), 0)
+    confident = [label for label in ranked if probabilities[label] >= threshold][:_COUNT]
+    if not confident:
+        return InstrumentChoice(tuple(ranked[:_COUNT]), 0)
 
-    def guess(label: str) -> float:
-        mistaken = sum(probabilities[known] * confusion.get(known, {}).get(label, 0.0) for known in sure)
-        return mistaken * (0.1 + probabilities[label])
+    def mistaken_for(label: str) -> float:
+        confusions = sum(probabilities[known] * confusion.get(known, {}).get(label, 0.0) for known in confident)
+        return confusions * (0.1 + probabilities[label])
 
-    others = [label for label in ranked if label not in sure and label != "speech"]
-    others.sort(key=lambda label: (-guess(label), -probabilities[label]))
-    return InstrumentChoice(tuple([*sure, *others][:NAMED]), len(sure))
+    others = [label for label in ranked if label not in confident and label != "speech"]
+    others.sort(key=lambda label: (-mistaken_for(label), -probabilities[label]))
+    return InstrumentChoice(tuple([*confident, *others][:_COUNT]), len(confident))
 
 
-def content_of(
+def make_content(
     analysis: WindowAnalysis, confusion: Confusion, threshold: float = 0.7
 ) -> tuple[Content, InstrumentChoice, str]:
     """The content tuple of a window or a span, the instruments chosen for it and its colour as "#rrggbb".
@@ -51,14 +51,14 @@ def content_of(
     the best guesses but names no instrument.
     """
     silent = analysis.lufs <= SILENCE_LUFS
-    chosen = choose_instruments(analysis.probabilities, confusion, threshold)
+    choice = choose_instruments(analysis.probabilities, confusion, threshold)
     hex_colour = SILENT_HEX if silent else hex_of_frequency(analysis.frequency_hz)
     content = Content(
         loudness="loud" if analysis.loud else "quiet",
         words=analysis.text or None,
-        instruments=() if silent or not chosen.confident else chosen.names,
+        instruments=() if silent or not choice.confident else choice.names,
         colour=colour_name(hex_colour),
-        abstractions=() if silent else abstractions(chosen.names),
+        abstractions=() if silent else abstractions(choice.names),
         english=analysis.english,
     )
-    return content, chosen, hex_colour
+    return content, choice, hex_colour

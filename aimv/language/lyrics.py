@@ -22,7 +22,7 @@ def blocklist() -> frozenset[str]:
     return frozenset(resources.files("aimv.language.data").joinpath("blocklist.txt").read_text("utf-8").split())
 
 
-def words_in(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """The words of `text`, lower case, without punctuation; any script."""
     plain = unicodedata.normalize("NFC", text).lower().replace("’", "'")
     return [word for word in (part.strip("'-") for part in re.findall(r"[\w'-]+", plain)) if word]
@@ -47,7 +47,7 @@ def sung_object(words: str | None, english: str | None = None) -> str | None:
     language is sung, `english` is what the words mean, and the object is a word of that.
     """
     stopwords = unpicturable_words()
-    for word in reversed(words_in((words if english is None else english) or "")):
+    for word in reversed(split_words((words if english is None else english) or "")):
         if word in stopwords or word.isdigit() or _VOCABLES.fullmatch(word) or not is_allowed(word):
             continue
         if len(word) > 1 or not _LATIN.fullmatch(word):

@@ -111,7 +111,7 @@ def _together(names: Sequence[str]) -> str | None:
 
 
 def _background(names: Sequence[str]) -> str:
-    """ "Kick hits and Bass plays"; a drum that does not share its verb is struck by its stick."""
+    """ "Kick hits and Bass plays"; a drum with a verb of its own is struck by a stick."""
     return _together(names) or " and ".join(
         f"Drum stick strikes {_title(name)}" if _has_stick(name) else f"{_title(name)} {_verbs(name)[0]}"
         for name in names

@@ -1,10 +1,10 @@
-"""Three instruments and the fill rule; the tuple in silence and in doubt."""
+"""The content tuple: its three instruments and how they are filled up, silence and doubt."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimv.language.content import choose_instruments, content_of
+from aimv.language.content import choose_instruments, make_content
 from engine.analysis.transcription.types import Word
 from engine.analysis.windows import WindowAnalysis
 
@@ -54,16 +54,16 @@ def test_a_guess_counts_by_how_sure_its_instrument_is() -> None:
 
 def test_the_threshold_can_be_chosen() -> None:
     assert choose_instruments(probabilities(kick=0.6), CONFUSION, threshold=0.5).confident == 1
-    content, chosen, _ = content_of(analysis(kick=0.6), CONFUSION, threshold=0.5)
+    content, chosen, _ = make_content(analysis(kick=0.6), CONFUSION, threshold=0.5)
     assert chosen.confident == 1
     assert content.instruments[0] == "kick"
 
 
 def test_the_tuple_of_a_window() -> None:
-    heard = WindowAnalysis(
+    window = WindowAnalysis(
         0, 1, True, -14.0, 440.0, probabilities(crash=0.9), (Word("corazón", 0, 1, 1, None, "heart"),)
     )
-    content, _, hex_colour = content_of(heard, CONFUSION)
+    content, _, hex_colour = make_content(window, CONFUSION)
     assert (content.loudness, content.words, content.english) == ("loud", "corazón", "heart")
     assert content.instruments == ("crash", "splash", "synth")
     assert content.abstractions == ("impact", "wave", "tech")
@@ -71,12 +71,12 @@ def test_the_tuple_of_a_window() -> None:
 
 
 def test_a_quiet_window_without_words() -> None:
-    content, _, _ = content_of(analysis(loud=False, crash=0.9), CONFUSION)
+    content, _, _ = make_content(analysis(loud=False, crash=0.9), CONFUSION)
     assert (content.loudness, content.words) == ("quiet", None)
 
 
 def test_doubt_names_no_instrument_but_has_abstractions() -> None:
-    content, chosen, _ = content_of(analysis(kick=0.5, bass=0.4, guitar=0.3), CONFUSION)
+    content, chosen, _ = make_content(analysis(kick=0.5, bass=0.4, guitar=0.3), CONFUSION)
     assert chosen.names == ("kick", "bass", "guitar")
     assert content.instruments == ()
     assert content.abstractions == ("canon", "deep", "pedal")
@@ -84,9 +84,9 @@ def test_doubt_names_no_instrument_but_has_abstractions() -> None:
 
 @pytest.mark.parametrize("lufs", [-70.0, -80.0])
 def test_silence_has_nothing_and_is_black(lufs: float) -> None:
-    content, _, hex_colour = content_of(analysis(lufs=lufs, kick=0.9), CONFUSION)
+    content, _, hex_colour = make_content(analysis(lufs=lufs, kick=0.9), CONFUSION)
     assert (content.instruments, content.abstractions, content.colour, hex_colour) == ((), (), "black", "#000000")
-    assert content_of(analysis(lufs=-69.9, kick=0.9), CONFUSION)[0].instruments
+    assert make_content(analysis(lufs=-69.9, kick=0.9), CONFUSION)[0].instruments
 
 
 @given(st.lists(st.floats(0, 1), min_size=len(LABELS), max_size=len(LABELS)))

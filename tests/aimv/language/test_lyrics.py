@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimv.language import lyrics
-from aimv.language.lyrics import article, caption_words, is_allowed, sung_object, with_article, words_in
+from aimv.language.lyrics import article, caption_words, is_allowed, split_words, sung_object, with_article
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_of_another_language_the_english_is_shown() -> None:
 
 
 def test_words_are_lower_case_without_punctuation_in_any_script() -> None:
-    assert words_in("  'Tis Rock-n-Roll, “Ça va”! -- don’t 心 e\u0301te\u0301 ' ") == [
+    assert split_words("  'Tis Rock-n-Roll, “Ça va”! -- don’t 心 e\u0301te\u0301 ' ") == [
         *("tis", "rock-n-roll", "ça", "va", "don't", "心", "été")
     ]
 

@@ -46,8 +46,8 @@ def cuts(
     rule: CutRule = RULE,
 ) -> list[float]:
     """The ends of the shots."""
-    struck = [Onset(time, 1.0, 0) for time in onsets]
-    return [shot.end for shot in cut_shots(song(duration, change_at), beats, struck, duration, rule)]
+    hits = [Onset(time, 1.0, 0) for time in onsets]
+    return [shot.end for shot in cut_shots(song(duration, change_at), beats, hits, duration, rule)]
 
 
 def test_a_change_is_that_of_the_three_labels_that_differ_most_and_of_the_loudness() -> None:
