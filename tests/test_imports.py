@@ -45,3 +45,8 @@ def test_opencv_is_loaded_before_pyav(module: str) -> None:
 )
 def test_what_needs_no_sound_loads_no_media_library(code: str, needed: tuple[str, ...]) -> None:
     assert HEAVY.intersection(modules_after(code)) <= set(needed)
+
+
+def test_the_entry_loads_next_to_nothing_before_it_handles_signals() -> None:
+    loaded = {module.partition(".")[0] for module in modules_after("import aimv.cli.signals")}
+    assert not loaded & {"asyncio", "dataclasses", "engine", "logging", "msgspec", "pathlib", "rich", "typer", "typing"}
