@@ -23,7 +23,7 @@ from engine.audio.features import LiveFeatureExtractor
 from engine.audio.tempo import Tempo
 from engine.control.state import ControlState
 from engine.errors import AimvError, UsageError
-from engine.generators.registry import AUTO, Selection, find_spec, select_generator
+from engine.generators.registry import AUTO, Selection, check_name, find_spec, select_generator
 from engine.outputs.base import QueuedOutput
 from engine.outputs.fanout import FanOut
 from engine.pipeline import PlannedClip, ShowResult, initial_state, run_show
@@ -287,7 +287,7 @@ class LiveShow(Show):
 
     def _change_generator(self, name: str) -> None:
         try:
-            takes_scenes = name == AUTO or find_spec(name).takes_scenes
+            takes_scenes = check_name(name) == AUTO or find_spec(name).takes_scenes
         except UsageError as error:
             raise self.control.refuse(str(error)) from None
         change = asyncio.get_running_loop().create_task(

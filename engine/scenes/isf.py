@@ -7,9 +7,9 @@ SOFT, that it has no fine detail and may be drawn below full size; and `#include
 
 import ast
 import math
-import operator
 import re
 from collections.abc import Callable, Mapping
+from operator import add, mod, mul, sub, truediv
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +22,10 @@ _INCLUDE = re.compile(r'^[ \t]*#include[ \t]+"([^"\n]+)"[ \t]*$', re.MULTILINE)
 _TRAILING_COMMA = re.compile(r",(?=\s*[}\]])")
 _NAME = re.compile(r"[A-Za-z_]\w*\Z")
 
-# ISF type of an input -> GLSL type of its uniform
-UNIFORMS = {
-    "float": "float",
-    "bool": "bool",
-    "event": "bool",
-    "long": "int",
-    "point2D": "vec2",
-    "color": "vec4",
-    "image": "sampler2D",
-    "audio": "sampler2D",
-    "audioFFT": "sampler2D",
-}
+UNIFORMS = {  # ISF type of an input: GLSL type of its uniform
+    "float": "float", "bool": "bool", "event": "bool", "long": "int", "point2D": "vec2", "color": "vec4",
+    "image": "sampler2D", "audio": "sampler2D", "audioFFT": "sampler2D",
+}  # fmt: skip
 
 _COMMON = """#version 330
 uniform vec2 RENDERSIZE;
@@ -265,21 +257,11 @@ def pass_size(expression: str | float, width: int, height: int, values: Mapping[
     return max(1, min(16384, int(pixels)))
 
 
-_OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.Mod: operator.mod,
-}
+_Operators = dict[type[ast.operator], Callable[[float, float], float]]
+_OPERATORS: _Operators = {ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.Div: truediv, ast.Mod: mod}
 _FUNCTIONS: dict[str, Callable[..., float]] = {
-    "floor": math.floor,
-    "ceil": math.ceil,
-    "round": round,
-    "min": min,
-    "max": max,
-    "sqrt": math.sqrt,
-}
+    "floor": math.floor, "ceil": math.ceil, "round": round, "min": min, "max": max, "sqrt": math.sqrt
+}  # fmt: skip
 
 
 def _evaluate(node: ast.expr, names: Mapping[str, float]) -> float:

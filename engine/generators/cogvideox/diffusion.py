@@ -124,13 +124,7 @@ class Denoiser:
         return -latent_frames % pair if pair else 0
 
     def _initial_latents(
-        self,
-        frames: int,
-        width: int,
-        height: int,
-        dtype: torch.dtype,
-        generator: torch.Generator,
-        image: Frame | None,
+        self, frames: int, width: int, height: int, dtype: torch.dtype, generator: torch.Generator, image: Frame | None
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """The noise, and for an image-to-video model the latents of its image, which every step takes unchanged."""
         frames += self.latent_padding(frames) * self._pipeline.vae_scale_factor_temporal

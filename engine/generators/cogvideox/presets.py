@@ -62,16 +62,7 @@ PRESETS = {
         Preset("balanced", steps=20, guided_share=0.5, attention=_FAST, cache="pyramid", compiled=True),
         Preset("live", steps=8, guided_share=0.25, attention=_FAST, precision="fp8", compiled=True),
         Preset("draft", steps=8, guided_share=0.25, scale=2 / 3, attention=_FAST, precision="fp8", compiled=True),
-        Preset(
-            "24gb",
-            steps=30,
-            attention=_FAST,
-            cache="faster",
-            precision="int8",
-            tiled=True,
-            overlap=False,
-            offload=True,
-        ),
+        Preset("24gb", 30, attention=_FAST, cache="faster", precision="int8", tiled=True, overlap=False, offload=True),
     )
 }
 LEVELS = tuple(

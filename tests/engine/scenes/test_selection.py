@@ -1,4 +1,4 @@
-"""Which scene pictures which words."""
+"""Selection of scenes by keywords."""
 
 from collections import Counter
 from pathlib import Path
@@ -14,31 +14,31 @@ def scene(name: str, *keywords: str) -> isf.Scene:
     return isf.parse(f'/*{{"KEYWORDS": [{words}]}}*/ void main() {{}}', name, Path())
 
 
-HOUSE = (scene("a", "impact", "burst"), scene("b", "wave"), scene("c", "tech"), scene("d", "deep"))
+SCENES = (scene("a", "impact", "burst"), scene("b", "wave"), scene("c", "tech"), scene("d", "deep"))
 
 
 def test_the_only_match_is_taken_for_every_seed() -> None:
-    assert {select_scene(HOUSE, ("wave",), seed).name for seed in range(20)} == {"b"}
+    assert {select_scene(SCENES, ("wave",), seed).name for seed in range(20)} == {"b"}
 
 
 def test_earlier_words_weigh_more() -> None:
-    counts = Counter(select_scene(HOUSE, ("impact", "wave", "tech"), seed).name for seed in range(700))
+    counts = Counter(select_scene(SCENES, ("impact", "wave", "tech"), seed).name for seed in range(700))
     assert counts["a"] > 1.5 * counts["b"] > 2.2 * counts["c"] > 0
     assert counts["d"] == 0
 
 
-@pytest.mark.parametrize(("said", "name"), [("bursting", "a"), ("waves", "b"), ("Techy", "c"), ("wavey", "b")])
-def test_endings_do_not_matter(said: str, name: str) -> None:
-    assert select_scene(HOUSE, (said,), 1).name == name
+@pytest.mark.parametrize(("word", "name"), [("bursting", "a"), ("waves", "b"), ("Techy", "c"), ("wavey", "b")])
+def test_endings_do_not_matter(word: str, name: str) -> None:
+    assert select_scene(SCENES, (word,), 1).name == name
 
 
 def test_an_unknown_word_keeps_its_scene() -> None:
-    assert len({select_scene(HOUSE, ("zyzzyva",), seed).name for seed in range(20)}) == 1
-    assert len({select_scene(HOUSE, (f"unknown{n}",), 1).name for n in range(40)}) == len(HOUSE)
+    assert len({select_scene(SCENES, ("zyzzyva",), seed).name for seed in range(20)}) == 1
+    assert len({select_scene(SCENES, (f"unknown{n}",), 1).name for n in range(40)}) == len(SCENES)
 
 
 def test_no_words_and_no_scenes() -> None:
-    assert len({select_scene(HOUSE, (), seed).name for seed in range(60)}) == len(HOUSE)
+    assert len({select_scene(SCENES, (), seed).name for seed in range(60)}) == len(SCENES)
     with pytest.raises(ValueError, match="no scenes"):
         select_scene((), ("wave",), 1)
 
