@@ -1,5 +1,8 @@
 """What the music does to the picture: light on clicks, motion on kicks, never a strobe."""
 
+import math
+
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -7,7 +10,7 @@ from numpy.typing import NDArray
 from engine.audio.features import FeatureExtractor, Features
 from engine.playback.effects import Effects, FeatureSource, Modulator
 from engine.playback.flash_guard import FlashMeter
-from engine.playback.yuv import from_rgb, to_rgb
+from engine.playback.yuv import from_rgb, split, to_rgb
 
 RATE, FPS = 44100, 24.0
 WIDTH, HEIGHT = 160, 90
@@ -153,3 +156,154 @@ def test_more_reaction_is_more_motion() -> None:
         return float(np.abs(reactor.move(scene(), 12 / FPS).astype(int) - scene()).mean())
 
     assert motion(0.3) < motion(1.0) < motion(2.0)
+
+
+class Score:
+    """Features by hand: an onset of the given strength and rise just after each time, decaying as in a song."""
+
+    def __init__(self, *onsets: tuple[float, float, float]) -> None:
+        self._onsets = [(time + 0.001, strength, rise) for time, strength, rise in onsets]
+
+    def at(self, time: float) -> Features:
+        past = [(strength * math.exp(-(time - at) / 0.15), rise) for at, strength, rise in self._onsets if at <= time]
+        onset = max((value for value, _ in past), default=0.0)
+        return Features(0.5, 0.0, 0.0, 0.0, onset, 0.0, 0.0, cumulative_flux=sum(rise for _, rise in past))
+
+
+def test_the_light_of_an_onset_grows_with_its_strength_and_rise_and_decays() -> None:
+    """It starts with the picture whose span contains the onset; 0.3 without a rise, 0.5 more with a usual one."""
+    for strength, rise, light in ((1.0, 1.0, 0.8), (1.0, 0.0, 0.3), (1.0, 2.0, 1.0), (0.4, 1.0, 0.347)):
+        modulator = Modulator(Score((1.01, strength, rise)), 100.0)
+        assert modulator.at(1.0).light == 0.0
+        assert modulator.at(1.01).light == pytest.approx(light, abs=0.005)
+        assert modulator.at(1.17).light == pytest.approx(modulator.at(1.01).light * math.exp(-1), rel=1e-3)
+
+
+def test_a_rise_moves_the_picture_at_once_and_fades() -> None:
+    modulator = Modulator(Score((1.2, 1.0, 0.7)), 10.0)
+    assert modulator.at(1.1).kick == 0.0
+    assert modulator.at(1.2).kick == pytest.approx(0.7)
+    assert modulator.at(1.6).kick == pytest.approx(0.7 * math.exp(-1), rel=1e-3)
+    assert modulator.at(1.65).kick == pytest.approx(0.7 * math.exp(-0.45 / 0.4), rel=1e-3), "within a picture, too"
+    many = Modulator(Score(*((0.1 * k, 1.0, 0.9) for k in range(1, 12))), 10.0)
+    assert many.at(1.1).kick == 2.0, "never more than two"
+
+
+def test_rises_push_in_one_direction_for_half_a_second_and_then_far_from_it() -> None:
+    for at, turns in ((0.4, 0), (0.5, 1), (1.3, 2)):
+        push = Modulator(Score((at, 1.0, 0.7)), 10.0).at(at).push
+        angle = turns * math.pi * (3.0 - math.sqrt(5.0))  # the golden angle
+        assert push == pytest.approx((0.7 * math.cos(angle), 0.7 * math.sin(angle)), abs=1e-5)
+        later = Modulator(Score((at, 1.0, 0.7)), 10.0).at(at + 0.4).push
+        assert later == pytest.approx([each * math.exp(-1) for each in push], abs=1e-5)
+
+
+def test_lights_are_half_a_second_apart_or_as_far_as_the_limit_says() -> None:
+    def lights(gap: float | None, *times: float) -> list[bool]:
+        modulator = Modulator(Score(*((time, 1.0, 1.0) for time in times)), 10.0)
+        if gap is not None:
+            modulator.light_gap_s = gap
+        return [modulator.at(time).light > 0.4 for time in times]
+
+    assert lights(None, 1.0, 1.4, 1.9) == [True, False, True]
+    assert lights(None, 1.0, 1.5, 2.0) == [True, True, True]
+    assert lights(1.0, 1.0, 1.5, 2.0) == [True, False, True]
+    assert lights(math.inf, 1.0, 2.5) == [False, False]
+    faint = Modulator(Score((1.0, 1.0, 1.0), (1.3, 1.0, 1.0)), 10.0).at(1.3).light
+    assert faint == pytest.approx(0.12)
+
+
+@pytest.mark.parametrize(
+    ("louder", "after", "lit"),
+    [(1.4, 0.3, True), (1.6, 0.3, False), (1.6, 0.4, False), (1.6, 0.6, True)],
+)
+def test_an_onset_leaves_the_light_to_one_that_rises_half_as_much_again(louder: float, after: float, lit: bool) -> None:
+    modulator = Modulator(Score((1.0, 1.0, 1.0), (1.0 + after, 1.0, louder)), 10.0)
+    assert (modulator.at(1.0).light > 0.4) == lit
+
+
+@pytest.mark.parametrize(("second", "new"), [(0.55, True), (0.35, False)])
+def test_an_onset_is_new_when_it_stands_out_of_the_decay_of_the_last(second: float, new: bool) -> None:
+    """0.15 s after a full onset its value is .37."""
+    modulator = Modulator(Score((1.0, 1.0, 0.0), (1.15, second, 0.0)), 20.0)
+    modulator.light_gap_s = 0.1
+    assert (modulator.at(1.15).light > 0.3 * math.exp(-0.15 / 0.16) + 0.01) == new
+
+
+def test_a_clip_keeps_its_pace_under_even_sound_and_lingers_in_silence() -> None:
+    even = Modulator(Score(*((0.1 * k, 0.0, 0.2) for k in range(1, 200))), 10.0)
+    assert even.at(15.0).time_offset_s == pytest.approx(0.0, abs=0.1)
+    once = Modulator(Score((1.0, 1.0, 1.0)), 10.0)
+    assert [once.at(t).time_offset_s for t in (0.9, 1.0, 1.1)] == pytest.approx([0.0, 0.6, 0.493], abs=0.01), "at most"
+    assert once.at(30.0).time_offset_s == pytest.approx(-0.6, abs=0.01)
+    slow = [once.at(20.0 + t).time_offset_s - once.at(20.0).time_offset_s for t in (0.1,)]
+    assert slow == pytest.approx([0.0], abs=0.01)
+
+
+def test_the_past_may_be_asked_for_as_far_as_it_is_kept() -> None:
+    modulator = Modulator(Score((1.0, 1.0, 1.0), *((k + 0.5, 1.0, 1.0) for k in range(2, 500))), 10.0)
+    recent = modulator.at(490.5)
+    modulator.at(499.0)
+    assert modulator.at(490.5) == recent and recent.light > 0.4
+    assert modulator.at(0.0).light == 0.0
+
+
+def grid(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Means of luma, Cb and Cr in 3 x 4 fields."""
+    small = [cv2.resize(plane, (4, 3), interpolation=cv2.INTER_AREA).astype(float) for plane in split(picture)]
+    return np.concatenate([plane.reshape(-1) for plane in small])
+
+
+class Loud(Score):
+    """The same in loud sound of every pitch."""
+
+    def at(self, time: float) -> Features:
+        now = super().at(time)
+        return Features(0.6, 0.7, 0.5, 0.8, now.onset, 0.0, 0.5, cumulative_flux=now.cumulative_flux)
+
+
+FINGERPRINTS = [
+    (
+        0.5,
+        1.0,
+        "114 103 102 115 89 79 78 89 87 84 76 89 "
+        "119 106 121 118 119 129 149 117 115 143 132 116 "
+        "139 120 110 141 164 141 130 166 160 135 129 160",
+    ),
+    (
+        1.0,
+        1.0,
+        "128 116 116 127 106 96 93 105 110 106 97 110 "
+        "118 107 128 120 116 135 152 118 114 143 130 113 "
+        "147 124 112 146 171 144 131 170 162 134 126 161",
+    ),
+    (
+        1.25,
+        1.0,
+        "116 104 103 115 91 81 80 91 93 89 81 94 "
+        "119 107 125 119 118 132 151 118 115 143 131 114 "
+        "143 122 111 143 167 142 131 168 160 134 127 160",
+    ),
+    (
+        1.0,
+        0.5,
+        "131 115 114 130 101 88 87 101 106 98 90 107 "
+        "118 106 124 118 118 132 151 117 113 143 130 114 "
+        "144 122 110 144 169 143 131 170 163 135 128 163",
+    ),
+    (
+        1.1,
+        2.0,
+        "108 107 106 108 99 95 92 99 99 102 94 98 "
+        "118 111 133 123 116 138 153 119 117 143 130 114 "
+        "147 126 115 145 170 143 131 168 157 132 124 155",
+    ),
+]
+
+
+@pytest.mark.parametrize(("time", "reaction", "expected"), FINGERPRINTS)
+def test_a_known_moment_looks_as_it_always_did(time: float, reaction: float, expected: str) -> None:
+    """Means of luma, Cb and Cr in 3 x 4 fields: before an onset, at it, a little after, and with half the reaction."""
+    effects = Effects(WIDTH, HEIGHT, FPS, Loud((1.0, 1.0, 1.2)))
+    fields = grid(effects.apply(from_rgb(scene()), time, reaction))
+    assert fields == pytest.approx(np.array(expected.split(), float), abs=1.0)
