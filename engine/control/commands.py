@@ -9,6 +9,7 @@ import msgspec
 from engine.errors import UsageError
 
 MAX_TEXT = 300  # characters
+MAX_SEED = 2**31 - 1
 _ON, _OFF = ("on", "true", "1", "yes"), ("off", "false", "0", "no")
 
 Value = str | float | bool | None
@@ -18,7 +19,7 @@ class CommandRefused(UsageError):
     """A command that does not exist, has an invalid value, or is not possible now; the text says why."""
 
 
-class CommandSpec(msgspec.Struct, frozen=True, kw_only=True):
+class CommandSpec(msgspec.Struct, frozen=True):
     """One command: its value, and what it does."""
 
     name: str
@@ -93,47 +94,17 @@ class CommandSpec(msgspec.Struct, frozen=True, kw_only=True):
 COMMANDS = {
     spec.name: spec
     for spec in (
-        CommandSpec(
-            name="style",
-            help="words added to every sentence from the next shot on; empty for none",
-            takes="text",
-            sets="style",
-            live_only=True,
-        ),
-        CommandSpec(name="next", help="cut to a new shot now", live_only=True),
-        CommandSpec(name="hold", help="stay with the shot on screen", takes="switch", sets="hold"),
-        CommandSpec(name="blackout", help="fade to black, or back", takes="switch", sets="blackout"),
-        CommandSpec(
-            name="flashes",
-            help="the most flashes allowed in any second",
-            takes="number",
-            high=3,
-            whole=True,
-            sets="flashes",
-        ),
-        CommandSpec(name="react", help="how far the music moves the picture", takes="number", high=2, sets="reaction"),
-        CommandSpec(
-            name="generator", help="what makes the pictures from the next shot on", takes="text", live_only=True
-        ),
-        CommandSpec(name="tap", help="the beat is now; several give the tempo", live_only=True),
-        CommandSpec(
-            name="nudge",
-            help="shift the beat by so many milliseconds",
-            takes="number",
-            low=-200,
-            high=200,
-            live_only=True,
-        ),
-        CommandSpec(
-            name="seed",
-            help="the number that chance comes from",
-            takes="number",
-            high=2**31 - 1,
-            whole=True,
-            sets="seed",
-            live_only=True,
-        ),
-        CommandSpec(name="quit", help="end the show"),
+        CommandSpec("style", "words added to every sentence; empty for none", "text", sets="style", live_only=True),
+        CommandSpec("next", "cut to a new shot now", live_only=True),
+        CommandSpec("hold", "stay with the shot on screen", "switch", sets="hold"),
+        CommandSpec("blackout", "fade to black, or back", "switch", sets="blackout"),
+        CommandSpec("flashes", "the most flashes in any second", "number", 0, 3, whole=True, sets="flashes"),
+        CommandSpec("react", "how far the music moves the picture", "number", 0, 2, sets="reaction"),
+        CommandSpec("generator", "what makes the pictures", "text", live_only=True),
+        CommandSpec("tap", "the beat is now; several give the tempo", live_only=True),
+        CommandSpec("nudge", "shift the beat by milliseconds", "number", -200, 200, live_only=True),
+        CommandSpec("seed", "the number that chance comes from", "number", 0, MAX_SEED, True, "seed", live_only=True),
+        CommandSpec("quit", "end the show"),
     )
 }
 

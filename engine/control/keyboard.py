@@ -2,7 +2,7 @@
 
 import contextlib
 
-from engine.control.commands import MAX_TEXT, Command, CommandRefused, Value
+from engine.control.commands import MAX_SEED, MAX_TEXT, Command, CommandRefused, Value
 from engine.control.state import ControlState
 from engine.generators.registry import listed
 
@@ -23,7 +23,7 @@ def key_command(key: str, state: ControlState) -> Command | None:
         "-": ("react", max(0.0, state.reaction - _REACT_STEP)),
         "+": ("react", min(2.0, state.reaction + _REACT_STEP)),
         "=": ("react", min(2.0, state.reaction + _REACT_STEP)),  # + without shift
-        "s": ("seed", (state.seed + 1) % 2**31),
+        "s": ("seed", (state.seed + 1) % (MAX_SEED + 1)),
         "g": ("generator", _after(state.generator)),
         **{str(most): ("flashes", most) for most in range(4)},
     }

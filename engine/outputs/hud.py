@@ -82,7 +82,7 @@ class Hud:
         return shown
 
     def _fitting_size(self, readout: Readout) -> int:
-        """The largest letters, up to the usual ones, with which everything has room."""
+        """The largest size of letters, up to the usual one, with which everything fits."""
         for size in range(self._usual, max(8, round(_MIN_SIZE * self._usual)), -1):
             self._size = size
             texts = (readout.warning, _WARN_LINES), (_quoted(readout.words), _WORD_LINES), (readout.sentence, _LINES)
@@ -159,7 +159,7 @@ class Hud:
         return lines[:most]
 
     def _truncated(self, text: str, room: float) -> str:
-        """The text, or as much of it as has room."""
+        """The text, or as much of it as fits."""
         if self._text_width(text) <= room:
             return text
         while text and self._text_width(f"{text}…") > room:
