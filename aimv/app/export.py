@@ -45,7 +45,6 @@ from engine.types import Overrides, Progress
 _T = TypeVar("_T")
 
 CLIP_CACHE_BYTES = 4 * 2**30  # clips kept for reuse
-HERE = PoolConfig()  # one process on this host
 
 
 def plan_clip(shot: Shot, style: str, selection: Selection, settings: Settings) -> PlannedClip:
@@ -92,7 +91,7 @@ class Renderer:
         model: str = "",
         scenes: str = "",
         *,
-        pool_config: PoolConfig = HERE,
+        pool_config: PoolConfig = PoolConfig(),
         analyzer: Analyzer | None = None,
         on_worker: Callable[[WorkerEvent], None] = lambda event: None,
     ) -> None:

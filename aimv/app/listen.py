@@ -52,29 +52,31 @@ class Row(msgspec.Struct, frozen=True):
 
     def as_json(self, with_probabilities: bool = False) -> dict[str, Any]:
         """The row as plain values: times in s, frequency in Hz, loudness in LUFS."""
-        heard, certain = self.analysis, self.analysis.probabilities
+        window, probabilities = self.analysis, self.analysis.probabilities
         row: dict[str, Any] = {
-            "start": round(heard.start, 4),
-            "end": round(heard.end, 4),
+            "start": round(window.start, 4),
+            "end": round(window.end, 4),
             "loudness": self.content.loudness,
-            "lufs": round(heard.lufs, 2),
-            "frequency_hz": round(heard.frequency_hz, 2),
+            "lufs": round(window.lufs, 2),
+            "frequency_hz": round(window.frequency_hz, 2),
             "hex": self.hex,
             "colour": self.content.colour,
-            "instruments": [{"name": name, "confidence": _cut_off(certain[name])} for name in self.instruments.names],
+            "instruments": [
+                {"name": name, "confidence": _floor(probabilities[name])} for name in self.instruments.names
+            ],
             "confident": self.instruments.confident,
-            "words": [{"text": w.text, "start": w.start, "end": w.end, "committed": w.committed} for w in heard.words],
+            "words": [{"text": w.text, "start": w.start, "end": w.end, "committed": w.committed} for w in window.words],
             "abstractions": list(self.content.abstractions),
             "sentence": self.sentence,
-            "beats": [round(beat, 3) for beat in heard.beats],
+            "beats": [round(beat, 3) for beat in window.beats],
         }
         if with_probabilities:
-            row["probabilities"] = {label: _cut_off(p) for label, p in certain.items()}
+            row["probabilities"] = {label: _floor(p) for label, p in probabilities.items()}
         return row
 
 
-def _cut_off(probability: float) -> float:
-    """Four digits, none rounded up: what is not 70 % sure must not read as if it were."""
+def _floor(probability: float) -> float:
+    """Rounded down to four digits, so that a value below the threshold of .7 does not read as .7."""
     return math.floor(probability * 1e4 + 1e-6) / 1e4  # .57 is stored as a little less
 
 
@@ -281,7 +283,7 @@ class ShotSource:
         spans = cut_shots(self._windows(), self.features.beats, self.features.onsets, self.song.duration)
         for span in spans:
             row = make_row(span, confusion, self.header.seed)
-            # A picture that goes on with the same words varies; a chorus that returns looks as it did.
+            # Shots in a row with the same abstractions differ; a chorus that returns looks as before.
             repeats = repeats + 1 if row.content.abstractions == before else 0
             before = row.content.abstractions
             yield make_shot(row, self.header.seed + repeats)

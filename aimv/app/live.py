@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
 
-from aimv.app.export import HERE, clip_cache, plan_clip
+from aimv.app.export import clip_cache, plan_clip
 from aimv.app.listen import Row, make_row, make_shot
 from aimv.app.show import Show, SoundState
 from aimv.language.lyrics import caption_words
@@ -97,7 +97,7 @@ class LiveShow(Show):
         classifier: Classifier,
         transcriber: Transcriber | None,
         selection: Selection,
-        pool_config: PoolConfig = HERE,
+        pool_config: PoolConfig = PoolConfig(),
         on_worker: Callable[[WorkerEvent], None] = lambda event: None,
     ) -> None:
         self.settings, self.selection, self.pool_config = settings, selection, pool_config

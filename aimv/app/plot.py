@@ -1,4 +1,4 @@
-"""A picture of what is heard: waveform, words, instruments over time and colours, for a musician to read."""
+"""Plot of an analysis: waveform, loudness, words, instrument probabilities and colours over time, as PNG."""
 
 from pathlib import Path
 from typing import Any
@@ -58,10 +58,10 @@ def _draw_wave(axes: Any, song: Song, rows: list[Row]) -> None:
 
 
 def _draw_words(axes: Any, rows: list[Row]) -> None:
-    """Each word from its start to its end, on three lines in turn so that they can be read."""
-    sung = {(word.start, word.text): word for row in rows for word in row.analysis.words}
-    for index, key in enumerate(sorted(sung)):
-        word, line = sung[key], index % 3
+    """Each word from its start to its end, on three lines in turn so that they do not overlap."""
+    words = {(word.start, word.text): word for row in rows for word in row.analysis.words}
+    for index, key in enumerate(sorted(words)):
+        word, line = words[key], index % 3
         axes.plot([word.start, word.end], [line, line], color="#8bd49c", linewidth=3, solid_capstyle="butt")
         axes.text(word.start, line + 0.15, word.text, color="#ffffff", fontsize=8, clip_on=True)
     axes.set_ylim(-0.5, 3.2)
@@ -70,7 +70,7 @@ def _draw_words(axes: Any, rows: list[Row]) -> None:
 
 
 def _draw_instruments(figure: Any, axes: Any, rows: list[Row]) -> None:
-    """Probabilities of the instruments that are most present; a dot where one is confident."""
+    """Probabilities of the instruments with the highest peaks; a dot where one is confident."""
     axes.set_ylabel("instruments (• confident)", color=_INK)
     if not rows:
         return
