@@ -28,19 +28,6 @@ class Classifier(Protocol):
         ...
 
 
-class FakeClassifier:
-    """Constant probabilities, zero in silence, for tests of everything behind it."""
-
-    def __init__(self, probabilities: Mapping[str, float], confusion: Confusion | None = None) -> None:
-        self.labels = tuple(probabilities)
-        self.confusion: Confusion = confusion or {}
-        self._probabilities = np.array(list(probabilities.values()), dtype=np.float32)
-
-    def __call__(self, mono: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
-        is_silent = not len(mono) or float(np.abs(mono).max()) <= 1e-4
-        return np.zeros_like(self._probabilities) if is_silent else self._probabilities
-
-
 class OnnxClassifier:
     """A classifier on onnxruntime: CUDA where onnxruntime-gpu finds it, else one CPU thread. See `load_classifier`.
 

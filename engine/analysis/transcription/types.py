@@ -1,4 +1,4 @@
-"""A sung word, and the protocols of transcribers and decoders, with a fake for tests."""
+"""A sung word, and the protocols of transcribers and decoders."""
 
 from collections.abc import Callable, Iterable
 from typing import Protocol
@@ -82,30 +82,3 @@ class Decoder(Protocol):
     def language(self) -> str | None:
         """Whisper's code of the language that is sung, None if unknown."""
         ...
-
-
-class FakeTranscriber:
-    """Returns scripted words, each committed `delay_s` after its end; needs no model."""
-
-    def __init__(self, words: Iterable[Word], delay_s: float = 1.0) -> None:
-        self._pending = sorted(words, key=lambda word: word.start)
-        self._delay_s = delay_s
-        self._fed_s = 0.0
-
-    def feed(self, audio: NDArray[np.float32], vocal: float | None = None) -> list[Word]:
-        """Return the scripted words whose delay has passed at the end of this audio."""
-        self._fed_s += len(audio) / SAMPLE_RATE
-        due = [word for word in self._pending if word.end + self._delay_s <= self._fed_s]
-        self._pending = [word for word in self._pending if word.end + self._delay_s > self._fed_s]
-        return [msgspec.structs.replace(word, committed=word.end + self._delay_s) for word in due]
-
-    @property
-    def complete_until(self) -> float:
-        """The start of the next scripted word, s; where there is none, the end of the audio."""
-        return min([self._fed_s, *(word.start for word in self._pending)])
-
-    def finish(self) -> list[Word]:
-        """Return the scripted words that began before the audio ended."""
-        rest = [word for word in self._pending if word.start < self._fed_s]
-        self._pending = []
-        return [msgspec.structs.replace(word, committed=self._fed_s) for word in rest]

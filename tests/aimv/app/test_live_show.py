@@ -7,11 +7,11 @@ import pytest
 
 from aimv.app.live import LiveShow
 from aimv.options import Settings
-from engine.analysis.instruments import FakeClassifier
-from engine.analysis.transcription.types import FakeTranscriber, Word
+from engine.analysis.transcription.types import Word
 from engine.audio.capture import AudioCallback
 from engine.generators.registry import select_generator
 from tests.conftest import tone
+from tests.support.fakes import FakeClassifier, FakeTranscriber
 
 HEARD = dict.fromkeys(("vocal", "kick", "bass", "guitar"), 0.9)
 

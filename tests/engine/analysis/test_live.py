@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.analysis.instruments import Confusion, FakeClassifier
+from engine.analysis.instruments import Confusion
 from engine.analysis.live import LiveAnalyzer, TimedAnalysis
-from engine.analysis.transcription.types import FakeTranscriber, Word
+from engine.analysis.transcription.types import Word
 from tests.conftest import tone
+from tests.support.fakes import FakeClassifier, FakeTranscriber
 
 RATE = 16_000
 

@@ -7,9 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.analysis.instruments import Confusion
-from engine.analysis.transcription.types import FakeTranscriber, Passage, VoiceProbability, Word
+from engine.analysis.transcription.types import Passage, VoiceProbability, Word
 from engine.analysis.windows import SongAnalyzer, analyze_causally
 from engine.audio.song import Song
+from tests.support.fakes import FakeTranscriber
 
 SAID = (0.9, 0.9, 0.5, 0.9, 0.9)  # of each second
 

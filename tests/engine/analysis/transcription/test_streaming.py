@@ -14,7 +14,8 @@ from engine.analysis.transcription.streaming import (
     WINDOW_S,
     StreamingTranscriber,
 )
-from engine.analysis.transcription.types import SAMPLE_RATE, FakeTranscriber, Transcriber, Word
+from engine.analysis.transcription.types import SAMPLE_RATE, Transcriber, Word
+from tests.support.fakes import FakeTranscriber
 
 SONG = [Word(f"word{i}", 0.53 * i, 0.53 * i + 0.4, 0.9) for i in range(400)]
 
