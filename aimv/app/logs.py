@@ -102,7 +102,7 @@ def write_crash_report(error: BaseException) -> Path | None:
         *_stack(error),
     ]
     for cause in _causes(error):
-        lines += ["which came of", *_stack(cause)]
+        lines += ["caused by", *_stack(cause)]
     try:
         path = cache_folder("crashes") / f"crash-{os.getpid()}-{time.monotonic_ns()}.txt"
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")

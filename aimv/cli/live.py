@@ -101,12 +101,12 @@ def inputs() -> None:
     from engine.control.midi import list_ports
 
     out = Console(highlight=False, markup=False, soft_wrap=True)
-    there = sound_inputs()
+    cards = sound_inputs()
     table = Table("", "sound input", "by", "channels", "rate", box=None)
-    for each in there:
+    for each in cards:
         name = f"{each.name} (default)" if each.default else each.name
         table.add_row(str(each.index), name, each.host, str(each.channels), f"{each.rate} Hz")
-    out.print(table if there else "no sound input: connect one")
+    out.print(table if cards else "no sound input: connect one")
     try:
         names = list_ports()
     except (DeviceError, UsageError) as error:
@@ -164,7 +164,7 @@ def _first_moved(messages: queue.SimpleQueue[Any]) -> str:
         control, position = found
         if ("note" in control and position > 0) or abs(position - first.setdefault(control, position)) > _MOVED:
             return control
-    raise UsageError(f"no control was moved for {_LEARNING_S:g} s: is this the right MIDI input?")
+    raise UsageError(f"no control was moved for {_LEARNING_S:g} s: is this the right MIDI input?", option="midi")
 
 
 def load_transcriber(whisper: str, language: str | None) -> StreamingWhisper:

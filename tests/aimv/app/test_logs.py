@@ -92,7 +92,7 @@ def test_a_bug_is_one_line_and_a_report_without_the_users_own(
     assert str(written) in ran.err
     text = written.read_text("utf-8")
     assert "KeyError" in text and "in listen" not in text
-    assert text.index("KeyError") < text.index("which came of") < text.index("IndexError: pop from empty list")
+    assert text.index("KeyError") < text.index("caused by") < text.index("IndexError: pop from empty list")
     assert "listen.py" in text and "numpy 2" in text and "command: listen ... --language ..." in text
     for own in ("hunter2", "love song", str(tmp_path), os.environ.get("HOME", "/root") + "/"):
         assert own not in text
