@@ -1,4 +1,4 @@
-"""The fault matrix: each module is a row, each blow is counted, and a long form deals many more of them.
+"""The fault matrix: each module is a row, each injected fault is counted, and a long form injects many more.
 
 `make chaos` sets AIMV_CHAOS=long and names in AIMV_CHAOS_TALLY the file that gets one JSON line a module.
 """
@@ -21,11 +21,11 @@ from engine.render.cache import has_valid_checksum
 from tests.conftest import tone
 
 LONG = os.environ.get("AIMV_CHAOS") == "long"
-PATIENCE_S = 900.0  # a test that takes longer hangs; a busy machine may starve what is struck
+PATIENCE_S = 900.0  # a test that takes longer hangs; a busy machine may starve the process under test
 
 
 def rounds(short: int, long: int) -> int:
-    """How many blows this run deals."""
+    """How many faults this run injects."""
     return long if LONG else short
 
 
@@ -36,14 +36,14 @@ class Tally:
         self.tried = self.survived = 0
 
     @contextlib.contextmanager
-    def blow(self) -> Iterator[None]:
-        """One blow; survived if the block ends well."""
+    def fault(self) -> Iterator[None]:
+        """One injected fault; survived if the block ends without an exception."""
         self.tried += 1
         yield
         self.survived += 1
 
     def add(self, tried: int, lost: int) -> None:
-        """Blows that were counted elsewhere; any that lost something fails the test."""
+        """Faults that were counted elsewhere; any that lost something fails the test."""
         self.tried += tried
         self.survived += tried - lost
         assert lost == 0
@@ -51,7 +51,7 @@ class Tally:
 
 @pytest.fixture(scope="module")
 def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
-    """Counts the blows of the module, whose ROW names them."""
+    """Counts the faults of the module, whose ROW names them."""
     tally = Tally()
     yield tally
     if path := os.environ.get("AIMV_CHAOS_TALLY"):
@@ -85,11 +85,11 @@ class Command:
         )
 
     def end(self) -> tuple[int, list[str]]:
-        """Its exit status, as a shell has it, and what it said of how it ended."""
+        """Its exit status, as a shell has it, and the lines that report how it ended."""
         _, err = self.process.communicate(timeout=PATIENCE_S)
         code = int(self.process.returncode)
         lines = [line for line in err.splitlines() if line.startswith("aimv: ") or "Traceback" in line]
-        self.said = "\n".join([err, *(path.read_text("utf-8") for path in self._cache.glob("crashes/*"))])
+        self.output = "\n".join([err, *(path.read_text("utf-8") for path in self._cache.glob("crashes/*"))])
         return (128 - code if code < 0 else code), lines
 
     def stop_after(self, seconds: float, how: signal.Signals) -> tuple[int, list[str]]:

@@ -47,11 +47,11 @@ def test_gone_again_and_again(monkeypatch: pytest.MonkeyPatch, tally: Tally, rng
     with LiveInput(device, blocks.append) as live_input:
         wait(lambda: blocks, play)
         for _ in range(rounds(6, 100)):
-            with tally.blow():
+            with tally.fault():
                 losses = live_input.losses
-                blow = rng.choice((gone, hangs, nonsense))
-                blow()
-                if blow is not nonsense:
+                fault = rng.choice((gone, hangs, nonsense))
+                fault()
+                if fault is not nonsense:
                     wait(lambda losses=losses: live_input.losses > losses)
                     before = live_input.clock.samples
                     wait(lambda before=before: live_input.clock.samples > before + RATE // 50)

@@ -35,7 +35,7 @@ async def test_down(mosquitto: Callable[[], Mosquitto], tally: Tally) -> None:  
     async with running(client) as task:
         await until(lambda: client.connected)
         for number in range(rounds(1, 10)):
-            with tally.blow():
+            with tally.fault():
                 server.kill()
                 await until(lambda: not client.connected and client.error)
                 assert "\n" not in client.error and PASSWORD not in client.error
@@ -56,7 +56,7 @@ async def test_slow(mosquitto: Callable[[], Mosquitto], tally: Tally) -> None:  
         async with running(client) as task:
             await until(lambda: client.connected)
             for number in range(rounds(1, 3)):
-                with tally.blow():
+                with tally.fault():
                     network.whole.clear()
                     await until(lambda: not client.connected)
                     network.whole.set()
@@ -109,7 +109,7 @@ async def test_hostile(tally: Tally, rng: random.Random) -> None:
     client = MqttClient(parse_broker(f"mqtt://127.0.0.1:{port}"), state, dict)
     async with running(client) as task:
         for number in range(rounds(3, 30)):
-            with tally.blow():
+            with tally.fault():
                 await until(lambda number=number: liar.callers > number or task.done())
                 assert not task.done(), task.exception()
         assert state.style == ""
@@ -123,7 +123,7 @@ async def test_a_flood_of_commands(mosquitto: Callable[[], Mosquitto], tally: Ta
     async with running(client) as task, second(server) as other:
         await until(lambda: client.connected)
         for number in range(rounds(1, 10)):
-            with tally.blow():
+            with tally.fault():
                 for _ in range(2000):
                     await other.publish("aimv/command/tap", b"x" * 100)
                 async with asyncio.timeout(PATIENCE_S):

@@ -44,13 +44,13 @@ def test_an_export_under_a_clock_that_steps(
     env = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(told), "FAKETIME_CACHE_DURATION": "0",
            "FAKETIME_DONT_FAKE_MONOTONIC": "1"}  # fmt: skip
     out = tmp_path / "a.mp4"
-    with tally.blow():
+    with tally.fault():
         running = aimv_process("export", song, "-o", out, "--size", "64x64", env=env)
         for share in range(rounds(4, 12)):
             time.sleep(0.3)
             told.write_text(step if share % 2 == 0 or "x" in step else "+0")
         status, lines = running.end()
-        assert (status, lines) == (0, []), running.said
+        assert (status, lines) == (0, []), running.output
         assert out.exists()
 
 
@@ -63,9 +63,9 @@ def test_clips_from_the_future_and_the_past(tmp_path: Path, tally: Tally) -> Non
                 encode_clip(FakeGenerator().render(job, lambda: False, lambda share: None), part, lambda count: None)
             os.utime(cache.path_for(job.id), (when, when))
         for job in jobs:
-            with tally.blow():
+            with tally.fault():
                 assert cache.get(job)
-    with ClipCache(tmp_path, 0) as cache, tally.blow():
+    with ClipCache(tmp_path, 0) as cache, tally.fault():
         assert cache.get(jobs[0])
         cache.trim()
         assert cache.get(jobs[0]) and not cache.get(jobs[3])

@@ -24,7 +24,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 def score(tmp_path_factory: pytest.TempPathFactory, song: Path, user_cache: Path) -> Path:
     path = tmp_path_factory.mktemp("score") / "song.score.jsonl"
     made = Command(["score", str(song), "-o", str(path)], user_cache)
-    assert made.end()[0] == 0, made.said
+    assert made.end()[0] == 0, made.output
     return path
 
 
@@ -33,16 +33,16 @@ def test_full_under_the_video(
     disk: Path, tmp_path: Path, score: Path, tally: Tally, aimv_process: Callable[..., Command], leave: int
 ) -> None:
     filler = fill(disk, leave)
-    with tally.blow():
-        struck = aimv_process("export", score, "-o", disk / "a.mp4", "--size", "320x240")
-        status, lines = struck.end()
-        assert (status, len(lines)) == (1, 1), struck.said
+    with tally.fault():
+        run = aimv_process("export", score, "-o", disk / "a.mp4", "--size", "320x240")
+        status, lines = run.end()
+        assert (status, len(lines)) == (1, 1), run.output
         assert "no room left" in lines[0]
         assert [path.name for path in disk.iterdir()] == ["filler"]
         assert_clean(tmp_path / "cache", disk)
         filler.unlink()
         again = aimv_process("export", score, "-o", disk / "a.mp4", "--size", "320x240", "--resume")
-        assert again.end()[0] == 0, again.said
+        assert again.end()[0] == 0, again.output
 
 
 @pytest.mark.parametrize("leave", [0, 4096, 100_000] if LONG else [4096])
@@ -52,17 +52,17 @@ def test_full_under_the_cache(
     filler = fill(disk, leave)
     out = tmp_path / "out"
     out.mkdir()
-    with tally.blow():
-        struck = aimv_process("export", score, "-o", out / "a.mp4", "--size", "320x240", cache=disk)
-        status, lines = struck.end()
+    with tally.fault():
+        run = aimv_process("export", score, "-o", out / "a.mp4", "--size", "320x240", cache=disk)
+        status, lines = run.end()
         if status:
-            assert (status, len(lines)) == (1, 1), struck.said
+            assert (status, len(lines)) == (1, 1), run.output
             assert "room" in lines[0] or "No space" in lines[0], lines
             assert list(out.iterdir()) == []
         assert_clean(disk, out)
         filler.unlink()
         again = aimv_process("export", score, "-o", out / "a.mp4", "--size", "320x240", "--resume", cache=disk)
-        assert again.end()[0] == 0, again.said
+        assert again.end()[0] == 0, again.output
 
 
 async def test_full_under_the_clip_store(disk: Path, tally: Tally) -> None:
@@ -71,7 +71,7 @@ async def test_full_under_the_clip_store(disk: Path, tally: Tally) -> None:
         for number in range(rounds(2, 20)):
             job = Job("fake", "0", "noise", (), ("#102030", "#ffeedd"), number, 640, 480, 24.0, 4.0)
             filler = fill(disk, 3000)
-            with tally.blow():
+            with tally.fault():
                 with pytest.raises(OutputError, match="cannot write the clip") as refused:
                     await pool.render(job)
                 assert "\n" not in str(refused.value)
@@ -83,10 +83,10 @@ async def test_full_under_the_clip_store(disk: Path, tally: Tally) -> None:
 def test_full_under_a_score(disk: Path, song: Path, tally: Tally, aimv_process: Callable[..., Command],
                             user_cache: Path) -> None:  # fmt: skip
     fill(disk, 0)
-    with tally.blow():
-        struck = aimv_process("score", song, "-o", disk / "a.score.jsonl", cache=user_cache)
-        status, lines = struck.end()
-        assert (status, len(lines)) == (1, 1), struck.said
+    with tally.fault():
+        run = aimv_process("score", song, "-o", disk / "a.score.jsonl", cache=user_cache)
+        status, lines = run.end()
+        assert (status, len(lines)) == (1, 1), run.output
         assert "no room left" in lines[0]
         assert [path.name for path in disk.iterdir()] == ["filler"]
 
@@ -99,8 +99,8 @@ def test_a_limit_on_file_size(tmp_path: Path, score: Path, tally: Tally, aimv_pr
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
-    with tally.blow():
-        struck = aimv_process("export", score, "-o", out / "a.mp4", "--size", "320x240", preexec_fn=limit)
-        status, lines = struck.end()
-        assert (status, len(lines)) == (1, 1), struck.said
+    with tally.fault():
+        run = aimv_process("export", score, "-o", out / "a.mp4", "--size", "320x240", preexec_fn=limit)
+        status, lines = run.end()
+        assert (status, len(lines)) == (1, 1), run.output
         assert list(out.iterdir()) == []

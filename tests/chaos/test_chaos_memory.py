@@ -24,13 +24,13 @@ def test_export_within_too_little_memory(
         def limit(size: int = megabytes << 20) -> None:
             resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
-        with tally.blow():
-            struck = aimv_process(
+        with tally.fault():
+            run = aimv_process(
                 "export", song, "-o", place / "out" / "a.mp4", "--size", "64x64", cache=place, preexec_fn=limit
             )
-            status, lines = struck.end()
-            print(megabytes, status, lines, struck.said[-300:] if status > 2 else "")
-            assert status in (0, 1), (megabytes, struck.said)
-            assert len(lines) == status and "Traceback" not in struck.said, (megabytes, struck.said)
+            status, lines = run.end()
+            print(megabytes, status, lines, run.output[-300:] if status > 2 else "")
+            assert status in (0, 1), (megabytes, run.output)
+            assert len(lines) == status and "Traceback" not in run.output, (megabytes, run.output)
             assert (status == 0) == (place / "out" / "a.mp4").exists()
             assert_clean(place, place / "out")

@@ -36,10 +36,10 @@ def test_a_folder_that_may_not_be_written(
     name = "a.mp4" if command == "export" else "a.score.jsonl"
     out = places / ("locked" if which == "output" else "open") / name
     cache = places / ("locked" if which == "cache" else "open")
-    with tally.blow():
-        struck = aimv_process(command, song, "-o", out, cache=cache, preexec_fn=as_others)
-        status, lines = struck.end()
-        assert (status, len(lines)) == (1, 1), struck.said
+    with tally.fault():
+        run = aimv_process(command, song, "-o", out, cache=cache, preexec_fn=as_others)
+        status, lines = run.end()
+        assert (status, len(lines)) == (1, 1), run.output
         assert "locked" in lines[0]
         assert "permission" in lines[0].lower()
         assert list((places / "locked").iterdir()) == []
@@ -50,10 +50,10 @@ def test_a_clip_store_that_may_not_be_written(
     places: Path, song: Path, tally: Tally, aimv_process: Callable[..., Command]
 ) -> None:
     (places / "open" / "clips").mkdir(mode=0o555)
-    with tally.blow():
+    with tally.fault():
         out, cache = places / "open" / "a.mp4", places / "open"
-        struck = aimv_process("export", song, "-o", out, cache=cache, preexec_fn=as_others)
-        status, lines = struck.end()
-        assert (status, len(lines)) == (1, 1), struck.said
+        run = aimv_process("export", song, "-o", out, cache=cache, preexec_fn=as_others)
+        status, lines = run.end()
+        assert (status, len(lines)) == (1, 1), run.output
         assert "clips" in lines[0] and "permission" in lines[0].lower()
         assert not (places / "open" / "a.mp4").exists()

@@ -38,7 +38,7 @@ def test_full_under_a_recording(disk: Path, tally: Tally) -> None:
         output = QueuedOutput(
             lambda path=path: encode_recording(path, MediaFormat(WIDTH, HEIGHT, FPS, RATE)), 60.0, FPS
         )
-        with tally.blow():
+        with tally.fault():
             given = 240
             for picture in range(given):
                 output.write(noise[picture % 10], picture / FPS)

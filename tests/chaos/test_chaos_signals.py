@@ -19,7 +19,7 @@ FRAMES = 72  # of three seconds
 
 
 class Stage:
-    """Fresh folders for each blow, with the joined speech model of the whole run, and the commands to strike."""
+    """Fresh folders for each fault, with the joined speech model of the whole run, and the commands to stop."""
 
     def __init__(self, folder: Path, song: Path, session_cache: Path, start: Callable[..., Command]) -> None:
         self.folder, self.song, self._session, self._start = folder, song, session_cache, start
@@ -47,8 +47,8 @@ class Stage:
         """Run it unstruck, and remember how long it took."""
         begun = time.monotonic()
         command = self.run(kind, place, out, *more)
-        status, _ = command.end()
-        assert status == 0, command.said
+        status, _ = run.end()
+        assert status == 0, run.output
         self.lasts.setdefault(kind, time.monotonic() - begun)
 
 
@@ -85,18 +85,18 @@ def frames(path: Path) -> int:
 def strike(stage: Stage, kind: str, how: signal.Signals, share: float, number: int) -> None:
     """Stop one command after that share of its usual life, look at what is there, and now and then go on with it."""
     place = stage.new(f"{kind}-{number}")
-    struck = stage.run(kind, place)
-    status, lines = struck.stop_after(share * stage.lasts[kind], how)
+    run = stage.run(kind, place)
+    status, lines = run.stop_after(share * stage.lasts[kind], how)
     out = list((place / "out").iterdir())
     if status == 0:
         assert len(out) == 1
         assert lines == []
     else:
-        begun = "in main" in struck.said or "aimv: " in struck.said
+        begun = "in main" in run.output or "aimv: " in run.output
         if begun:
-            assert len(lines) == 1 and lines[0].startswith("aimv: stopped"), struck.said
+            assert len(lines) == 1 and lines[0].startswith("aimv: stopped"), run.output
         # Python that is interrupted in loading itself, before AIMV's first line, says 1
-        assert status == 128 + how or (status == 1 and not begun and "KeyboardInterrupt" in struck.said), struck.said
+        assert status == 128 + how or (status == 1 and not begun and "KeyboardInterrupt" in run.output), run.output
     for path in out:  # the stop came between the last byte and the end
         assert frames(path) == FRAMES if path.suffix == ".mp4" else Score.load(path).shots
     assert_clean(place / "cache", place / "out")
@@ -113,7 +113,7 @@ def test_stopped_at_random_moments(stage: Stage, tally: Tally, rng: random.Rando
     for number in range(rounds(4, 200)):
         kind = ("scored", "score", "scored", "song")[number % 4]
         how = rng.choice((signal.SIGINT, signal.SIGTERM))
-        with tally.blow():
+        with tally.fault():
             strike(stage, kind, how, rng.uniform(0.0, 1.05), number)
 
 
@@ -122,9 +122,9 @@ def test_killed_at_random_moments(stage: Stage, tally: Tally, rng: random.Random
     for number in range(rounds(1, 12)):
         kind = ("scored", "song")[number % 2]
         place = stage.new(f"killed {number}")
-        with tally.blow():
-            struck = stage.run(kind, place)
-            struck.stop_after(rng.uniform(0.3, 0.95) * stage.lasts.get(kind, 2.0), signal.SIGKILL)
+        with tally.fault():
+            run = stage.run(kind, place)
+            run.stop_after(rng.uniform(0.3, 0.95) * stage.lasts.get(kind, 2.0), signal.SIGKILL)
             no_worker_is_left(place)
             stage.whole(kind, place, None, "--resume")
             assert [path.name for path in (place / "out").iterdir()] == ["a.mp4"]

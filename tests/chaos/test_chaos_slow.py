@@ -40,7 +40,7 @@ async def test_slow_is_not_dead(tmp_path: Path, tally: Tally) -> None:
     with ClipCache(tmp_path, 10**9) as cache:
         async with WorkerPool(cache, "fake", str(SLOW_S), on_worker=events.append) as pool:
             for seed in range(rounds(1, 10)):
-                with tally.blow():
+                with tally.fault():
                     clip = await pool.render(job(seed))
                     assert clip.path.exists()
     assert [event for event in events if event.state == "lost"] == []
@@ -54,7 +54,7 @@ async def test_the_show_goes_on(tmp_path: Path, tally: Tally) -> None:
     for number in range(rounds(1, 3)):
         output = Counted()
         compositor = Compositor(32, 32, 10.0, FeatureExtractor.of(np.zeros(22050 * 10, np.float32), 22050))
-        with tally.blow(), ClipCache(tmp_path / str(number), 10**9) as cache:
+        with tally.fault(), ClipCache(tmp_path / str(number), 10**9) as cache:
             async with WorkerPool(cache, "fake", str(SLOW_S)) as pool:
                 shown = await run_show(
                     planned(),

@@ -1,4 +1,4 @@
-"""Garbage and another version on the render socket, from both sides: counted out, and every job is rendered."""
+"""Garbage and another version on the render socket, from both sides: dropped, and every job is rendered."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ def job(seed: int) -> Job:
 
 
 def garbage(rng: random.Random) -> list[bytes]:
-    """Frames of no sense, of another sense, or nearly right."""
+    """Frames that are random, of another kind, or nearly valid."""
     good = encode(rng.choice((Hello(VERSION, 1, "fake", ""), Ready(), protocol.Done(job(0).id, 1.0), protocol.Stop())))
     wild: list[list[bytes]] = [
         [rng.randbytes(rng.choice((0, 1, 50, 5000)))],
@@ -47,8 +47,8 @@ def garbage(rng: random.Random) -> list[bytes]:
     return rng.choice(wild) or [b""]
 
 
-def says_stop(frame: bytes) -> bool:
-    """Whether a frame is, by whatever accident, an order to stop."""
+def is_stop(frame: bytes) -> bool:
+    """Whether a frame happens to be a Stop message."""
     try:
         return isinstance(protocol.decode(frame), protocol.Stop)
     except ProtocolError:
@@ -78,7 +78,7 @@ async def test_strangers_on_the_engines_socket(tmp_path: Path, sockets: Path, ta
             await pool.render(job(-1))
             (folder,) = sockets.glob(f"{FOLDER_PREFIX}*")  # noqa: ASYNC240 - a folder in memory
             for number in range(rounds(10, 200)):
-                with tally.blow():
+                with tally.fault():
                     call = asyncio.create_task(pool.render(job(number)))
                     # A few claim a worker's own name: refused while that worker is connected.
                     with stranger(f"ipc://{folder}/socket", rng.choice((b"", b"", b"0-1", b"9-9"))) as socket:
@@ -88,7 +88,7 @@ async def test_strangers_on_the_engines_socket(tmp_path: Path, sockets: Path, ta
 
 
 class Engine:
-    """The engine's end of the line, played by hand, for a real render process."""
+    """A minimal engine for a real render process."""
 
     def __init__(self, folder: Path) -> None:
         self._context = zmq.asyncio.Context()
@@ -119,10 +119,10 @@ async def test_garbage_to_a_render_process(tmp_path: Path, tally: Tally, rng: ra
         async with asyncio.timeout(PATIENCE_S):
             await engine.until(Ready)
             for number in range(rounds(10, 100)):
-                with tally.blow():
+                with tally.fault():
                     for _ in range(10):
                         parts = garbage(rng)
-                        if not any(map(says_stop, parts)) and sum(map(len, parts)) < protocol.MAX_MESSAGE_BYTES:
+                        if not any(map(is_stop, parts)) and sum(map(len, parts)) < protocol.MAX_MESSAGE_BYTES:
                             await engine.send(*parts)
                     await engine.send(encode(protocol.Assign(job(number))))
                     done = await engine.until(protocol.Done)
@@ -151,7 +151,7 @@ with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
 async def test_a_render_process_of_another_version_or_that_only_idles(
     tmp_path: Path, tally: Tally, monkeypatch: pytest.MonkeyPatch, version: int, words: str
 ) -> None:
-    """The job is not handed to it for ever: one line says what is wrong."""
+    """The job is not assigned to it for ever: one line says what is wrong."""
     script = tmp_path / "python"
     (tmp_path / "other.py").write_text(IDLER)
     script.write_text(f'#!/bin/sh\nshift 2\nexec "{sys.executable}" "{tmp_path}/other.py" "$@"\n')
@@ -159,7 +159,7 @@ async def test_a_render_process_of_another_version_or_that_only_idles(
     monkeypatch.setenv("SPEAKS", str(version))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     monkeypatch.setattr(sys, "executable", str(script))
-    with ClipCache(tmp_path / "clips", 10**9) as cache, tally.blow():
+    with ClipCache(tmp_path / "clips", 10**9) as cache, tally.fault():
         async with asyncio.timeout(PATIENCE_S), WorkerPool(cache, "fake", "0.01") as pool:
             with pytest.raises(RenderError, match=words) as refused:
                 await pool.render(job(1))
