@@ -44,9 +44,9 @@ class Stage:
         return self._start(*arguments, cache=place / "cache")
 
     def whole(self, kind: str, place: Path, out: Path | None = None, *more: str) -> None:
-        """Run it unstruck, and remember how long it took."""
+        """Run it without a fault, and record how long it took."""
         begun = time.monotonic()
-        command = self.run(kind, place, out, *more)
+        run = self.run(kind, place, out, *more)
         status, _ = run.end()
         assert status == 0, run.output
         self.lasts.setdefault(kind, time.monotonic() - begun)
