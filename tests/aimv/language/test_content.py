@@ -1,5 +1,7 @@
 """The content tuple: its three instruments and how they are filled up, silence and doubt."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ CONFUSION = {
 
 
 def probabilities(**given: float) -> dict[str, float]:
-    return dict.fromkeys(LABELS, 0.05) | given
+    return json.loads(json.dumps(dict.fromkeys(LABELS, 0.05) | given))  # names as from the model's metadata
 
 
 def analysis(lufs: float = -14.0, hz: float = 440.0, loud: bool = True, **given: float) -> WindowAnalysis:

@@ -18,6 +18,7 @@ def stated(
     loudness: str, words: str | None, instruments: str, words_of_them: str = "impact wave tech", seed: int = 4
 ) -> str:
     names, abstract = tuple(instruments.split()), tuple(words_of_them.split())
+    loudness = loudness.encode().decode()  # a string of its own, as from the command line
     return sentence(Content(loudness, words, names, "crimson", abstract), seed)
 
 
