@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from engine.playback.flash_guard import FlashGuard, FlashMeter
+from engine.playback.yuv import from_rgb
 
 FPS = 24.0
 
@@ -84,3 +85,99 @@ def test_the_picture_comes_back_when_the_strobe_is_over() -> None:
     levels = [*strobe(12.0, WHITE, BLACK), *[GREY] * 36]
     shown = [guard.apply(np.full((90, 160, 3), level, np.uint8), k / FPS) for k, level in enumerate(levels)]
     assert shown[-1].mean() == 128
+
+
+def level(luminance: float) -> int:
+    """The sRGB value of a relative luminance, IEC 61966-2-1."""
+    return round(255 * (1.055 * luminance ** (1 / 2.4) - 0.055 if luminance > 0.0031308 else 12.92 * luminance))
+
+
+def flashes(one: tuple[float, float, float], other: tuple[float, float, float]) -> bool:
+    """Whether eight changes a second between two colours (linear R, G, B) are too many flashes."""
+    first, second = (tuple(map(level, colour)) for colour in (one, other))
+    return faults(strobe(8.0, first, second)) > 0  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("dark", "bright", "expected"), [
+    (0.2, 0.32, True), (0.2, 0.28, False), (0.0, 0.115, True), (0.0, 0.09, False), (0.001, 0.004, False),
+    (0.78, 0.92, True), (0.82, 0.95, False),
+])  # fmt: skip
+def test_a_flash_changes_luminance_by_a_tenth_and_is_dark_in_part(dark: float, bright: float, expected: bool) -> None:
+    assert flashes((dark, dark, dark), (bright, bright, bright)) == expected
+
+
+@pytest.mark.parametrize(("one", "other", "expected"), [
+    ((0.40, 0.0, 0.0), (0.50, 0.0, 0.0), True), ((0.40, 0.0, 0.0), (0.44, 0.0, 0.0), False),
+    ((0.50, 0.05, 0.05), (0.40, 0.05, 0.05), True),  # 83 % red
+    ((0.40, 0.07, 0.06), (0.30, 0.07, 0.06), False),  # 75 %
+    ((0.0, 0.5, 0.0), (0.0, 0.4, 0.0), False), ((0.0, 0.0, 0.6), (0.0, 0.0, 0.4), False),
+])  # fmt: skip
+def test_a_red_flash_is_one_of_saturated_red(
+    one: tuple[float, float, float], other: tuple[float, float, float], expected: bool
+) -> None:
+    assert flashes(one, other) == expected
+
+
+def test_green_weighs_most_in_luminance_and_blue_least() -> None:
+    assert flashes((0.0, 0.0, 0.0), (0.0, 0.16, 0.0)) and not flashes((0.0, 0.0, 0.0), (0.0, 0.12, 0.0))
+    assert not flashes((0.0, 0.0, 0.0), (0.0, 0.0, 1.0))
+
+
+def test_the_limit_may_be_lower() -> None:
+    for limit, per_second, at_fault in ((1, 1.0, False), (1, 2.0, True), (2, 2.0, False), (2, 3.0, True)):
+        meter = FlashMeter(FPS, limit)
+        shown = [np.full((90, 160, 3), colour, np.uint8) for colour in strobe(per_second, WHITE, BLACK)]
+        assert any(meter.add(frame) for frame in shown) == at_fault
+        guard = FlashGuard(FPS)
+        guard.set_limit(limit)
+        assert any(guard.apply(frame, k / FPS) is not frame for k, frame in enumerate(shown)) == at_fault
+
+
+def test_the_same_limit_again_forgets_nothing() -> None:
+    guard = FlashGuard(FPS)
+    limited = 0
+    for k, colour in enumerate(strobe(12.0, WHITE, BLACK)):
+        guard.set_limit(3)
+        frame = np.full((90, 160, 3), colour, np.uint8)
+        limited += guard.apply(frame, k / FPS) is not frame
+    assert limited > 5
+
+
+def test_only_the_last_second_counts() -> None:
+    """Three flashes, a still second, three flashes."""
+    three = strobe(6.0, WHITE, BLACK)[:12]
+    assert faults([*three, *[BLACK] * 24, *three]) == 0
+    assert faults([*three, *[BLACK] * 8, *three]) > 0
+
+
+def test_a_picture_at_fault_is_mixed_with_the_one_before_as_little_as_need_be() -> None:
+    guard, meter = FlashGuard(FPS), FlashMeter(FPS)
+    last, shares = 0.0, set()
+    for k, colour in enumerate(strobe(12.0, (150, 150, 150), BLACK)):
+        frame = np.full((90, 160, 3), colour, np.uint8)
+        shown = guard.apply(frame, k / FPS)
+        assert not meter.add(shown)
+        if shown is not frame and abs(float(colour[0]) - last) > 20:
+            shares.add(round((float(shown.mean()) - last) / (float(colour[0]) - last), 1))
+        last = float(shown.mean())
+    assert shares and shares <= {0.5, 0.2, 0.3, 0.1, 0.0}
+
+
+def test_a_jump_in_time_starts_anew() -> None:
+    frames = [np.full((90, 160, 3), colour, np.uint8) for colour in strobe(12.0, WHITE, BLACK)]
+    for jump, limited in ((1 / FPS, True), (2 / FPS, True), (2.1 / FPS, False), (1.0, False), (-1.0, False)):
+        guard, time = FlashGuard(FPS), 10.0
+        for number, frame in enumerate(frames[:12]):
+            guard.apply(frame, time + number / FPS)
+        time += 11 / FPS + jump - 1e-9
+        shown = [guard.apply(frame, time + number / FPS) is frame for number, frame in enumerate(frames[12:18])]
+        assert all(shown) != limited, jump
+
+
+def test_planes_are_measured_as_their_rgb_is() -> None:
+    meter = FlashMeter(FPS)
+    assert (
+        sum(meter.add(from_rgb(np.full((90, 160, 3), colour, np.uint8))) for colour in strobe(8.0, WHITE, BLACK)) > 24
+    )
+    still = FlashMeter(FPS)
+    assert not any(still.add(from_rgb(np.full((90, 160, 3), 128, np.uint8))) for _ in range(48))
