@@ -57,7 +57,7 @@ def test_there_are_sixteen_families_or_more_and_none_is_refused(generator: Scene
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_scene_is_alive_and_deterministic(only: Callable[[str], SceneGenerator], name: str) -> None:
+def test_every_scene_moves_and_is_deterministic(only: Callable[[str], SceneGenerator], name: str) -> None:
     wanted = job("any", seconds=1.5)
     frames = draw(only(name), wanted)
     assert frames.shape == (18, 90, 160, 3)
@@ -99,7 +99,7 @@ def test_scenes_differ_from_one_another(generator: SceneGenerator, monkeypatch: 
     assert np.mean(apart) > 3 * np.mean(within)
 
 
-def test_words_choose_the_scene(generator: SceneGenerator) -> None:
+def test_keywords_select_the_scene(generator: SceneGenerator) -> None:
     seen = {
         word: {generator.library.select(job(word, seed=s))[0].scene.name for s in range(8)}
         for word in ("impact", "wave", "techy", "canon", "deep", "bouncey", "floating", "vibrate", "pedaly", "heart")
@@ -160,7 +160,7 @@ void main() { gl_FragColor = isf_FragNormCoord.x < 0.5 ? one : two; }"""
     assert frame[0, -1].tolist() == [0x40, 0x50, 0x60]
 
 
-def test_what_is_said_to_be_behind_is_seen_around_what_is_in_front(generator: SceneGenerator) -> None:
+def test_the_background_is_seen_around_the_foreground(generator: SceneGenerator) -> None:
     """The middle is the foreground alone; the corners are the background's, dimmer and out of focus."""
     alone = draw(generator, job("wave", size=180, seconds=0.1))[0].astype(int)
     before = {
@@ -184,7 +184,7 @@ def test_the_preset_half_draws_the_same_at_half_the_size(generator: SceneGenerat
     assert np.abs(shrunk.astype(int) - small).mean() < 6
 
 
-def test_a_withdrawn_job_ends_early(generator: SceneGenerator) -> None:
+def test_a_cancelled_job_ends_early(generator: SceneGenerator) -> None:
     asked: list[int] = []
 
     def cancelled() -> bool:
@@ -230,7 +230,7 @@ def test_the_scene_that_the_documentation_teaches_draws(tmp_path: Path) -> None:
     assert frames.std() > 10
 
 
-def test_a_folder_of_ones_own_joins_the_scenes_and_its_files_win(tmp_path: Path) -> None:
+def test_a_later_folder_adds_scenes_and_replaces_those_of_the_same_name(tmp_path: Path) -> None:
     (tmp_path / "snow.fs").write_text('/*{"KEYWORDS": ["confetti"]}*/ void main() { gl_FragColor = vec4(1.0); }')
     (tmp_path / "wave.fs").write_text('/*{"KEYWORDS": ["wave"]}*/ void main() { gl_FragColor = vec4(0.5); }')
     both = SceneGenerator(LIBRARY, tmp_path)

@@ -127,6 +127,6 @@ def test_any_header_is_a_scene_or_refused(value: object, key: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["../../../etc/passwd", "/etc/passwd", "x" * 5000, "a\0b"])
-def test_a_picture_from_elsewhere_is_refused(path: str) -> None:
+def test_an_image_outside_the_folder_is_refused(path: str) -> None:
     with pytest.raises(RenderError, match="imports"):
         isf.parse(f'/*{{"IMPORTED": {{"a": {{"PATH": {json.dumps(path)}}}}}}}*/ void main() {{}}', "scene", HERE)

@@ -146,7 +146,7 @@ def test_it_is_refused_with_a_reason_in_one_line(tmp_path: Path, name: str) -> N
     assert str(refused.value).startswith("x") and "\n" not in str(refused.value)
 
 
-def test_an_imported_picture_stands_upright(tmp_path: Path) -> None:
+def test_an_imported_image_is_upright(tmp_path: Path) -> None:
     picture = np.zeros((32, 64, 3), np.uint8)
     picture[:16] = (0, 0, 255)  # OpenCV writes BGR: the upper half is red
     cv2.imwrite(str(tmp_path / "stone.png"), picture)
@@ -156,7 +156,7 @@ def test_an_imported_picture_stands_upright(tmp_path: Path) -> None:
     assert frame[-5, 40].tolist() == [0, 0, 0]
 
 
-def test_a_vertex_shader_beside_it_hands_on_its_varyings(tmp_path: Path) -> None:
+def test_a_scenes_own_vertex_shader_passes_its_varyings(tmp_path: Path) -> None:
     (tmp_path / "x.fs").write_text("/*{}*/ varying vec2 left; void main() { gl_FragColor = vec4(left, 0.0, 1.0); }")
     (tmp_path / "x.vs").write_text(
         "varying vec2 left;\nvoid main() { isf_vertShaderInit(); left = isf_FragNormCoord - vec2(0.25, 0.0); }"
@@ -165,7 +165,7 @@ def test_a_vertex_shader_beside_it_hands_on_its_varyings(tmp_path: Path) -> None
     assert frame[27, 24, 0] < 4 and abs(frame[27, 72, 0] - 128) < 4
 
 
-def test_a_scene_without_keywords_pictures_the_words_it_is_described_with(tmp_path: Path) -> None:
+def test_a_scene_without_keywords_takes_them_from_its_description(tmp_path: Path) -> None:
     header = '{"CATEGORIES": ["Generator", "Glitch"], "DESCRIPTION": "Falling snow with a moon"}'
     (tmp_path / "Winter-Night.fs").write_text(f"/*{header}*/ void main() {{ gl_FragColor = vec4(1.0); }}")
     generator = SceneGenerator(tmp_path)

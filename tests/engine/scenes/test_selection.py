@@ -43,7 +43,7 @@ def test_no_words_and_no_scenes() -> None:
         select_scene((), ("wave",), 1)
 
 
-def test_every_abstraction_of_the_content_language_is_pictured() -> None:
+def test_every_abstraction_of_the_content_language_has_a_scene() -> None:
     scenes = [isf.load(path) for path in LIBRARY.glob("*.fs")]
     pictured = {word for each in scenes for word in each.keywords}
     shipped = """

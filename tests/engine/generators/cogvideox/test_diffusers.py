@@ -53,7 +53,7 @@ def stock(generator, prompt=PROMPT, steps=4, **named):
     return made.frames, passes
 
 
-def test_1_choosing_an_attention_kernel_the_usual_way_changes_nothing(generator):
+def test_1_setting_the_attention_backend_has_no_effect(generator):
     """Hence a processor of our own, which dispatches: see `test_attention_is_dispatched_to_the_kernel_...`."""
     transformer = generator.pipeline.transformer
     calls = []
@@ -65,7 +65,7 @@ def test_1_choosing_an_attention_kernel_the_usual_way_changes_nothing(generator)
     assert calls == []
 
 
-def test_2_a_cache_without_identifiers_hooks_nothing_and_says_nothing(generator):
+def test_2_a_cache_without_identifiers_hooks_nothing_silently(generator):
     """Hence ours name this model's blocks: see `test_a_cache_is_on_every_layer_and_gone_after_the_clip`."""
     transformer = generator.pipeline.transformer
     transformer.enable_cache(diffusers.TaylorSeerCacheConfig())

@@ -144,7 +144,7 @@ async def test_a_missing_model_fails_the_job_in_one_line(tmp_path):
                 await pool.render(job(tmp_path))
 
 
-def test_auto_takes_the_shader_where_there_is_no_cuda_and_says_why(tiny_cogvideox):
+def test_auto_takes_the_shader_without_cuda_and_names_the_reason(tiny_cogvideox):
     choice = select_generator("auto", str(tiny_cogvideox))
     if not torch.cuda.is_available():
         assert (choice.generator, choice.model.id) == ("shader", scenes_digest())

@@ -140,10 +140,6 @@ def test_a_clip_of_cogvideox_is_cancelled_in_either_stage_and_the_other_is_whole
     assert list(cache.folder.glob("*.part")) == []
 
 
-def test_only_the_preset_for_little_memory_does_not_overlap():
-    assert [name for name, row in presets.PRESETS.items() if not row.overlap] == ["24gb"]
-
-
 async def test_clips_of_a_real_render_process_overlap(tiny_cogvideox, cache, worker_log):
     pytest.importorskip("diffusers")
     async with asyncio.timeout(PATIENCE):

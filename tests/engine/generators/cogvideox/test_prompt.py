@@ -27,7 +27,7 @@ def test_a_sentence_becomes_a_paragraph_that_begins_with_it():
     assert expand_prompt(job(), words, 226) == grown
 
 
-def test_shots_close_alike_and_differ_by_seed():
+def test_paragraphs_differ_by_seed_and_have_the_same_closing_sentence():
     grown = {expand_prompt(job(seed=seed), words, 226) for seed in range(36)}
     assert len(grown) == 36
     assert len({paragraph.rsplit(". ", 1)[1] for paragraph in grown}) == 1
