@@ -103,7 +103,7 @@ def write_midi_control(path: Path, control: str, command: str) -> None:
         del table[other]
     table[control] = command
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as temporary:
+    with whole_file(path, option="") as temporary:
         temporary.write_text(tomlkit.dumps(document), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The commands work where Python has no `fcntl`, in their own process and in the render process."""
+"""Where Python has no `fcntl`, commands and the render process work; modules import without POSIX at all."""
 
 import os
 import subprocess
@@ -52,6 +52,27 @@ def test_exporting_works(
     assert "engine.worker.main" in (tmp_path / "blocked").read_text(), "the render process ran without it as well"
     assert list((tmp_path / "cache" / "clips").glob("*.mp4"))
     assert [path for path in tmp_path.rglob("*") if path.suffix in (".part", ".lock")] == []
+
+
+IMPORT_ALL = """
+import importlib, os, pkgutil, sys
+for name in ("fcntl", "grp", "pty", "pwd", "resource", "syslog", "termios", "tty"):
+    sys.modules[name] = None
+for name in ("SCHED_OTHER", "PRIO_PROCESS", "fork", "getppid", "getpriority", "killpg", "setpriority", "umask"):
+    delattr(os, name)
+import aimv, engine
+for package in (aimv, engine):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+"""
+
+
+def test_every_module_can_be_imported_without_what_only_posix_has(
+    run: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    ran = run("-c", IMPORT_ALL)
+    assert ran.returncode == 0, ran.stderr
 
 
 KILLED = """

@@ -34,7 +34,7 @@ def draw(song_path: Path, rows: list[Row], out: Path) -> None:
     _draw_instruments(figure, instruments, rows)
     _draw_colours(colours, rows)
     colours.set_xlim(0, song.duration)
-    with whole_file(out) as temporary:
+    with whole_file(out, option="plot") as temporary:
         figure.savefig(temporary, format="png", facecolor=_PAPER)
 
 

@@ -5,12 +5,14 @@ import contextlib
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from engine.errors import OutputError, ProtocolError, RenderError, UsageError
+from engine.render import cache as cache_module
 from engine.render.auth import create_key_pair, read_key_pair, read_public_key
-from engine.render.cache import ClipCache, Upload, has_valid_checksum
+from engine.render.cache import ClipCache, Upload, append_checksum, has_valid_checksum
 from engine.render.job import Job
 from engine.render.pool import WorkerPool
 from engine.render.protocol import Chunk
@@ -134,14 +136,22 @@ class Events(list):
             await self._more.wait()
 
 
-async def test_a_clip_comes_from_another_host_whole(host, cache):
-    events = Events()
+async def test_a_clip_comes_from_another_host_whole(host, cache, monkeypatch):
+    events, threads = Events(), set()
+
+    def append(path):
+        threads.add(threading.current_thread())
+        append_checksum(path)
+
+    monkeypatch.setattr(cache_module, "append_checksum", append)
     async with rendering(cache, host.remote(), events) as pool:
         clips = await asyncio.gather(*(pool.render(job(seed)) for seed in range(3)))
         large = await pool.render(job(seconds=2.0, size=512))
     assert all(has_valid_checksum(clip.path) for clip in [*clips, large])
     assert {event.pid for event in events} == {host.process.pid}
     assert "lost" not in events.states
+    assert threads
+    assert threading.current_thread() not in threads, "a clip is not read whole in the event loop"
 
 
 async def test_the_process_serves_one_engine_after_another_and_ends_on_a_signal(host, cache):
