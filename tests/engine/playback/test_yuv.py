@@ -7,7 +7,18 @@ import pytest
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
-from engine.playback.yuv import allocate, crop, from_rgb, resize, size_of, split, to_bt709, to_rgb
+from engine.playback.yuv import (
+    BLACK_LUMA,
+    NEUTRAL_CHROMA,
+    allocate,
+    crop,
+    from_rgb,
+    resize,
+    size_of,
+    split,
+    to_bt709,
+    to_rgb,
+)
 
 
 def picture(width: int, height: int) -> NDArray[np.uint8]:
@@ -60,3 +71,31 @@ def test_bt709_is_what_swscale_makes_of_the_same_colours() -> None:
     ).to_ndarray()
     assert np.abs(seen.astype(int) - to_rgb(from_rgb(shown))).mean() < 2.5
     assert np.abs((seen.astype(int) - to_rgb(from_rgb(shown))).mean(axis=(0, 1))).max() < 2
+
+
+def test_a_larger_picture_is_made_smaller_before_it_is_enlarged() -> None:
+    wide = crop(from_rgb(picture(160, 90)), 32, 18)
+    assert [plane.shape for plane in wide] == [(18, 32), (9, 16), (9, 16)]
+    tall = crop(from_rgb(picture(64, 96)), 32, 32)  # half as wide, and the middle third cut away above and below
+    assert [plane.shape for plane in tall] == [(32, 32), (16, 16), (16, 16)]
+    smaller = crop(from_rgb(picture(64, 48)), 128, 96)
+    assert [plane.shape for plane in smaller] == [(48, 64), (24, 32), (24, 32)], "that is left to `resize`"
+
+
+def test_the_middle_is_the_middle() -> None:
+    ramp = np.repeat(np.repeat(np.arange(0, 240, 2, dtype=np.uint8)[None, :, None], 60, axis=0), 3, axis=2)  # 120 x 60
+    kept = to_rgb(resize(crop(from_rgb(ramp), 60, 60), 60, 60))
+    assert kept[:, 0].mean() == pytest.approx(60, abs=4) and kept[:, -1].mean() == pytest.approx(178, abs=4)
+    down = to_rgb(resize(crop(from_rgb(np.rot90(ramp).copy()), 60, 60), 60, 60))
+    assert down[0].mean() == pytest.approx(178, abs=4) and down[-1].mean() == pytest.approx(60, abs=4)
+
+
+def test_black_and_grey_are_where_limited_range_has_them() -> None:
+    black = split(from_rgb(np.zeros((4, 4, 3), np.uint8)))
+    assert {int(plane.mean()) for plane in black} == {BLACK_LUMA, NEUTRAL_CHROMA} and black.luma.max() == BLACK_LUMA
+
+
+def test_bt709_leaves_grey_as_it_is() -> None:
+    for level in (0, 90, 255):
+        planes = from_rgb(np.full((8, 8, 3), level, np.uint8))
+        assert np.abs(to_bt709(planes).astype(int) - planes).max() <= 1
