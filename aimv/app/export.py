@@ -19,6 +19,7 @@ from aimv.language.score import Score, Shot
 from aimv.options import Settings, ShowSettings
 from engine.analysis.windows import ANALYSIS_RATE
 from engine.audio.devices import sound_library
+from engine.audio.song import Song
 from engine.audio.structure import find_sections
 from engine.colour import harmony, hex_of_name
 from engine.errors import AimvError, UsageError
@@ -156,11 +157,7 @@ class Renderer:
             ):
                 video.write_audio(sound, round(start * rate))
                 shots = itertools.takewhile(lambda shot: shot.start < end, resumable.save_when_complete())
-                planned = (
-                    plan_clip(shot, source.header.style, self.selection, settings)
-                    for shot in _captioned(picture, settings, shots)
-                    if shot.end > start
-                )
+                planned = (clip for clip in self._plan(shots, source, picture, settings) if clip.end > start)
                 self._rendering = ExportRenderer(await self._start_pool(), progress)
                 await write_video(iterate_in_thread(planned), self._rendering, picture, video, start, end, progress)
 
@@ -199,7 +196,8 @@ class Renderer:
                 PlayedSong(title, source.song, picture, source.features, config or ShowConfig()) as show,
             ):
                 self._show, show.worker = show, self._worker
-                planned = _plan_in_sections(source, picture, self.selection, settings, show.add_shot)
+                clips = self._plan(source.shots(), source, picture, settings, show.add_shot)
+                planned = _add_sections(clips, source.song)
                 async with show.service:
                     return await run_show(
                         iterate_in_thread(planned),
@@ -242,6 +240,22 @@ class Renderer:
         refuse_other(settings, self._fixed, "the renderer")
         return ShotSource(song, settings, self._analyzer or Analyzer.shared(settings), progress)
 
+    def _plan(
+        self,
+        shots: Iterable[Shot],
+        source: ShotSource,
+        compositor: Compositor,
+        settings: Settings,
+        on_shot: Callable[[Shot], None] = lambda shot: None,
+    ) -> Iterator[PlannedClip]:
+        """The clip of each shot; on the way its words become captions, if the settings want them."""
+        for shot in shots:
+            on_shot(shot)
+            if settings.lettering and shot.words:
+                for text, start, end in caption_words(shot.words, shot.times, shot.start, shot.end):
+                    compositor.show_caption(text, start, end)
+            yield plan_clip(shot, source.header.style, self.selection, settings)
+
     def _run(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         """Run in the renderer's event loop; an error that ends the pool ends the work, and is raised in its place."""
 
@@ -255,9 +269,7 @@ class Renderer:
                 raise
 
         try:
-            return _outside_event_loop(lambda: self._runner.run(call()), self._cancel)
-        except BaseExceptionGroup as group:
-            raise _first(group) from group
+            return _outside_event_loop(lambda: run_async(call(), self._runner.run), self._cancel)
         finally:
             self._rendering = self._show = self._call = None
             self._cache.close()  # the clips are not in use any more
@@ -333,29 +345,13 @@ def _compositor(settings: Settings, source: ShotSource) -> Compositor:
     return Compositor(settings.width, settings.height, settings.fps, source.features, overrides)
 
 
-def _captioned(compositor: Compositor, settings: Settings, shots: Iterable[Shot]) -> Iterator[Shot]:
-    """The same shots; if the settings want captions, their sung words are given to the compositor on the way."""
-    for shot in shots:
-        if settings.lettering and shot.words:
-            for text, start, end in caption_words(shot.words, shot.times, shot.start, shot.end):
-                compositor.show_caption(text, start, end)
-        yield shot
-
-
-def _plan_in_sections(
-    source: ShotSource,
-    compositor: Compositor,
-    selection: Selection,
-    settings: Settings,
-    on_shot: Callable[[Shot], None],
-) -> Iterator[PlannedClip]:
-    """The planned clips of a song that is played, each with the section of the song that its middle lies in."""
-    found = find_sections(source.song.mono(ANALYSIS_RATE), ANALYSIS_RATE)
+def _add_sections(planned: Iterable[PlannedClip], song: Song) -> Iterator[PlannedClip]:
+    """The planned clips, each with the section of the song that its middle lies in."""
+    found = find_sections(song.mono(ANALYSIS_RATE), ANALYSIS_RATE)
     starts = [section.start for section in found]
-    for shot in _captioned(compositor, settings, source.shots()):
-        on_shot(shot)
-        section = found[bisect.bisect_right(starts, (shot.start + shot.end) / 2) - 1]
-        yield replace(plan_clip(shot, source.header.style, selection, settings), section=section.label)
+    for clip in planned:
+        section = found[bisect.bisect_right(starts, (clip.start + clip.end) / 2) - 1]
+        yield replace(clip, section=section.label)
 
 
 def usable_pool(pool_config: PoolConfig, selection: Selection) -> PoolConfig:
@@ -368,10 +364,10 @@ def clip_cache() -> ClipCache:
     return ClipCache(cache_folder("clips"), CLIP_CACHE_BYTES)
 
 
-def run_async(work: Coroutine[Any, Any, _T]) -> _T:
+def run_async(work: Coroutine[Any, Any, _T], run: Callable[[Coroutine[Any, Any, _T]], _T] = asyncio.run) -> _T:
     """`asyncio.run`; of an exception group the first AimvError is raised alone, else its first exception."""
     try:
-        return asyncio.run(work)
+        return run(work)
     except BaseExceptionGroup as group:
         raise _first(group) from group
 
