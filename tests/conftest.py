@@ -13,7 +13,9 @@ import soundfile
 from hypothesis import settings
 from numpy.typing import NDArray
 
+from aimv.app.listen import Analyzer
 from aimv.cli.main import main
+from aimv.options import AnalysisSettings
 from engine.analysis.instruments import OnnxClassifier, load_classifier
 from engine.analysis.transcription.models import load_whisper
 
@@ -43,6 +45,12 @@ def classifier() -> OnnxClassifier:
 def whisper(user_cache: Path) -> Any:
     """The default Whisper model, loaded once for all tests."""
     return load_whisper()
+
+
+@pytest.fixture(scope="session")
+def analyzer(classifier: OnnxClassifier, whisper: Any) -> Analyzer:
+    """An analyzer of the default settings, with the models of the fixtures."""
+    return Analyzer.shared(AnalysisSettings())
 
 
 class Ran:

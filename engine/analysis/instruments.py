@@ -34,7 +34,7 @@ class OnnxClassifier:
     `families` are groups of labels by name (drum, cymbal, guitar, vocal ...); a label may be in several.
 
     The file's SHA-256 must be the one beside it, and no tensor may lie in another file: the runtime would read it from
-    wherever the model says, unpinned. Raises ModelError if it is missing, damaged, split or lacks its metadata.
+    any path that the model names, unpinned. Raises ModelError if it is missing, damaged, split or lacks its metadata.
     """
 
     def __init__(self, path: Path) -> None:

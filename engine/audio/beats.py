@@ -71,7 +71,7 @@ def track_beats(strength: NDArray[np.float64], rate: int) -> NDArray[np.float64]
 
 @cache
 def _likely(period: float) -> NDArray[np.float64]:
-    """How likely a beat came so many frames ago, from half a `period` on to two, in frames."""
+    """Likelihood that the last beat was so many frames ago, from half a `period` to two, in frames."""
     past = np.arange(max(1, round(period / 2)), round(2 * period) + 1)
     return np.asarray(np.exp(-0.5 * np.square(5.0 * np.log(past / period))))
 

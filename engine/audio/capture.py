@@ -16,12 +16,12 @@ from engine.errors import AimvError
 
 _BANDWIDTH_HZ = 0.1  # of the loop: block jitter is smoothed, a device that runs 100 ppm off is followed
 _SETTLING_S = 2.0  # at first the loop is faster, and an outlier shows where the device really started
-_OUTLIER_S = 0.02  # a callback later than this tells little about the device
+_OUTLIER_S = 0.02  # a callback later than this is an outlier
 _JUMP_S = 0.5  # beyond this the device has jumped: the loop starts anew
 _AHEAD_S = 0.25  # how far time runs on past the last block
 SILENT_DB, SILENT_S = -60.0, 3.0  # below the first for as long as the second, the input is called silent
 LOST_S = 1.0  # without a block: the device is gone
-FIRST_S = 4.0  # what a device may take to its first block; an idle PulseAudio monitor takes two seconds
+FIRST_S = 4.0  # the longest wait for a device's first block; an idle PulseAudio monitor takes two seconds
 RETRY_S = (0.5, 1.0, 2.0)  # between attempts to open it again
 _FILL_S = 0.02
 _LONGEST_QUEUE = 400  # blocks; a device delivers some 200 a second

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engine.audio.capture import AudioCallback
 from engine.errors import DeviceError, MissingExtra, UsageError
 
-LATENCY_S = 0.02  # asked of the device; it then hands over about every 10 ms
+LATENCY_S = 0.02  # requested; blocks then arrive about every 10 ms
 _MOST_CHANNELS = 8
 
 

@@ -26,11 +26,6 @@ from aimv.app import listen as listen_module
 from tests.conftest import HEART, tone
 
 
-@pytest.fixture(scope="session")
-def analyzer() -> aimv.Analyzer:
-    return aimv.Analyzer.shared(aimv.Settings())
-
-
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The models loaded during the test."""

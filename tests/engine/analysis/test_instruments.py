@@ -61,17 +61,17 @@ def noise(seed: int, count: int = 1) -> np.ndarray:
 
 
 def test_metadata_names_labels_thresholds_confusion_and_sources(session: onnxruntime.InferenceSession) -> None:
-    told = facts(session)
-    assert json.loads(told["labels"]) == LABELS
-    assert told["sample_rate"] == "32000"
-    assert float(told["window_seconds"]) == 1.0
-    assert told["version"]
-    assert set(json.loads(told["thresholds"])) == set(LABELS)
-    for label, others in json.loads(told["confusion"]).items():
+    metadata = facts(session)
+    assert json.loads(metadata["labels"]) == LABELS
+    assert metadata["sample_rate"] == "32000"
+    assert float(metadata["window_seconds"]) == 1.0
+    assert metadata["version"]
+    assert set(json.loads(metadata["thresholds"])) == set(LABELS)
+    for label, others in json.loads(metadata["confusion"]).items():
         assert label in LABELS
         assert label not in others
         assert sum(others.values()) == pytest.approx(1, abs=0.01)
-    for source in json.loads(told["sources"]):
+    for source in json.loads(metadata["sources"]):
         assert source["name"]
         assert source["licence"]
 

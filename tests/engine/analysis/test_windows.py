@@ -1,4 +1,4 @@
-"""Hearing window by window: in a file each window leans on its neighbours; live, and for the words, it stands alone."""
+"""Analysis window by window: smoothed over neighbours offline; not causally, nor for the voice gate of words."""
 
 from collections.abc import Iterator
 
@@ -12,11 +12,11 @@ from engine.analysis.windows import SongAnalyzer, analyze_causally
 from engine.audio.song import Song
 from tests.support.fakes import FakeTranscriber
 
-SAID = (0.9, 0.9, 0.5, 0.9, 0.9)  # of each second
+LEVELS = (0.9, 0.9, 0.5, 0.9, 0.9)  # of each second
 
 
 class Scripted:
-    """A classifier that says what was written down for a second, which it knows by its level."""
+    """A classifier whose probability is the level of the sound."""
 
     labels = ("vocal",)
 
@@ -30,29 +30,29 @@ class Scripted:
 @pytest.fixture
 def song() -> Song:
     rate = 16_000
-    return Song(np.repeat(np.array(SAID, np.float32), rate)[:, None], rate)
+    return Song(np.repeat(np.array(LEVELS, np.float32), rate)[:, None], rate)
 
 
-def test_a_file_leans_on_its_neighbours_and_its_words_do_not(song: Song) -> None:
+def test_offline_windows_are_smoothed_and_the_voice_gate_is_not(song: Song) -> None:
     voices: list[float] = []
 
     def words(audio: NDArray[np.float32], voice_between: VoiceProbability) -> Iterator[Passage]:
-        voices.extend(voice_between(second + 0.1, second + 0.9) for second in range(len(SAID)))
+        voices.extend(voice_between(second + 0.1, second + 0.9) for second in range(len(LEVELS)))
         yield Passage((), 5.0)
 
-    heard = [h.probabilities["vocal"] for h in SongAnalyzer(song, Scripted(), words, [], hop_s=1.0)]
-    assert heard[2] > 0.6
-    assert heard[0] > 0.9
-    assert voices == pytest.approx(SAID)
+    windows = [window.probabilities["vocal"] for window in SongAnalyzer(song, Scripted(), words, [], hop_s=1.0)]
+    assert windows[2] > 0.6
+    assert windows[0] > 0.9
+    assert voices == pytest.approx(LEVELS)
 
 
-def test_what_is_heard_live_stands_alone(song: Song) -> None:
+def test_causal_windows_are_not_smoothed(song: Song) -> None:
     steps = analyze_causally(song, Scripted(), FakeTranscriber([]), hop_s=1.0)
-    heard = [window for _, final in steps for window in final]
-    assert [h.probabilities["vocal"] for h in heard] == pytest.approx(SAID)
+    windows = [window for _, final in steps for window in final]
+    assert [window.probabilities["vocal"] for window in windows] == pytest.approx(LEVELS)
 
 
-def test_a_window_is_given_as_soon_as_no_word_can_be_added_to_it(song: Song) -> None:
+def test_a_window_is_final_as_soon_as_no_word_can_be_added_to_it(song: Song) -> None:
     words = [Word("late", 1.2, 1.4, 0.9), Word("last", 4.5, 4.9, 0.9)]
     steps = [
         (until, final) for until, final in analyze_causally(song, Scripted(), FakeTranscriber(words, 2.5), hop_s=1.0)
@@ -60,7 +60,7 @@ def test_a_window_is_given_as_soon_as_no_word_can_be_added_to_it(song: Song) -> 
     assert [until for until, _ in steps] == pytest.approx([1, 2, 3, 4, 5])
     starts = [[round(window.start) for window in final] for _, final in steps]
     assert starts[1] == [0]
-    assert starts[2] == []  # "late" may still come, so the second window waits for it
+    assert starts[2] == []  # "late" may still be committed, so the second window waits for it
     assert starts[3] == [1, 2]
     assert [start for step in starts for start in step] == [0, 1, 2, 3, 4]
     texts = {round(window.start): [word.text for word in window.words] for _, final in steps for window in final}

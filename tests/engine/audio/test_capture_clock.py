@@ -9,7 +9,7 @@ RATE, BLOCK = 48_000, 480
 
 
 def run(clock: CaptureClock, seconds: float, ppm: float, jitter: float = 0.0, begins: float = 100.0) -> float:
-    """Mark blocks of a device that runs `ppm` off; give the machine's time at the end."""
+    """Capture blocks of a device that runs `ppm` off; returns the machine's time at the end."""
     random = np.random.default_rng(1)
     true = RATE * (1 + ppm * 1e-6)
     first = clock.samples

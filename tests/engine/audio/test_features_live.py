@@ -19,7 +19,7 @@ def pushed(sound: np.ndarray, block: int = 441) -> list[tuple[float, float]]:
     return found
 
 
-def test_a_click_is_told_with_the_block_that_holds_it() -> None:
+def test_a_click_is_found_with_the_block_that_holds_it() -> None:
     times = [0.5, 1.1, 1.7, 2.25]
     found = pushed(clicks(times, 3.0))
     assert [time for time, _ in found] == pytest.approx(times, abs=0.003)

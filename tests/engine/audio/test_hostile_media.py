@@ -1,4 +1,4 @@
-"""The sound files that break programs: each gives finite sound or one line, and never less than it declares."""
+"""The sound files that break programs: each is decoded to finite sound or refused in one line, never shortened."""
 
 import struct
 from collections.abc import Callable
@@ -154,7 +154,7 @@ def test_zero_frames(tmp_path: Path) -> None:
     ],
     ids=["denormals", "DC", "full-scale square", "silence", "far beyond full scale", "one sample"],
 )
-def test_sounds_at_the_edge_are_heard_without_harm(
+def test_sounds_at_the_edge_are_analyzed_without_warnings(
     wav: Callable[..., Path],
     classifier: OnnxClassifier,
     sound: NDArray[np.float32],

@@ -1,17 +1,13 @@
-"""Guards drop what Whisper is known to invent and keep what people sing."""
+"""Filters drop Whisper's known hallucinations and keep what people sing."""
 
 import pytest
 
 from engine.analysis.transcription.filters import VoiceGate, normalized_parts, remove_hallucinations
-from engine.analysis.transcription.types import Word
+from engine.analysis.transcription.types import Word, text_of
 
 
 def sung(text: str, each_s: float = 0.4) -> list[Word]:
     return [Word(word, i * each_s, (i + 0.9) * each_s, 0.8) for i, word in enumerate(text.split())]
-
-
-def said(words: list[Word]) -> str:
-    return " ".join(word.text for word in words)
 
 
 @pytest.mark.parametrize(
@@ -28,19 +24,19 @@ def said(words: list[Word]) -> str:
         "Merci d'avoir regardé cette vidéo",
     ],
 )
-def test_known_inventions_are_dropped(text: str) -> None:
+def test_known_hallucinations_are_dropped(text: str) -> None:
     assert remove_hallucinations(sung(text)) == []
 
 
 @pytest.mark.parametrize("text", ["thank you for the music", "I love you", "oh my heart, oh my heart, oh my heart"])
 def test_lyrics_that_look_like_them_are_kept(text: str) -> None:
-    assert said(remove_hallucinations(sung(text))) == text
+    assert text_of(remove_hallucinations(sung(text))) == text
 
 
 def test_a_runaway_loop_is_cut_where_it_gets_too_fast_to_be_sung() -> None:
     slow = sung("oh my heart oh my heart")
     runaway = [Word(text, 2.4 + i * 0.02, 2.4 + i * 0.02, 0.9) for i, text in enumerate(["oh", "my", "heart"] * 30)]
-    assert said(remove_hallucinations([*slow, *runaway])) == "oh my heart oh my heart"
+    assert text_of(remove_hallucinations([*slow, *runaway])) == "oh my heart oh my heart"
 
 
 def test_a_chorus_sung_at_a_human_pace_is_no_loop() -> None:
@@ -50,7 +46,7 @@ def test_a_chorus_sung_at_a_human_pace_is_no_loop() -> None:
 
 @pytest.mark.parametrize("text", ["[♪ OUTRO PLAYS]", "(applause)", "♪ ♪", "[MUSIC"])
 def test_annotations_are_dropped(text: str) -> None:
-    assert said(remove_hallucinations(sung("oh heart " + text))) == "oh heart"
+    assert text_of(remove_hallucinations(sung("oh heart " + text))) == "oh heart"
 
 
 def test_normalized_parts_split_an_elision() -> None:

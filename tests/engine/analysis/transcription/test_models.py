@@ -1,4 +1,4 @@
-"""Real Whisper models, found offline, hear the demo song's word and not the rest of it."""
+"""Real Whisper models, found offline, find the word of the demo song and nothing else."""
 
 import socket
 from collections.abc import Iterator
@@ -47,15 +47,15 @@ def hearts(words: list[Word]) -> list[float]:
 
 def live(audio: NDArray[np.float32], model: Any, language: str | None) -> list[Word]:
     transcriber = StreamingWhisper(model, language, clock=lambda: 0.0)
-    given: list[Word] = []
+    words: list[Word] = []
     for at in range(0, len(audio), 4000):
-        given += transcriber.feed(audio[at : at + 4000], voice(at / 16_000, at / 16_000 + 0.25))
-    return given + transcriber.finish()
+        words += transcriber.feed(audio[at : at + 4000], voice(at / 16_000, at / 16_000 + 0.25))
+    return words + transcriber.finish()
 
 
-def whole(*given: Any) -> list[Word]:
-    """The words that file mode hears, and a check of what each passage promises."""
-    passages = list(transcribe_file(*given))
+def whole(*arguments: Any) -> list[Word]:
+    """The words found offline, and a check of what each passage promises."""
+    passages = list(transcribe_file(*arguments))
     for number, passage in enumerate(passages):
         assert all(w.start >= passage.until for later in passages[number + 1 :] for w in later.words)
     return [word for passage in passages for word in passage.words]
@@ -73,13 +73,13 @@ def test_a_song_known_whole_sings_heart_in_both_choruses_and_nothing_between(
     assert all(word.committed is None and 0 <= word.confidence <= 1 for word in words)
 
 
-def test_heart_is_heard_live_within_two_seconds(song: NDArray[np.float32], whisper: Any) -> None:
+def test_heart_is_found_live_within_two_seconds(song: NDArray[np.float32], whisper: Any) -> None:
     words = live(song[: round(CHORUS_S[1] * 16_000)], whisper, None)
     assert hearts(words)
     assert np.median([(word.committed or 99.0) - word.end for word in words]) < 2.0
 
 
-def test_tiny_en_hears_it_too(song: NDArray[np.float32]) -> None:
+def test_tiny_en_finds_it_too(song: NDArray[np.float32]) -> None:
     tiny = models.load_whisper("tiny.en")
     chorus = song[round(CHORUS_S[0] * 16_000) : round(CHORUS_S[1] * 16_000)]
     assert hearts(whole(chorus, tiny))

@@ -1,4 +1,4 @@
-"""How a whole song is read: stretches with a voice, looks that overlap in them, refrains, words in other languages."""
+"""How a whole song is read: stretches with a voice, overlapping decodes, repetition, words in other languages."""
 
 from itertools import pairwise
 
@@ -28,7 +28,7 @@ def test_a_long_stretch_is_parted_where_its_voice_is_weakest() -> None:
     assert all(end - start <= LONGEST_SEGMENT_S + 0.5 for start, end in rest)
 
 
-def test_only_what_is_sung_is_read() -> None:
+def test_only_what_is_sung_is_decoded() -> None:
     stretches = [s for s in voiced_segments(lambda start, end: 0.9 if 20 <= start < 30 else 0.1, 60.0) if s[1] > s[0]]
     assert len(stretches) == 1
     assert 18 <= stretches[0][0] <= 20
@@ -58,21 +58,21 @@ def test_a_first_word_does_not_reach_back_over_a_rest_nor_a_last_one_over_the_ne
 
 
 class Sings:
-    """Reads a word every half second of the song, those near the end of a look wrongly."""
+    """Reads a word every half second of the song, those near the end of a stretch wrongly."""
 
     def __init__(self, language: str = "en") -> None:
         self.language = language
-        self.looks: list[tuple[float, float]] = []
-        self.rendered: list[tuple[float, float]] = []
+        self.calls: list[tuple[float, float]] = []
+        self.translations: list[tuple[float, float]] = []
 
     def decode(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
         end_s = start_s + len(audio) / SAMPLE_RATE
-        self.looks.append((start_s, end_s))
+        self.calls.append((start_s, end_s))
         starts = np.arange(np.ceil(2 * start_s), np.floor(2 * end_s - 0.8) + 1) / 2
         return tuple(Word(f"w{s:g}" if s < end_s - 2.0 else f"cut{s:g}", s, s + 0.4, self.sure(s)) for s in starts)
 
     def translate(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
-        self.rendered.append((start_s, start_s + len(audio) / SAMPLE_RATE))
+        self.translations.append((start_s, start_s + len(audio) / SAMPLE_RATE))
         return (Word("love", start_s + 1.0, start_s + 1.4, 0.9),)
 
     def sure(self, start_s: float) -> float:
@@ -84,29 +84,29 @@ def read(decoder: Sings, *ends_s: float, seconds: float = 90.0) -> list[list[Wor
     return [words for end_s in ends_s for words in overlapping.decode_until(end_s, decoder)]
 
 
-def test_looks_overlap_and_each_word_is_taken_once_its_future_was_heard() -> None:
+def test_decodes_overlap_and_each_word_is_taken_once_its_future_is_known() -> None:
     decoder = Sings()
     words = [word for words in read(decoder, 85.0) for word in words]
-    assert decoder.looks[:5] == [(10, 16), (10, 22), (10, 28), (10, 34), (14, 40)]
-    assert decoder.looks[-1][1] == 85.0
-    assert all(end - start <= WINDOW_S for start, end in decoder.looks)
+    assert decoder.calls[:5] == [(10, 16), (10, 22), (10, 28), (10, 34), (14, 40)]
+    assert decoder.calls[-1][1] == 85.0
+    assert all(end - start <= WINDOW_S for start, end in decoder.calls)
     assert [word.start for word in words] == [s for s in np.arange(10.0, 84.6, 0.5) if s != 30.0]
     assert all(word.text == f"w{word.start:g}" for word in words if word.end < 83.0), "not as they were cut off"
 
 
-def test_a_stretch_that_goes_on_is_read_with_what_was_before_it() -> None:
+def test_a_stretch_that_goes_on_is_decoded_with_what_was_before_it() -> None:
     decoder = Sings()
     words = [word.start for words in read(decoder, 50.0, 70.0) for word in words]
-    assert (26, 50) in decoder.looks
-    assert (30, 56) in decoder.looks
+    assert (26, 50) in decoder.calls
+    assert (30, 56) in decoder.calls
     assert words == sorted(set(words))
     assert len(words) == 119
 
 
-def test_words_of_another_language_are_rendered_where_they_were_sung() -> None:
+def test_words_of_another_language_are_translated_where_they_were_sung() -> None:
     decoder = Sings("es")
     spoken = read(decoder, 30.0)
-    assert len(decoder.rendered) == sum(bool(words) for words in spoken)
+    assert len(decoder.translations) == sum(bool(words) for words in spoken)
     assert all("love" in {word.english for word in words} for words in spoken if words)
 
 
@@ -121,7 +121,7 @@ class SingsTwice(Sings):
         return tuple(word for word in words if start_s <= word.start and word.end <= end_s)
 
 
-def test_a_line_that_comes_again_is_mended_from_when_it_was_surer() -> None:
+def test_a_line_that_returns_is_repaired_from_when_it_was_surer() -> None:
     words = [word.text for words in read(SingsTwice(), 60.0) for word in words]
     assert " ".join(words) == " ".join(2 * ["hold on to my heart tonight love"])
 
@@ -136,5 +136,5 @@ class Hums(Sings):
 def test_what_was_sung_before_a_hummed_line_is_not_read_with_it() -> None:
     decoder = Hums()
     words = [word.start for words in read(decoder, 60.0) for word in words]
-    assert decoder.looks[2:5] == [(10, 28), (19.9, 34), (19.9, 40)]
+    assert decoder.calls[2:5] == [(10, 28), (19.9, 34), (19.9, 40)]
     assert words == [*np.arange(10.0, 20.0, 0.5), *np.arange(40.0, 60.0, 0.5)]

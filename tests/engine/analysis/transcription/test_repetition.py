@@ -1,10 +1,10 @@
-"""A doubtful word of a line that comes again is taken as it was heard when it was surer; another verse stays."""
+"""A doubtful word of a line that returns is replaced by the surer one; another verse stays."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.analysis.transcription.repetition import RepetitionRepair
-from engine.analysis.transcription.types import Word
+from engine.analysis.transcription.types import Word, text_of
 
 
 def line(text: str, at_s: float = 0.0, doubtful: tuple[str, ...] = (), confidence: float = 0.9) -> list[Word]:
@@ -14,20 +14,16 @@ def line(text: str, at_s: float = 0.0, doubtful: tuple[str, ...] = (), confidenc
     ]
 
 
-def said(words: list[Word]) -> str:
-    return " ".join(word.text for word in words)
-
-
 def remembering(text: str, confidence: float = 0.9) -> RepetitionRepair:
     repetition = RepetitionRepair()
     repetition.remember(line(text, confidence=confidence))
     return repetition
 
 
-def test_a_doubtful_word_is_taken_from_the_line_as_it_was_heard_before() -> None:
+def test_a_doubtful_word_is_replaced_by_that_of_the_line_before() -> None:
     again = line("hold on to my hurt tonight love", at_s=60.0, doubtful=("hurt",))
     repaired = remembering("oh hold on to my heart tonight love").repair(again)
-    assert said(repaired) == "hold on to my heart tonight love"
+    assert text_of(repaired) == "hold on to my heart tonight love"
     assert (repaired[4].start, repaired[4].end) == (again[4].start, again[4].end)
     assert repaired[:4] + repaired[5:] == again[:4] + again[5:]
 
@@ -35,7 +31,7 @@ def test_a_doubtful_word_is_taken_from_the_line_as_it_was_heard_before() -> None
 def test_words_that_take_the_place_of_others_share_their_time() -> None:
     again = line("hold on to my wholesome tonight love", at_s=60.0, doubtful=("wholesome",))
     repaired = remembering("hold on to my whole soul tonight love").repair(again)
-    assert said(repaired) == "hold on to my whole soul tonight love"
+    assert text_of(repaired) == "hold on to my whole soul tonight love"
     assert [word.start for word in repaired] == sorted(word.start for word in repaired)
     assert repaired[5].end == again[4].end
 
@@ -64,7 +60,7 @@ WORDS = st.lists(st.tuples(st.sampled_from("abcd"), st.floats(0.0, 1.0)), max_si
 
 
 @given(st.lists(WORDS, max_size=4))
-def test_mended_lines_stay_in_order_and_within_their_time(lines: list[list[tuple[str, float]]]) -> None:
+def test_repaired_lines_stay_in_order_and_within_their_time(lines: list[list[tuple[str, float]]]) -> None:
     repetition = RepetitionRepair()
     for number, texts in enumerate(lines):
         sung = [Word(text, 20.0 * number + i, 20.0 * number + i + 0.9, sure) for i, (text, sure) in enumerate(texts)]

@@ -21,12 +21,12 @@ SONG = [Word(f"word{i}", 0.53 * i, 0.53 * i + 0.4, 0.9) for i in range(400)]
 
 
 class ScriptedLooker:
-    """Reads from a script the words that lie in the audio it is shown; each look costs `cost_s` of its clock."""
+    """Reads from a script the words that lie in the audio it is shown; each decode costs `cost_s` of its clock."""
 
     def __init__(self, cost_s: float = 0.0) -> None:
         self.cost_s = cost_s
         self.now_s = 0.0
-        self.looks: list[tuple[float, float]] = []
+        self.calls: list[tuple[float, float]] = []
 
     language = "en"
 
@@ -38,7 +38,7 @@ class ScriptedLooker:
 
     def decode(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
         end_s = start_s + len(audio) / SAMPLE_RATE
-        self.looks.append((start_s, end_s))
+        self.calls.append((start_s, end_s))
         self.now_s += self.cost_s
         return tuple(word for word in SONG if start_s - 0.01 <= word.start and word.end <= end_s)
 
@@ -84,15 +84,15 @@ def test_words_come_within_two_seconds_of_their_end() -> None:
 def test_nothing_is_read_without_a_voice() -> None:
     decoder = ScriptedLooker()
     assert stream(decoder, 30.0, vocal=0.05) == []
-    assert decoder.looks == []
+    assert decoder.calls == []
 
 
 def test_reading_starts_shortly_before_the_voice_and_ends_after_it() -> None:
     decoder = ScriptedLooker()
     words = StreamingTranscriber(decoder, decoder.clock)
     given_words = words.feed(silence(20.0), 0.0) + words.feed(silence(5.0), 0.9) + words.feed(silence(20.0), 0.0)
-    assert decoder.looks[0][0] == pytest.approx(20.0 - BEFORE_VOICE_S, abs=0.01)
-    assert decoder.looks[-1][1] <= 25.0 + HOLD_S + STEP_S
+    assert decoder.calls[0][0] == pytest.approx(20.0 - BEFORE_VOICE_S, abs=0.01)
+    assert decoder.calls[-1][1] <= 25.0 + HOLD_S + STEP_S
     assert 25.0 < given_words[-1].end <= 25.0 + HOLD_S + STEP_S
 
 
@@ -102,7 +102,7 @@ def test_audio_kept_is_bounded() -> None:
     for _ in range(200):
         words.feed(silence(0.5), 0.9)
         assert words.buffered_s <= WINDOW_S
-    assert all(end - start <= WINDOW_S + 0.01 for start, end in decoder.looks)
+    assert all(end - start <= WINDOW_S + 0.01 for start, end in decoder.calls)
 
 
 def test_a_slow_machine_looks_less_often_and_skips_nothing_while_it_keeps_up() -> None:

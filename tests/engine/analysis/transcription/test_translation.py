@@ -1,4 +1,4 @@
-"""A lyric of another language keeps its words and carries what they say in English."""
+"""A lyric of another language keeps its words and carries their translation."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,12 @@ SUNG = [
     Word("mi", 1.8, 2.0, 0.9),
     Word("corazón", 2.1, 2.9, 0.9),
 ]
-SAID = [Word("I", 1.0, 1.1, 0.9), Word("give", 1.3, 1.5, 0.9), Word("my", 1.8, 1.9, 0.9), Word("heart", 2.3, 2.9, 0.9)]
+ENGLISH = [
+    Word("I", 1.0, 1.1, 0.9),
+    Word("give", 1.3, 1.5, 0.9),
+    Word("my", 1.8, 1.9, 0.9),
+    Word("heart", 2.3, 2.9, 0.9),
+]
 
 
 class Bilingual:
@@ -40,12 +45,12 @@ class Bilingual:
 
 def stream(decoder: Bilingual, seconds: float) -> list[Word]:
     words = StreamingTranscriber(decoder, clock=lambda: 0.0)
-    given = [word for _ in range(round(seconds)) for word in words.feed(np.zeros(SAMPLE_RATE, np.float32), 0.9)]
-    return given + words.finish()
+    words_found = [word for _ in range(round(seconds)) for word in words.feed(np.zeros(SAMPLE_RATE, np.float32), 0.9)]
+    return words_found + words.finish()
 
 
 def test_each_english_word_stands_with_the_word_sung_nearest_to_it() -> None:
-    both = with_translation(SUNG, SAID)
+    both = with_translation(SUNG, ENGLISH)
     assert text_of(both) == "te doy mi corazón"
     assert english_of(both) == "I give my heart"
     assert both[3].english == "heart"
@@ -54,7 +59,7 @@ def test_each_english_word_stands_with_the_word_sung_nearest_to_it() -> None:
 def test_a_rendering_that_whisper_invented_is_left_out() -> None:
     looped = [Word(text, 1.0 + 0.05 * n, 1.04 + 0.05 * n, 0.9) for n, text in enumerate(["again"] * 20)]
     assert len((english_of(with_translation(SUNG, looped)) or "").split()) < 2
-    assert with_translation([], SAID) == []
+    assert with_translation([], ENGLISH) == []
 
 
 def test_english_and_unknown_languages_are_not_rendered() -> None:
@@ -67,9 +72,9 @@ def test_english_and_unknown_languages_are_not_rendered() -> None:
 
 def test_live_words_are_rendered_every_few_seconds_each_second_once() -> None:
     decoder = Bilingual("es")
-    given = stream(decoder, 30)
-    assert [word.text for word in given] == [f"palabra{n}" for n in range(60)]
-    english = (english_of(given) or "").split()
+    words_found = stream(decoder, 30)
+    assert [word.text for word in words_found] == [f"palabra{n}" for n in range(60)]
+    english = (english_of(words_found) or "").split()
     assert english == sorted(set(english), key=lambda word: int(word[4:]))
     assert len(english) >= 50
     assert len(decoder.translated) <= 30 / TRANSLATE_EVERY_S + 1
