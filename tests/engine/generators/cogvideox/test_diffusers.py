@@ -54,7 +54,7 @@ def stock(generator, prompt=PROMPT, steps=4, **named):
 
 
 def test_1_setting_the_attention_backend_has_no_effect(generator):
-    """Hence a processor of our own, which dispatches: see `test_attention_is_dispatched_to_the_kernel_...`."""
+    """Hence a processor of our own, which dispatches: see `test_attention_is_dispatched_to_the_chosen_backend`."""
     transformer = generator.pipeline.transformer
     calls = []
     with pytest.MonkeyPatch.context() as patch:
