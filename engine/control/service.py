@@ -38,12 +38,12 @@ class ControlService:
 
     def __init__(self, options: Mapping[str, Any], context: ControlContext) -> None:
         """`options` by their names in aimv/options.py, and "midi_map"; others are ignored."""
-        self._transports = [each.open(options, context) for each in TRANSPORTS if options.get(each.option)]
+        self.transports = [each.open(options, context) for each in TRANSPORTS if options.get(each.option)]
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
-            for transport in self._transports:
+            for transport in self.transports:
                 await stack.enter_async_context(transport)
             self._stack = stack.pop_all()
         return self
@@ -56,4 +56,4 @@ class ControlService:
     @property
     def error(self) -> str:
         """What is not connected, and why; empty if all is well."""
-        return next((each.error for each in self._transports if each.error), "")
+        return next((each.error for each in self.transports if each.error), "")

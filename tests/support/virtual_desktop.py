@@ -1,6 +1,6 @@
 """A stage without hardware, for benches and tests: a PulseAudio server with a null sink, and a virtual screen.
 
-Needs Debian's pulseaudio, pulseaudio-utils, libasound2-plugins and xvfb, and xdotool to press keys.
+Needs Debian's pulseaudio, pulseaudio-utils, libasound2-plugins xvfb and x11-utils, and xdotool to press keys.
 """
 
 import contextlib
@@ -71,13 +71,29 @@ def virtual_screen(size: str = "1280x720", seen: Path | None = None) -> Iterator
             manager = subprocess.Popen(
                 ["openbox"], env={**os.environ, **display}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
-            time.sleep(0.5)
+            wait_for_manager(display)
         yield display
     finally:
         for each in (manager, server):
             if each:
                 each.terminate()
                 each.wait()
+
+
+def wait_for_manager(environment: dict[str, str]) -> None:
+    """Wait until a window manager has the screen, which it says on the root window."""
+    for _ in range(500):
+        checked = subprocess.run(
+            ["xprop", "-root", "_NET_SUPPORTING_WM_CHECK"],
+            env={**os.environ, **environment},
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        if b"window id" in checked.stdout:
+            return
+        time.sleep(0.02)
+    raise AssertionError("the window manager does not start")
 
 
 def press(environment: dict[str, str], window: str, *keys: str) -> None:

@@ -25,8 +25,8 @@ def audio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
 @pytest.fixture(scope="module")
 def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, str], Path]]:
     """A virtual screen of 640x480; gives the environment to find it by, and the folder for `screenshot`."""
-    if not all(map(shutil.which, ("Xvfb", "xdotool"))):
-        pytest.skip("needs Xvfb and xdotool")
+    if not all(map(shutil.which, ("Xvfb", "xdotool", "xprop"))):
+        pytest.skip("needs Xvfb, xdotool and xprop")
     folder = tmp_path_factory.mktemp("screen")
     with virtual_screen("640x480", folder) as environment:
         yield environment, folder

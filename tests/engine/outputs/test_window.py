@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 from engine.outputs.hud import Readout
 from engine.outputs.window import Window
-from tests.support.virtual_desktop import press
+from tests.support.virtual_desktop import press, wait_for_manager
 noted = []
 class Board:
     typing = None
@@ -36,7 +36,7 @@ class Board:
         self.typing = {"\\r": "", "\\x1b": None}.get(key, self.typing)
 board = Board()
 manager = subprocess.Popen(["openbox"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-time.sleep(1)
+wait_for_manager({})
 plan = {20: "f", 60: "h", 80: "b", 100: "space"}
 plan |= {110: "Return", 120: "q", 130: "Up", 140: "Shift_L", 150: "Escape", 160: "q"}
 with Window("AIMV", 160, 120, board, lambda: Readout(title="hello")) as window:
@@ -54,7 +54,8 @@ manager.terminate()
 
 
 @pytest.mark.skipif(
-    not all(map(shutil.which, ("xvfb-run", "xdotool", "openbox"))), reason="needs Xvfb, xdotool and openbox"
+    not all(map(shutil.which, ("xvfb-run", "xdotool", "openbox", "xprop"))),
+    reason="needs Xvfb, xdotool, openbox and xprop",
 )
 def test_keys_fill_the_screen_show_the_readout_go_to_the_show_and_close_the_window() -> None:
     environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}

@@ -1,0 +1,73 @@
+"""The service opens the transports that the options ask for, connects them together, and says what is not connected."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from engine.audio.tempo import Tempo
+from engine.control import service
+from engine.control.service import ControlService, TransportSpec
+from engine.control.state import ControlContext, ControlState, Transport
+from engine.errors import UsageError
+
+
+class Noted(Transport):
+    """A transport that notes when it is connected."""
+
+    def __init__(self, log: list[str], name: str, fails: bool = False) -> None:
+        self.log, self.name, self.fails = log, name, fails
+
+    async def __aenter__(self) -> "Noted":
+        if self.fails:
+            raise UsageError("the port is taken")
+        self.log.append(f"+{self.name}")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.log.append(f"-{self.name}")
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What transports `a` and `b` do; `b` cannot be connected where its option is "fails"."""
+    noted: list[str] = []
+
+    def opener(name: str) -> TransportSpec:
+        def opened(options: Mapping[str, Any], context: ControlContext) -> Transport:
+            return Noted(noted, name, options[name] == "fails")
+
+        return TransportSpec(name, opened)
+
+    monkeypatch.setattr(service, "TRANSPORTS", (opener("a"), opener("b")))
+    yield noted
+
+
+@pytest.fixture
+def context() -> ControlContext:
+    tempo = Tempo()
+    return ControlContext(ControlState(tempo, lambda: 0.0), tempo, lambda: 0.0, dict)
+
+
+async def test_only_what_is_asked_for_is_connected_and_all_of_it_ends(log: list[str], context: ControlContext) -> None:
+    async with ControlService({"a": "", "b": "here", "c": "unknown"}, context):
+        assert log == ["+b"]
+    async with ControlService({"a": "here", "b": "here"}, context):
+        pass
+    assert log == ["+b", "-b", "+a", "+b", "-b", "-a"]
+
+
+async def test_one_that_cannot_be_connected_ends_the_others(log: list[str], context: ControlContext) -> None:
+    with pytest.raises(UsageError, match="taken"):
+        async with ControlService({"a": "here", "b": "fails"}, context):
+            pass
+    assert log == ["+a", "-a"]
+
+
+async def test_the_error_of_a_transport_is_that_of_the_service(log: list[str], context: ControlContext) -> None:
+    control = ControlService({"a": "here", "b": "here"}, context)
+    assert control.error == ""
+    async with control:
+        opened = [each for each in control.transports if isinstance(each, Noted)]
+        opened[1].error = "the broker does not answer"
+        assert control.error == "the broker does not answer"
