@@ -8,12 +8,12 @@ from aimv.app import listen
 from aimv.app.live import LiveShow
 from aimv.fields import options_of
 from aimv.options import LiveControl, Outputs, Settings
-from engine.analysis.instruments import FakeClassifier
 from engine.control.service import TRANSPORTS
 from engine.generators.registry import select_generator
 from engine.outputs.fanout import OUTPUTS
 from tests.aimv.app.test_live_show import HEARD, Device
 from tests.conftest import tone
+from tests.support.fakes import FakeClassifier
 
 
 def test_every_output_and_every_transport_has_its_option() -> None:
