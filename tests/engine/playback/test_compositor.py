@@ -1,5 +1,6 @@
 """The picture over time: clips mapped onto shots, transitions, holding, seeking."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.audio.features import Features
 from engine.outputs.encoder import encode_clip
+from engine.playback.clips import ClipReader
 from engine.playback.compositor import FADE_S, Compositor
 from engine.types import Overrides
 from tests.engine.playback.test_clips import count_reads
@@ -246,3 +248,155 @@ def test_what_was_read_ahead_need_not_be_read_when_the_picture_is_drawn(
         shown.frame(number / FPS)
         drawing += counts["packet"] > before
     assert drawing <= 1, "the last picture of the shot before, which the new one fades from"
+
+
+def plain(tmp_path: Path, level: int = 200, overrides: Overrides | None = None) -> Compositor:
+    """One grey clip for ten seconds, without reaction."""
+    drawn = Compositor(WIDTH, HEIGHT, FPS, Quiet(), overrides or Overrides(reaction=0.0))
+    drawn.place(0.0, 10.0, clip(tmp_path / "plain.mp4", [grey(level)] * 24))
+    return drawn
+
+
+def test_a_blackout_fades_within_a_quarter_of_a_second_and_back(tmp_path: Path) -> None:
+    drawn = plain(tmp_path)
+    assert drawn.frame(1.0).mean() == pytest.approx(200, abs=3)
+    drawn.overrides.blackout = True
+    levels = [drawn.frame(1.0 + seconds).mean() for seconds in (0.125, 0.25, 0.5)]
+    assert levels == pytest.approx([100, 0, 0], abs=3)
+    assert drawn.planes(1.5).mean() > 100, "a file is not blacked out"
+    drawn.overrides.blackout = False
+    assert [drawn.frame(1.5 + seconds).mean() for seconds in (0.05, 0.25, 1.0)] == pytest.approx([40, 200, 200], abs=3)
+    drawn.overrides.blackout = True
+    assert drawn.frame(1.0).mean() == pytest.approx(200, abs=3), "a jump back changes nothing at once"
+
+
+def test_the_compositor_says_what_it_draws(tmp_path: Path) -> None:
+    drawn = compositor()
+    assert (drawn.latest_clip, drawn.ready_until, drawn.time) == (None, 0.0, 0.0)
+    a, b = clip(tmp_path / "a.mp4", [grey(40)] * 4), clip(tmp_path / "b.mp4", [grey(200)] * 4)
+    drawn.place(5.0, 9.0, a)
+    drawn.place(1.0, 2.0, b)
+    assert (drawn.latest_clip, drawn.ready_until) == (b, 9.0)
+    before = time.perf_counter()
+    drawn.frame(1.25)
+    assert drawn.time == 1.25 and before <= drawn.drawing_since <= time.perf_counter()
+
+
+class Clicks:
+    """An onset, and a usual rise, every `every` s."""
+
+    def __init__(self, every: float) -> None:
+        self._every = every
+
+    def at(self, time: float) -> Features:
+        since = (time - 0.001) % self._every
+        return Features(
+            1.0, 0.0, 0.0, 0.0, float(np.exp(-since / 0.15)), 0.0, 0.0, cumulative_flux=(time - 0.001) // self._every
+        )
+
+
+@pytest.mark.parametrize(("flashes", "lights"), [(3, 8), (2, 4), (1, 4), (0, 0)])
+def test_the_flashes_allowed_space_the_lights(tmp_path: Path, flashes: int, lights: int) -> None:
+    """Onsets come twice a second; a dim picture is lit within the guard's limit."""
+    drawn = Compositor(WIDTH, HEIGHT, FPS, Clicks(0.5), Overrides(flashes=flashes))
+    drawn.place(0.0, 10.0, clip(tmp_path / "dim.mp4", [grey(60)] * 24))
+    shown = np.array([drawn.frame(1.75 + k / FPS)[20:44, 30:66].mean() for k in range(96)])
+    assert int((np.diff(shown) > 8).sum()) == lights
+
+
+def test_overrides_may_be_replaced_while_a_show_runs(tmp_path: Path) -> None:
+    drawn = Compositor(WIDTH, HEIGHT, FPS, Clicks(0.5), Overrides(reaction=0.0))
+    drawn.place(0.0, 10.0, clip(tmp_path / "dim.mp4", [grey(60)] * 24))
+    still = drawn.frame(2.0)
+    drawn.overrides = Overrides(reaction=2.0)
+    assert np.abs(drawn.frame(2.0 + 1 / FPS).astype(int) - still).max() > 20
+    drawn.overrides.reaction = 0.0
+    assert np.abs(drawn.frame(2.0 + 2 / FPS).astype(int) - still).max() <= 1
+
+
+def test_the_flash_guard_has_the_last_word(tmp_path: Path) -> None:
+    for flashes, limited in ((3, False), (1, True)):
+        drawn = Compositor(WIDTH, HEIGHT, FPS, Quiet(), Overrides(reaction=0.0, flashes=flashes))
+        frames = [grey(230 if k // 6 % 2 else 20) for k in range(48)]  # two flashes a second
+        drawn.place(0.0, 2.0, clip(tmp_path / f"{flashes}.mp4", frames))
+        levels = np.array([drawn.frame(k / FPS).mean() for k in range(48)])
+        expected = np.array([frame.mean() for frame in frames])
+        assert (np.abs(levels - expected).max() > 50) == limited
+
+
+def test_captions_are_drawn_over_the_clip_and_forgotten_half_a_minute_later(tmp_path: Path) -> None:
+    drawn = plain(tmp_path, 60)
+    for number in range(5):
+        drawn.show_caption("heart", 1.0 + number, 1.8 + number)
+    assert drawn.frame(1.5).max() > 200 and drawn.frame(0.9).max() < 70
+    path = tmp_path / "plain.mp4"
+    drawn.place(34.9, 36.0, path)
+    assert drawn.frame(1.5).max() > 200, "within half a minute"
+    drawn.place(35.1, 37.0, path)
+    assert drawn.frame(1.5).max() < 70
+
+
+def test_clips_that_ended_half_a_minute_ago_are_forgotten_but_for_the_last(tmp_path: Path) -> None:
+    drawn = compositor()
+    levels = [clip(tmp_path / f"{level}.mp4", [grey(level)] * 4) for level in (40, 80, 120, 160)]
+    for number, path in enumerate(levels[:3]):
+        drawn.place(float(number), number + 1.0, path)
+    drawn.place(32.0, 33.0, levels[3])
+    assert drawn.frame(0.5).mean() == pytest.approx(40, abs=3), "the second has ended exactly then"
+    drawn.place(32.5, 33.5, levels[3])
+    assert drawn.frame(1.5).mean() == pytest.approx(80, abs=3)
+    assert drawn.frame(0.9).std() > 5, "the first is gone: the opening picture is shown"
+
+
+def test_three_files_are_open_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [clip(tmp_path / f"{number}.mp4", [grey(40 * number)] * 4) for number in range(6)]
+    opened, closed = [], []
+    init, close = ClipReader.__init__, ClipReader.close
+    monkeypatch.setattr(ClipReader, "__init__", lambda self, path: (opened.append(path), init(self, path))[1])
+    monkeypatch.setattr(ClipReader, "close", lambda self: (closed.append(self.path), close(self))[1])
+    drawn = compositor()
+    for number, path in enumerate(paths):
+        drawn.place(float(number), number + 1.0, path)
+    for k in range(60):
+        drawn.frame(k / 10)
+        assert len(opened) - len(closed) <= 3
+    assert opened == paths, "each is opened once"
+    drawn.close()
+    assert sorted(closed) == sorted(paths)
+
+
+@pytest.mark.parametrize(("rises", "half_way"), [(0.0, 0.5), (0.5, 0.7), (1.0, 0.956)])
+def test_a_fade_is_the_harder_the_more_rises(tmp_path: Path, rises: float, half_way: float) -> None:
+    drawn = compositor(Quiet(stroke=1.0, rises=rises, onset=0.0))
+    drawn.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40)] * 24))
+    drawn.place(1.0, 2.0, clip(tmp_path / "b.mp4", [grey(200)] * 24))
+    assert (drawn.frame(1.0 + FADE_S / 2).mean() - 40) / 160 == pytest.approx(half_way, abs=0.03)
+
+
+def test_a_rise_long_before_or_after_makes_no_fade_harder(tmp_path: Path) -> None:
+    for stroke in (0.95, 1.08):
+        drawn = compositor(Quiet(stroke=stroke, rises=4.0, onset=0.0))
+        drawn.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40)] * 24))
+        drawn.place(1.0, 2.0, clip(tmp_path / "b.mp4", [grey(200)] * 24))
+        assert drawn.frame(1.0).mean() == pytest.approx(40, abs=3)
+
+
+def test_a_clip_is_never_further_from_its_course_than_its_shot_allows(tmp_path: Path) -> None:
+    """In a short shot a large rise may use at most four fifths of the time to either end."""
+    for stroke, first in ((0.1, True), (0.0, False)):
+        drawn = Compositor(WIDTH, HEIGHT, FPS, Quiet(stroke=stroke or 5.0, rises=3.0, onset=0.0))
+        drawn.place(0.0, 0.5, clip(tmp_path / f"{stroke}.mp4", [grey(20 + 8 * k) for k in range(24)]))
+        shown = [(drawn.frame(k / FPS)[28:36, 44:52].mean() - 20) / 8 for k in range(12)]
+        even = [2.0 * k for k in range(12)]
+        assert min(np.diff(shown)) > -0.3
+        assert (max(np.array(shown) - even) > 3) == first
+        assert all(at <= 2.0 * k + 0.8 * (24 - 2.0 * k) + 1 for k, at in enumerate(shown))
+
+
+def test_the_opening_picture_drifts_in_a_dim_blue(tmp_path: Path) -> None:
+    first = compositor().frame(0.0).astype(float)
+    red, green, blue = first.mean(axis=(0, 1))
+    assert 35 < red < green < blue < 70
+    brightest = [np.unravel_index(compositor().frame(t).sum(axis=2).argmax(), (HEIGHT, WIDTH)) for t in (0.0, 2.2)]
+    (y, x), (later_y, later_x) = brightest
+    assert abs(x - WIDTH / 2) <= 3 and y >= HEIGHT / 2 + 6 and later_x > WIDTH / 2 + 15 and later_y < HEIGHT / 2
