@@ -26,9 +26,15 @@ def modules_after(code: str, *arguments: str) -> list[str]:
     return ran.stdout.splitlines()[-1].split()
 
 
-@pytest.mark.parametrize("module", WITH_PYAV)
-def test_opencv_is_loaded_before_pyav(module: str) -> None:
-    loaded = modules_after(f"import {module}")
+WHISPER = "from engine.analysis.transcription.models import find; find('small')"
+LIBAV = (
+    "import contextlib; from engine.audio.song import load_song\nwith contextlib.suppress(Exception): load_song(path)"
+)
+
+
+@pytest.mark.parametrize("code", [*(f"import {module}" for module in WITH_PYAV), WHISPER, LIBAV])
+def test_opencv_is_loaded_before_pyav(code: str) -> None:
+    loaded = modules_after(f"from pathlib import Path; path = Path('README.md')\n{code}")
     assert loaded.index("cv2") < loaded.index("av")
 
 
@@ -36,6 +42,8 @@ def test_opencv_is_loaded_before_pyav(module: str) -> None:
     ("code", "needed"),
     [
         ("import aimv", ()),
+        ("import aimv.app.listen", ("numpy", "soundfile", "soxr")),
+        ("import engine.analysis.transcription.languages", ()),
         ("import aimv.cli.signals", ()),
         (f"{RUN}'aimv --help'.split(); main()", ()),
         (f"{RUN}'aimv export --help'.split(); main()", ()),
