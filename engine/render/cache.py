@@ -46,8 +46,6 @@ def has_valid_checksum(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END) - CHECKSUM_BYTES
-            if size <= 0:
-                return False
             file.seek(0)
             digest = hashlib.sha256()
             while size > 0 and (block := file.read(min(size, 1 << 20))):

@@ -27,7 +27,7 @@ class _Rendering:
 
     started: float  # s of the song
     started_at: float  # by the monotonic clock, as is `tail_at`
-    tail_at: float | None = None  # when its last stage began, beside which its worker renders another
+    tail_at: float | None = None  # when its final stage started, during which its worker renders another
     asyncio_task: asyncio.Task[None] = field(init=False)
 
     def elapsed(self, now: float) -> RenderTime:
@@ -137,7 +137,7 @@ class Scheduler:
             self._place(placement.start, placement.end, self._clips[placement.shot].path)
 
     def _assign(self, group: asyncio.TaskGroup) -> None:
-        """Give every free worker a task; a rendering in its last stage does not occupy one."""
+        """Give every free worker a task; a rendering in its final stage does not occupy one."""
         now = self._position()
         busy = [task for task, rendering in self._renderings.items() if rendering.tail_at is None]
         while len(busy) < self._workers and (task := self._planner.next(now)):

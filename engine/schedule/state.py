@@ -47,7 +47,7 @@ class RenderTime(msgspec.Struct, frozen=True):
 
     @classmethod
     def overlapped(cls, first_s: float, last_s: float) -> Self:
-        """A rendering whose last stage ran beside the next one's first: the longer of the two sets the pace."""
+        """A rendering whose final stage overlapped the first of the next one: the longer of the two sets the pace."""
         return cls(max(first_s, last_s), min(first_s, last_s))
 
 

@@ -61,7 +61,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, song: Path, user_cache: Path
 
 
 def workers_of(place: Path) -> list[int]:
-    """Render processes that use the place's clip store."""
+    """Render processes that use the clip cache of that folder."""
     found = []
     for process in psutil.process_iter(["cmdline", "status"]):
         line = " ".join(process.info["cmdline"] or [])

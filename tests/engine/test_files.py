@@ -76,6 +76,7 @@ with whole_file(Path({str(tmp_path / "a[1].txt")!r})) as temporary:
 """
     subprocess.run([sys.executable, "-c", code], check=False)
     (left,) = tmp_path.glob("*.part")
+    (tmp_path / ".other-1.txt.part").touch()
     with whole_file(tmp_path / "b.txt") as other, whole_file(tmp_path / "a[1].txt") as first:
         assert not left.exists()
         first.write_text("first")
@@ -83,7 +84,7 @@ with whole_file(Path({str(tmp_path / "a[1].txt")!r})) as temporary:
             second.write_text("second")
         other.write_text("b")
     assert (tmp_path / "a[1].txt").read_text() == "first"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a[1].txt", "b.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".other-1.txt.part", "a[1].txt", "b.txt"]
 
 
 def test_a_scratch_folder_left_by_a_killed_process_is_removed(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from engine.errors import is_out_of_memory
         OSError(errno.ENOMEM, "Cannot allocate memory"),
         RuntimeError("can't start new thread"),
         RuntimeError("std::bad_alloc"),
+        RuntimeError("[Errno 12] Cannot allocate memory"),
         ImportError("libopenblas.so: failed to map segment from shared object"),
         ExceptionGroup("two", [ValueError("x"), ExceptionGroup("one", [MemoryError()])]),
     ],

@@ -1,5 +1,6 @@
 """Thread priorities and time slices as the kernel reports them; garbage collection without pauses."""
 
+import asyncio
 import ctypes
 import gc
 import os
@@ -10,7 +11,7 @@ import threading
 
 import pytest
 
-from engine.threads import lower_priority, request_low_latency, without_gc_pauses
+from engine.threads import lower_priority, request_low_latency, to_thread, without_gc_pauses
 
 _SCHED_GETATTR = {"x86_64": 315, "aarch64": 275}
 
@@ -55,6 +56,24 @@ def test_short_time_slices_are_inherited_and_end_with_a_lower_priority() -> None
     assert seen["low latency"][0] < before and seen["low latency"][1] == nice
     assert seen["child"] == seen["low latency"]
     assert seen["lower"] == (before, nice + 3)
+
+
+async def test_a_cancelled_call_ends_only_after_its_thread() -> None:
+    started, released, ended = asyncio.Event(), threading.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def work() -> None:
+        loop.call_soon_threadsafe(started.set)
+        released.wait(60)
+        ended.set()
+
+    call = asyncio.create_task(to_thread(work))
+    await started.wait()
+    call.cancel()
+    loop.call_soon(released.set)
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert ended.is_set()
 
 
 def test_present_objects_are_excluded_from_collection_while_the_block_runs() -> None:

@@ -312,3 +312,13 @@ def test_chunks_out_of_order_or_missing_leave_nothing(cache):
     upload.write(Chunk("clip", 3, b"d"))
     upload.finish(4)
     assert has_valid_checksum(cache.path_for("clip"))
+
+
+def test_an_upload_longer_than_the_limit_is_refused(cache, monkeypatch):
+    monkeypatch.setattr(cache_module, "MAX_CLIP_BYTES", 4)
+    upload = Upload(cache, "clip")
+    upload.write(Chunk("clip", 0, b"abc"))
+    with pytest.raises(ProtocolError):
+        upload.write(Chunk("clip", 3, b"de"))
+    upload.abort()
+    assert [path.name for path in cache.folder.iterdir()] == []
