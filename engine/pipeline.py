@@ -95,7 +95,7 @@ def initial_state(spec: GeneratorSpec, preset: str = "") -> ScheduleState:
 
 
 async def iterate_in_thread(iterator: Iterator[_T]) -> AsyncIterator[_T]:
-    """The items of a blocking iterator, each made in a thread when it is asked for."""
+    """The items of a blocking iterator, each computed in a thread when it is awaited."""
     ended = object()
     while True:
         item = await to_thread(next, iterator, ended)

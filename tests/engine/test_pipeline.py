@@ -236,7 +236,7 @@ async def test_a_show_that_is_played_continues_clips_too(tmp_path: Path) -> None
             async with asyncio.TaskGroup() as group:
                 for clip in items:
                     renderer.submit(group, clip)
-            asked: list[Job] = []
+            jobs: list[Job] = []
             await run_show(
                 coming(items),
                 pool,
@@ -246,7 +246,7 @@ async def test_a_show_that_is_played_continues_clips_too(tmp_path: Path) -> None
                 lambda: False,
                 initial_state(find_spec("fake")),
                 Progress(),
-                on_job=lambda clip, job: asked.append(job),
+                on_job=lambda clip, job: jobs.append(job),
             )
-            assert [bool(job.init_image) for job in asked] == [False, True, True]
-            assert all([await pool.cached(job) for job in asked])  # the export's, down to their first pictures
+            assert [bool(job.init_image) for job in jobs] == [False, True, True]
+            assert all([await pool.cached(job) for job in jobs])  # the export's, down to their first pictures

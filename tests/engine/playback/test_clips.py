@@ -75,7 +75,7 @@ def test_length_and_rate(reader: ClipReader) -> None:
     [range(40), range(39, -1, -1), [0, 39, 1, 20, 19, 21, 12, 11, 13, 0], [5, 5, 6, 5, 30, 29]],
     ids=["forwards", "backwards", "anywhere", "to and fro"],
 )
-def test_the_frame_asked_for_is_the_frame_given(reader: ClipReader, order: list[int]) -> None:
+def test_frames_are_read_in_any_order(reader: ClipReader, order: list[int]) -> None:
     assert [number(reader.frame(k)) for k in order] == list(order)
 
 
@@ -128,5 +128,5 @@ def test_clips_that_are_left_before_their_end_leave_no_memory_behind(tmp_path: P
         ctypes.CDLL(None).malloc_trim(0)
         return float(psutil.Process().memory_full_info().uss / 2**10)
 
-    before = kilobytes_after(500)
-    assert kilobytes_after(1500) - before < 0.3 * 1500
+    before = kilobytes_after(200)
+    assert kilobytes_after(600) - before < 0.3 * 600

@@ -48,20 +48,20 @@ def song(samples: int) -> np.ndarray:
     return np.repeat(np.arange(samples, dtype=np.float32)[:, None], 2, axis=1) / samples
 
 
-async def test_the_time_is_what_has_been_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_time_is_what_has_been_played(monkeypatch: pytest.MonkeyPatch) -> None:
     device = Device(monkeypatch)
     async with AudioClock(song(1000), RATE) as clock:
         assert clock.time() == 0.0
-        heard = [device.ask(100)]
+        played = [device.ask(100)]
         assert clock.time() == 0.0, "not yet at the loudspeaker"
         device.now += 0.05
         assert clock.time() == pytest.approx(0.02)
         device.now += 0.05
-        heard.append(device.ask(100))
+        played.append(device.ask(100))
         assert clock.time() == pytest.approx(0.07)
         device.now += 10.0
         assert clock.time() == pytest.approx(0.2), "never past what was handed over"
-        assert np.array_equal(np.concatenate(heard), song(1000)[:200])
+        assert np.array_equal(np.concatenate(played), song(1000)[:200])
     assert device.closed
 
 
@@ -76,7 +76,7 @@ async def test_it_never_runs_back(monkeypatch: pytest.MonkeyPatch) -> None:
         assert clock.time() == before
 
 
-async def test_the_song_ends_when_its_last_sample_was_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_song_ends_when_its_last_sample_was_played(monkeypatch: pytest.MonkeyPatch) -> None:
     device = Device(monkeypatch)
     async with AudioClock(song(150), RATE) as clock:
         device.ask(100)
@@ -120,17 +120,17 @@ async def test_underruns_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("problem", "kind", "said"),
+    ("problem", "kind", "named"),
     [(ImportError(), MissingExtra, "live"), (OSError("PortAudio library not found"), DeviceError, "libportaudio2")],
 )
 async def test_a_missing_part_is_named(
-    monkeypatch: pytest.MonkeyPatch, problem: Exception, kind: type[Exception], said: str
+    monkeypatch: pytest.MonkeyPatch, problem: Exception, kind: type[Exception], named: str
 ) -> None:
     def missing(name: str) -> None:
         raise problem
 
     monkeypatch.setattr(importlib, "import_module", missing)
-    with pytest.raises(kind, match=said):
+    with pytest.raises(kind, match=named):
         async with AudioClock(song(10), RATE):
             pass
 

@@ -21,15 +21,15 @@ STILL = Features(level=1.0, low=0.0, mid=0.0, high=0.0, onset=0.0, beat_phase=0.
 
 
 class Quiet:
-    """Nothing is heard, except a stroke at one moment."""
+    """Silence, except for a rise, with or without an onset value, at one moment."""
 
-    def __init__(self, stroke: float | None = None, rises: float = 1.0, onset: float = 1.0) -> None:
-        self._stroke, self._rises, self._onset = stroke, rises, onset
+    def __init__(self, rises_at: float | None = None, rises: float = 1.0, onset: float = 1.0) -> None:
+        self._rises_at, self._rises, self._onset = rises_at, rises, onset
 
     def at(self, time: float) -> Features:
-        struck = self._stroke is not None and time >= self._stroke
-        onset = self._onset if struck and time - (self._stroke or 0.0) < 0.1 else 0.0
-        return Features(1.0, 0.0, 0.0, 0.0, onset, 0.0, 0.0, cumulative_flux=self._rises if struck else 0.0)
+        has_risen = self._rises_at is not None and time >= self._rises_at
+        onset = self._onset if has_risen and time - (self._rises_at or 0.0) < 0.1 else 0.0
+        return Features(1.0, 0.0, 0.0, 0.0, onset, 0.0, 0.0, cumulative_flux=self._rises if has_risen else 0.0)
 
 
 class Frames:
@@ -124,7 +124,7 @@ def test_clips_of_two_sizes_fade_into_one_another(tmp_path: Path) -> None:
 
 def from_grey_to_grey(tmp_path: Path, rises: float) -> list[float]:
     """How much of the second shot is seen, picture by picture, from the last before it on."""
-    shown = compositor(Quiet(stroke=1.0, rises=rises))
+    shown = compositor(Quiet(rises_at=1.0, rises=rises))
     shown.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40)] * 24))
     shown.place(1.0, 2.0, clip(tmp_path / "b.mp4", [grey(200)] * 24))
     return [float((shown.frame(1.0 + k / FPS).mean() - 40) / 160) for k in range(-1, 9)]
@@ -134,8 +134,8 @@ def test_a_shot_that_begins_on_a_drop_is_cut_to(tmp_path: Path) -> None:
     assert from_grey_to_grey(tmp_path, rises=4.0) == pytest.approx([0.0] + [1.0] * 9, abs=0.02)
 
 
-def test_a_shot_that_begins_on_a_stroke_springs_in_and_settles(tmp_path: Path) -> None:
-    """No stroke moves a picture as far as a cut does; the largest step is the first."""
+def test_a_shot_that_begins_on_a_rise_springs_in_and_settles(tmp_path: Path) -> None:
+    """No onset moves a picture as far as a cut does; the largest step is the first."""
     steps = np.diff(from_grey_to_grey(tmp_path, rises=1.0))
     assert 0.3 < steps[0] < 0.5 and steps[0] == steps.max()
     assert steps[:3].sum() > 0.75 and steps.sum() == pytest.approx(1.0, abs=0.02)
@@ -197,7 +197,7 @@ def test_an_empty_span_is_refused(span: tuple[float, float]) -> None:
 
 def test_a_rise_jerks_the_clip_on_and_it_lingers_after(tmp_path: Path) -> None:
     """The clip's own motion is largest where the sound rises; in the centre no edge is dimmed."""
-    drawn = Compositor(WIDTH, HEIGHT, FPS, Quiet(stroke=1.0, onset=0.0))
+    drawn = Compositor(WIDTH, HEIGHT, FPS, Quiet(rises_at=1.0, onset=0.0))
     drawn.place(0.0, 2.0, clip(tmp_path / "a.mp4", [grey(20 + 4 * k) for k in range(48)]))
 
     def shown(k: int) -> float:
@@ -367,15 +367,15 @@ def test_three_files_are_open_at_most(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(("rises", "half_way"), [(0.0, 0.5), (0.5, 0.7), (1.0, 0.956)])
 def test_a_fade_is_the_harder_the_more_rises(tmp_path: Path, rises: float, half_way: float) -> None:
-    drawn = compositor(Quiet(stroke=1.0, rises=rises, onset=0.0))
+    drawn = compositor(Quiet(rises_at=1.0, rises=rises, onset=0.0))
     drawn.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40)] * 24))
     drawn.place(1.0, 2.0, clip(tmp_path / "b.mp4", [grey(200)] * 24))
     assert (drawn.frame(1.0 + FADE_S / 2).mean() - 40) / 160 == pytest.approx(half_way, abs=0.03)
 
 
 def test_a_rise_long_before_or_after_makes_no_fade_harder(tmp_path: Path) -> None:
-    for stroke in (0.95, 1.08):
-        drawn = compositor(Quiet(stroke=stroke, rises=4.0, onset=0.0))
+    for rises_at in (0.95, 1.08):
+        drawn = compositor(Quiet(rises_at=rises_at, rises=4.0, onset=0.0))
         drawn.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40)] * 24))
         drawn.place(1.0, 2.0, clip(tmp_path / "b.mp4", [grey(200)] * 24))
         assert drawn.frame(1.0).mean() == pytest.approx(40, abs=3)
@@ -383,9 +383,9 @@ def test_a_rise_long_before_or_after_makes_no_fade_harder(tmp_path: Path) -> Non
 
 def test_a_clip_is_never_further_from_its_course_than_its_shot_allows(tmp_path: Path) -> None:
     """In a short shot a large rise may use at most four fifths of the time to either end."""
-    for stroke, first in ((0.1, True), (0.0, False)):
-        drawn = Compositor(WIDTH, HEIGHT, FPS, Quiet(stroke=stroke or 5.0, rises=3.0, onset=0.0))
-        drawn.place(0.0, 0.5, clip(tmp_path / f"{stroke}.mp4", [grey(20 + 8 * k) for k in range(24)]))
+    for rises_at, first in ((0.1, True), (0.0, False)):
+        drawn = Compositor(WIDTH, HEIGHT, FPS, Quiet(rises_at=rises_at or 5.0, rises=3.0, onset=0.0))
+        drawn.place(0.0, 0.5, clip(tmp_path / f"{rises_at}.mp4", [grey(20 + 8 * k) for k in range(24)]))
         shown = [(drawn.frame(k / FPS)[28:36, 44:52].mean() - 20) / 8 for k in range(12)]
         even = [2.0 * k for k in range(12)]
         assert min(np.diff(shown)) > -0.3

@@ -45,9 +45,9 @@ def seen(features: FeatureSource, fps: float = FPS, reaction: float = 1.0) -> Se
 
 
 class Constant:
-    def __init__(self, **heard: float) -> None:
+    def __init__(self, **features: float) -> None:
         silent = {"level": 0.5, "low": 0.0, "mid": 0.0, "high": 0.0, "onset": 0.0, "beat_phase": 0.0, "beat": 0.0}
-        self._now = Features(**{**silent, **heard})
+        self._now = Features(**{**silent, **features})
 
     def at(self, time: float) -> Features:
         return self._now
@@ -75,7 +75,7 @@ def test_without_sound_the_light_stays_the_same() -> None:
     assert np.abs(np.diff(luma)).max() < 0.6
 
 
-def test_of_two_strokes_the_stronger_is_lit() -> None:
+def test_of_two_onsets_the_stronger_is_lit() -> None:
     """There is room for one light in half a second; a song's future is known."""
     sound = np.random.default_rng(2).normal(0, 0.003, 6 * RATE).astype(np.float32)
     burst = np.random.default_rng(1).normal(0, 0.3, 400).astype(np.float32)
@@ -89,13 +89,13 @@ def test_of_two_strokes_the_stronger_is_lit() -> None:
 
 
 def test_a_clip_goes_on_as_sound_rises() -> None:
-    """Its course jumps at each stroke of an even beat and is even over many of them."""
+    """Its course jumps at each onset of an even beat and is even over many of them."""
     effects = Effects(WIDTH, HEIGHT, FPS, clicks([k / 2 for k in range(1, 20)], 10.0))
     course = np.array([k / FPS + effects.time_offset(k / FPS, 1.0) for k in range(240)])
     steps = np.diff(course) * FPS
-    struck = [round(k / 2 * FPS) - 1 for k in range(6, 20)]
+    beats = [round(k / 2 * FPS) - 1 for k in range(6, 20)]
     assert steps.min() > 0, "never backwards"
-    assert np.median([steps[at - 1 : at + 2].max() for at in struck]) > 5
+    assert np.median([steps[at - 1 : at + 2].max() for at in beats]) > 5
     assert np.median(steps) < 0.7
     assert course[-1] == pytest.approx(10.0, abs=0.7)
 
@@ -240,8 +240,8 @@ def test_a_clip_keeps_its_pace_under_even_sound_and_lingers_in_silence() -> None
     assert slow == pytest.approx([0.0], abs=0.01)
 
 
-def test_the_past_may_be_asked_for_as_far_as_it_is_kept() -> None:
-    modulator = Modulator(Score((1.0, 1.0, 1.0), *((k + 0.5, 1.0, 1.0) for k in range(2, 500))), 10.0)
+def test_the_past_stays_the_same_as_far_as_it_is_kept() -> None:
+    modulator = Modulator(Score((1.0, 1.0, 1.0), *((k + 0.5, 1.0, 1.0) for k in range(20, 500, 47))), 10.0)
     recent = modulator.at(490.5)
     modulator.at(499.0)
     assert modulator.at(490.5) == recent and recent.light > 0.4

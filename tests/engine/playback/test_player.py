@@ -1,7 +1,6 @@
 """The picture on the clock, as arithmetic: a song of minutes plays in milliseconds."""
 
 import asyncio
-import time
 
 import numpy as np
 import pytest
@@ -16,16 +15,16 @@ BLANK: Frame = np.zeros((2, 2, 3), np.uint8)
 
 
 class Pictures:
-    """Draws in no time, or in as much song time as each picture is said to need."""
+    """Draws in no time, or in as much song time as is given for each picture."""
 
     def __init__(self, clock: VirtualClock, fps: float = 24.0, effort: dict[int, float] | None = None) -> None:
         self.fps = fps
-        self.asked: list[int] = []
+        self.drawn: list[int] = []
         self._clock, self._effort = clock, effort or {}
 
     def frame(self, t: float) -> Frame:
         number = round(t * self.fps)
-        self.asked.append(number)
+        self.drawn.append(number)
         self._clock.advance(self._effort.get(number, self._effort.get(-1, 0.0)))
         return BLANK
 
@@ -46,7 +45,7 @@ async def test_every_picture_of_three_minutes_is_shown_on_its_time() -> None:
     source, screen = Pictures(clock), Screen(clock)
     played = await play(source, clock, screen)
     assert (played.drawn, played.late, played.skipped) == (180 * 24, 0, 0)
-    assert source.asked == list(range(180 * 24))
+    assert source.drawn == list(range(180 * 24))
     assert screen.shown == pytest.approx([k / 24 for k in range(180 * 24)], abs=1e-6)
 
 
@@ -66,7 +65,7 @@ async def test_a_stall_skips_what_is_past_and_is_counted() -> None:
     assert played.late == 1
     assert played.skipped == 11
     assert played.drawn + played.skipped == pytest.approx(96, abs=1)
-    assert source.asked[30:33] == [30, 42, 43]
+    assert source.drawn[30:33] == [30, 42, 43]
 
 
 async def test_too_slow_a_machine_stays_with_the_sound() -> None:
@@ -74,11 +73,11 @@ async def test_too_slow_a_machine_stays_with_the_sound() -> None:
     source, screen = Pictures(clock, effort={-1: 0.1}), Screen(clock)
     played = await play(source, clock, screen)
     assert played.drawn == pytest.approx(100, abs=3)
-    lag = np.array(screen.shown) - np.array(source.asked[: len(screen.shown)]) / 24
+    lag = np.array(screen.shown) - np.array(source.drawn[: len(screen.shown)]) / 24
     assert lag.max() < 0.15, "does not drift"
 
 
-async def test_it_ends_when_told_to() -> None:
+async def test_it_ends_when_stopped() -> None:
     clock = VirtualClock(100.0)
     screen = Screen(clock)
     played = await play(Pictures(clock), clock, screen, stop=lambda: len(screen.shown) >= 50)
@@ -97,8 +96,15 @@ async def test_each_picture_is_prepared_once_before_it_is_drawn_and_never_while_
         order.append(("drawn", round(t * 24)))
         return picture
 
+    loop = asyncio.get_running_loop()
+
+    async def turns(count: int) -> None:
+        for _ in range(count):
+            await asyncio.sleep(0)
+
     def prepare(t: float) -> None:
-        time.sleep(0.02 if round(t * 24) == 5 else 0.0)  # song time stands still meanwhile
+        if round(t * 24) == 5:  # the player has every chance to draw meanwhile
+            asyncio.run_coroutine_threadsafe(turns(200), loop).result()
         order.append(("prepared", round(t * 24)))
 
     source.frame = drawn  # type: ignore[method-assign]
@@ -127,7 +133,7 @@ async def test_what_fails_in_preparing_ends_the_show() -> None:
 
 
 class Show:
-    """Draws in no time and notes (picture, when it was shown); an attack comes at the given times."""
+    """Draws in no time and notes (picture, when it was shown); `draw_now` is set at the given steps."""
 
     fps = 10.0
 
@@ -163,7 +169,7 @@ class Stepping(VirtualClock):
             await asyncio.sleep(0)
 
 
-async def test_an_attack_does_not_wait_for_its_frame() -> None:
+async def test_an_onset_does_not_wait_for_its_frame() -> None:
     draw_now = asyncio.Event()
     clock = Stepping(2.0, draw_now, {43})
     show, stats = Show(clock), FrameStats()
@@ -175,7 +181,7 @@ async def test_an_attack_does_not_wait_for_its_frame() -> None:
     assert (played.drawn, played.skipped) == (stats.drawn, stats.skipped) == (20, 0)
 
 
-async def test_many_attacks_do_not_run_ahead_of_the_sound() -> None:
+async def test_many_onsets_do_not_run_ahead_of_the_sound() -> None:
     draw_now = asyncio.Event()
     clock = Stepping(2.0, draw_now, set(range(1, 1000)))
     show = Show(clock)
