@@ -175,9 +175,9 @@ class LiveCutter:
             return 0.0
         if self._requested:
             return now
-        since = now - self._start
-        if self.hold or since < self._rule.shortest_s:
+        if self.hold:
             return None
+        since = now - self._start
         beats = [beat for beat in self._tempo.beats(before, now) if beat - self._start >= self._rule.shortest_s]
         if beats and (changed or since >= self._rule.live_any_beat_s):
             return beats[-1]

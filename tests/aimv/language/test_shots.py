@@ -220,9 +220,9 @@ def test_without_a_beat_a_live_shot_lasts_six_seconds() -> None:
 
 
 def test_a_change_is_cut_on_the_next_beat_and_is_the_content_of_the_shot() -> None:
-    shots = perform(LiveCutter(tempo()), 9.5, change_at=8.0)
-    assert starts(shots) == [0.0, 5.0, 8.5]
-    assert shots[-1].probabilities["crash"] == pytest.approx(0.9)
+    shots = perform(LiveCutter(tempo()), 14.0, change_at=8.0)
+    assert starts(shots) == [0.0, 5.0, 8.5, 13.5]
+    assert shots[2].probabilities["crash"] == pytest.approx(0.9)
     assert starts(perform(LiveCutter(Tempo()), 9.5, change_at=8.0)) == [0.0, 6.0], "without a beat it is not"
 
 
