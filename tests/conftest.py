@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from aimv.app.listen import Analyzer
 from aimv.cli.main import main
-from aimv.options import AnalysisSettings
+from aimv.options import WHISPER, AnalysisSettings
 from engine.analysis.instruments import OnnxClassifier, load_classifier
 from engine.analysis.transcription.models import load_whisper
 
@@ -44,7 +44,7 @@ def classifier() -> OnnxClassifier:
 @pytest.fixture(scope="session")
 def whisper(user_cache: Path) -> Any:
     """The default Whisper model, loaded once for all tests."""
-    return load_whisper()
+    return load_whisper(WHISPER)
 
 
 @pytest.fixture(scope="session")

@@ -138,7 +138,7 @@ class BeatTracker:
         """The frame at which the next beat falls: run the score on without new onsets and find its peak."""
         ahead = list(self._score)
         past = np.arange(max(1, round(self._period / 2)), min(round(2 * self._period), len(ahead) - 1) + 1)
-        weight = np.exp(-0.5 * np.square(5.0 * np.log(past / self._period)))
+        weight = _likely(self._period)[: len(past)]
         steps = round(self._period)
         future = np.empty(steps)
         history = np.array(ahead[-int(past[-1]) - 1 :])

@@ -17,7 +17,6 @@ from engine.files import cache_folder, output_error, scratch_folder, sha256_of
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
-DEFAULT = "base"
 CPU_THREADS = 2
 MIT = "MIT (OpenAI Whisper)"
 
@@ -112,17 +111,13 @@ def computing() -> tuple[str, str]:
     return ("cuda", "float16") if ctranslate2.get_cuda_device_count() > 0 else ("cpu", "int8")
 
 
-def load_whisper(name: str = DEFAULT) -> "WhisperModel":
+@loaded_once
+def load_whisper(name: str) -> "WhisperModel":
     """The model, loaded once while it is in use: float16 on a CUDA GPU if CTranslate2 finds one, else int8 on the CPU.
 
     Only a hub id (OWNER/NAME) that is not in the hub's cache yet is downloaded; everything else is read from disk.
     Raises ModelError if the model is missing, or its files are not the published ones.
     """
-    return _load(name)
-
-
-@loaded_once
-def _load(name: str) -> "WhisperModel":
     device, numbers = computing()
     options = {"device": device, "compute_type": numbers, "cpu_threads": CPU_THREADS, "local_files_only": True}
     try:
