@@ -357,9 +357,11 @@ def test_three_files_are_open_at_most(tmp_path: Path, monkeypatch: pytest.Monkey
     drawn = compositor()
     for number, path in enumerate(paths):
         drawn.place(float(number), number + 1.0, path)
+    open_files = []
     for k in range(60):
         drawn.frame(k / 10)
-        assert len(opened) - len(closed) <= 3
+        open_files.append(len(opened) - len(closed))
+    assert max(open_files) == open_files[-1] == 3
     assert opened == paths, "each is opened once"
     drawn.close()
     assert sorted(closed) == sorted(paths)
@@ -400,3 +402,18 @@ def test_the_opening_picture_drifts_in_a_dim_blue(tmp_path: Path) -> None:
     brightest = [np.unravel_index(compositor().frame(t).sum(axis=2).argmax(), (HEIGHT, WIDTH)) for t in (0.0, 2.2)]
     (y, x), (later_y, later_x) = brightest
     assert abs(x - WIDTH / 2) <= 3 and y >= HEIGHT / 2 + 6 and later_x > WIDTH / 2 + 15 and later_y < HEIGHT / 2
+
+
+@pytest.mark.parametrize(("count", "position"), [(16, 8.0), (15, 14 * 12 / 23)])
+def test_a_slow_clip_ends_with_its_last_picture(tmp_path: Path, count: int, position: float) -> None:
+    """Slow is a clip with fewer than two frames for three pictures."""
+    drawn = compositor()
+    drawn.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(20 + 14 * k) for k in range(count)], count))
+    assert (drawn.frame(0.5).mean() - 20) / 14 == pytest.approx(position, abs=0.06)
+
+
+def test_a_fiftieth_of_the_next_frame_is_not_mixed_in(tmp_path: Path) -> None:
+    drawn = compositor()
+    drawn.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(230 if k % 2 else 20) for k in range(24)]))
+    levels = [drawn.frame((10 + share) / FPS).mean() for share in (0.0, 0.015, 0.03, 0.5)]
+    assert levels[0] == levels[1] and np.diff(levels[1:]) == pytest.approx([6, 99], abs=2)
