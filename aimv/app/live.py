@@ -203,7 +203,11 @@ class LiveShow(Show):
         row, bpm, device, meter = self.row, self.tempo.bpm, self.input.device, self.input.meter
         likely = sorted(row.analysis.probabilities.items(), key=lambda item: -item[1])[:_BARS] if row else []
         latency, late = (1000 * (self.outputs.latency(share) or 0.0) for share in (0.5, 0.95))
-        lost = self.input.state == "lost"
+        on_screen, warning = self.on_screen, ""
+        if self.input.state == "lost":
+            warning = f"the input is gone: {self.input.error or 'waiting for it'}"
+        elif meter.silent:
+            warning = "the input is silent: check the cable and the level"
         return SoundState(
             title=f"{device.name} · {device.rate / 1000:g} kHz",
             instruments=row.instruments.names[: row.instruments.confident] if row else (),
@@ -222,11 +226,9 @@ class LiveShow(Show):
             xruns=self.input.xruns,
             latency_p95_ms=late or None,
             passed_over=self.passed_over,
-            warning=f"the input is gone: {self.input.error or 'waiting for it'}"
-            if lost
-            else ("the input is silent: check the cable and the level" if meter.silent else ""),
+            warning=warning,
             rows=(
-                ("prompt", f"{now - self.on_screen[0]:.1f} s old" if self.on_screen else "none yet"),
+                ("prompt", f"{now - on_screen[0]:.1f} s old" if on_screen else "none yet"),
                 ("latency", f"{latency:.0f} ms, p95 {late:.0f} ms" if late else "no onset yet"),
                 ("input", f"{self.input.xruns} xruns, {self.input.losses} losses"),
             ),

@@ -56,7 +56,7 @@ def virtual_screen(size: str = "1280x720", seen: Path | None = None) -> Iterator
     reading, writing = os.pipe()
     server = subprocess.Popen(
         [
-            *("Xvfb", "-displayfd", str(writing), "-screen", "0", f"{size}x24", "-nolisten", "tcp"),
+            *("Xvfb", "-displayfd", str(writing), "-screen", "0", f"{size}x24", "-nolisten", "tcp", "-noreset"),
             *(("-fbdir", str(seen)) if seen else ()),
         ],
         pass_fds=[writing],
@@ -82,7 +82,8 @@ def virtual_screen(size: str = "1280x720", seen: Path | None = None) -> Iterator
 
 def wait_for_manager(environment: dict[str, str]) -> None:
     """Wait until a window manager has the screen, which it says on the root window."""
-    for _ in range(500):
+    ends = time.monotonic() + 60.0
+    while time.monotonic() < ends:
         checked = subprocess.run(
             ["xprop", "-root", "_NET_SUPPORTING_WM_CHECK"],
             env={**os.environ, **environment},
@@ -103,7 +104,7 @@ def press(environment: dict[str, str], window: str, *keys: str) -> None:
     a key that was never let go is pressed in the next window.
     """
     for command in (
-        ("search", "--sync", "--name", window, "windowfocus", "--sync"),
+        ("search", "--sync", "--onlyvisible", "--name", window, "windowfocus", "--sync"),
         ("key", "--delay", "400", *keys),
     ):
         subprocess.run(("xdotool", *command), env={**os.environ, **environment}, check=True, timeout=60)
