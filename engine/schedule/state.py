@@ -157,7 +157,7 @@ class ScheduleState:
         self.version += 1
 
     def cancel(self, task: RenderTask) -> None:
-        """The worker died or was told to stop: this rendering yields no clip."""
+        """The rendering ended without a clip: its worker died, or it was cancelled."""
         for index in self.same_key(task.shot):
             self.expected.pop(index, None)
 
