@@ -126,6 +126,22 @@ class WallClock(VirtualClock):
         return self
 
 
+class AllPlanned(VirtualClock, Progress):
+    """Starts once every clip is planned, so that time which takes no time does not overtake the planning."""
+
+    def __init__(self, length: float) -> None:
+        super().__init__(length)
+        self._all = asyncio.Event()
+
+    def planned(self, clips: int) -> None:
+        if clips == len(COLOURS):
+            self._all.set()
+
+    async def __aenter__(self) -> Self:
+        await self._all.wait()
+        return self
+
+
 async def show(
     folder: Path,
     items: Iterable[PlannedClip],
@@ -133,6 +149,7 @@ async def show(
     output: Pictures,
     stop: Callable[[], bool] = lambda: False,
     live: bool = False,
+    progress: Progress | None = None,
 ) -> ShowResult:
     with ClipCache(folder, 2**30) as cache:
         async with WorkerPool(cache, "fake", "0") as pool:
@@ -144,7 +161,7 @@ async def show(
                 output,
                 stop,
                 initial_state(find_spec("fake")),
-                Progress(),
+                progress or Progress(),
                 live=live,
             )
 
@@ -158,12 +175,13 @@ async def test_a_song_is_shown_to_its_end_and_every_second_of_it_accounted_for(t
     assert strongest(output.colours[-1]) == 2
 
 
-async def test_with_its_clips_in_the_store_every_picture_is_of_its_own_shot(tmp_path: Path) -> None:
+async def test_with_its_clips_in_the_cache_every_picture_is_of_its_own_shot(tmp_path: Path) -> None:
     with ClipCache(tmp_path, 2**30) as cache:
         async with WorkerPool(cache, "fake", "0") as pool:
             await asyncio.gather(*(pool.render(clip.job) for clip in planned()))
     output = Pictures()
-    shown = await show(tmp_path, planned(), VirtualClock(6.0), output)
+    clock = AllPlanned(6.0)
+    shown = await show(tmp_path, planned(), clock, output, progress=clock)
     assert (shown.frames.drawn, shown.frames.late, shown.frames.skipped) == (60, 0, 0)
     assert [strongest(output.colours[n]) for n in (1, 10, 19, 24, 30, 39, 44, 50, 59)] == [0] * 3 + [1] * 3 + [2] * 3
     assert shown.seconds["fresh"] == pytest.approx(6.0)
