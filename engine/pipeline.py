@@ -213,12 +213,12 @@ async def run_show(
     """
     known: dict[int, PlannedClip] = {}  # by shot; live, the latest alone, since a show may last for days
 
-    def job_for(shot: int, level: str, seconds: float) -> Job:
-        job = msgspec.structs.replace(known[shot].job, preset=level, seconds=round(seconds, 3))
-        previous = scheduler.clip_of(shot - 1) if known[shot].chained and is_chained(shot) else None
-        if previous:
-            job = chain_job(job, previous)
-        on_job(known[shot], job)
+    async def job_for(shot: int, level: str, seconds: float) -> Job:
+        clip = known[shot]
+        job = msgspec.structs.replace(clip.job, preset=level, seconds=round(seconds, 3))
+        if clip.chained and is_chained(shot) and (previous := scheduler.clip_of(shot - 1)):
+            job = await to_thread(chain_job, job, previous)
+        on_job(clip, job)
         return job
 
     scheduler = Scheduler(

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,7 +53,7 @@ class Scheduler:
         live: bool,
         workers: int,
         position: Callable[[], float],
-        job_for: Callable[[int, str, float], Job],
+        job_for: Callable[[int, str, float], Awaitable[Job]],
         place: Callable[[float, float, Path], None],
         on_clip: Callable[[], None] = lambda: None,
         live_clips: int = _LIVE_CLIPS,
@@ -98,7 +98,7 @@ class Scheduler:
     async def _find_cached(self, index: int, shot: PlannedShot) -> tuple[RenderTask, Clip] | None:
         for level in range(len(self._state.levels)):
             task = RenderTask(index, level, min(shot.seconds, LONGEST_CLIP_S))
-            if clip := await self._pool.cached(self._job(task)):
+            if clip := await self._pool.cached(await self._job(task)):
                 return task, clip
         return None
 
@@ -155,7 +155,7 @@ class Scheduler:
             self._wake.set()
 
         try:
-            job = self._job(task)
+            job = await self._job(task)
             cached = await self._pool.cached(job)
             deadline = self._state.shots[task.shot].start
             clip = cached or await self._pool.render(job, deadline=deadline, on_final_stage=on_final_stage)
@@ -196,5 +196,5 @@ class Scheduler:
         if first in self._state.clips or (first in self._state.failed and self._state.clips):
             self._has_first_clip.set()
 
-    def _job(self, task: RenderTask) -> Job:
-        return self._job_for(task.shot, self._state.levels[task.level].name, task.seconds)
+    async def _job(self, task: RenderTask) -> Job:
+        return await self._job_for(task.shot, self._state.levels[task.level].name, task.seconds)

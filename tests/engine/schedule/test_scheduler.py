@@ -81,7 +81,7 @@ class Show:
             **settings,
         )
 
-    def _job(self, shot: int, level: str, seconds: float) -> Job:
+    async def _job(self, shot: int, level: str, seconds: float) -> Job:
         return Job("fake", "", self._keys[shot], (), ("#ff0000",), 0, 32, 32, 8.0, seconds, level)
 
     def _on_clip(self) -> None:

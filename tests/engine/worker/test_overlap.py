@@ -190,6 +190,9 @@ async def test_the_scheduler_starts_the_next_clip_during_the_final_stage_of_the_
         if len(state.clips) == len(shots):
             all_there.set()
 
+    async def job_for(shot, level, seconds):
+        return job(shot)
+
     async with asyncio.timeout(PATIENCE), worker_log.pool(cache) as pool:
         scheduler = Scheduler(
             pool,
@@ -197,7 +200,7 @@ async def test_the_scheduler_starts_the_next_clip_during_the_final_stage_of_the_
             live=False,
             workers=1,
             position=lambda: 0.0,
-            job_for=lambda shot, level, seconds: job(shot),
+            job_for=job_for,
             place=lambda start, end, path: None,
             on_clip=on_clip,
         )
