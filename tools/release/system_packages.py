@@ -28,6 +28,7 @@ NEEDED = {
         "xauth": "xauth",  # xvfb-run calls it
         "fonts-dejavu-core": "",  # has joined Arabic letters
         "xdotool": "xdotool",
+        "x11-utils": "xprop",
         "libfaketime": "",
         "openbox": "openbox",  # without a window manager no window fills the screen
         "mosquitto": "mosquitto",
