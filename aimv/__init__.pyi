@@ -4,9 +4,9 @@
 from aimv.app.export import Renderer as Renderer, export as export, play as play
 from aimv.app.listen import Analyzer as Analyzer, Row as Row, listen as listen, score as score
 from aimv.app.show import ShowConfig as ShowConfig
-from aimv.language.content import InstrumentChoice as InstrumentChoice
+from aimv.language.content import Content as Content, InstrumentChoice as InstrumentChoice
 from aimv.language.score import Score as Score, ScoreHeader as ScoreHeader, Shot as Shot
-from aimv.language.sentence import Content as Content, sentence as sentence
+from aimv.language.sentence import sentence as sentence
 from aimv.options import (
     AnalysisSettings as AnalysisSettings,
     ScoreSettings as ScoreSettings,

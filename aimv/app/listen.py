@@ -12,9 +12,9 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from aimv.language.content import InstrumentChoice, make_content
+from aimv.language.content import Content, InstrumentChoice, make_content
 from aimv.language.score import SUFFIX, Score, ScoreHeader, Shot, is_score
-from aimv.language.sentence import Content, sentence
+from aimv.language.sentence import sentence
 from aimv.language.shots import cut_shots
 from aimv.options import HOP_S, WHISPER, AnalysisSettings, ScoreSettings
 from engine.analysis.instruments import Classifier, Confusion, load_classifier

@@ -70,8 +70,8 @@ def sentence(
         aimv sentence loud heart crash splash synth crimson
         aimv sentence quiet N/A cello vocal guitar teal floating vibrate pedal
     """
-    from aimv.language.abstraction import abstractions
-    from aimv.language.sentence import NONE, Content
+    from aimv.language.content import Content, abstractions
+    from aimv.language.sentence import NONE
     from aimv.language.sentence import sentence as make_sentence
     from engine.colour import colour_name, hex_of_name
 

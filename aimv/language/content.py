@@ -1,15 +1,48 @@
-"""The content tuple of a window or a shot: its three instruments, its words, its colour and its abstractions."""
+"""From an analysis to the content tuple: instruments, words, loudness, colour, and an abstraction of each instrument.
+
+An abstraction is one picturable word that is near the instrument in meaning. `data/associations.json` has the nearest
+words of each instrument, found by word vectors when it was built (tools/release/build_associations.py).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from importlib import resources
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aimv.language.abstraction import abstractions
-from aimv.language.sentence import Content
-from engine.analysis.instruments import Confusion
-from engine.analysis.windows import WindowAnalysis
 from engine.audio.loudness import SILENCE_LUFS
 from engine.colour import SILENT_HEX, colour_name, hex_of_frequency
 
+if TYPE_CHECKING:  # a sentence is made without loading a sound library
+    from engine.analysis.instruments import Confusion
+    from engine.analysis.windows import WindowAnalysis
+
 _COUNT = 3  # instruments in the tuple
+# Set by the content language; every other pair is found by similarity.
+FIXED_PAIRS = {
+    "crash": "impact", "splash": "wave", "synth": "tech",
+    "kick": "canon", "bass": "deep", "tom": "bounce",
+    "cello": "floating", "vocal": "vibrate", "guitar": "pedal",
+}  # fmt: skip
+
+
+class Content(msgspec.Struct, frozen=True):
+    """The content tuple of a span of sound, in its order.
+
+    `instruments` has three names, or none when nothing could be named with confidence; `abstractions` has three
+    words, or none in silence.
+    """
+
+    loudness: str  # "loud" | "quiet"
+    words: str | None  # what is sung, as sung
+    instruments: tuple[str, ...]
+    colour: str  # a named colour
+    abstractions: tuple[str, ...]
+    english: str | None = None  # `words` in English where another language is sung
 
 
 class InstrumentChoice(msgspec.Struct, frozen=True):
@@ -62,3 +95,36 @@ def make_content(
         english=analysis.english,
     )
     return content, choice, hex_colour
+
+
+@functools.cache
+def read_data(name: str) -> Any:
+    """The JSON file `name` of the content language's data, parsed once."""
+    return json.loads(resources.files("aimv.language.data").joinpath(name).read_text("utf-8"))
+
+
+def picturable_words() -> tuple[str, ...]:
+    """Every word an abstraction may be, nouns first."""
+    vocabulary = read_data("vocabulary.json")
+    return (*vocabulary["nouns"], *vocabulary["adjectives"])
+
+
+def is_adjective(word: str) -> bool:
+    """Whether `word` is an adjective already, so that it needs no -y."""
+    adjectives = read_data("vocabulary.json")["adjectives"]
+    return word in adjectives or word.endswith(("y", "ing", "ed", "ful", "ous", "less", "ish", "ic"))
+
+
+def associations(instrument: str) -> tuple[str, ...]:
+    """Picturable words for the instrument, best first; one without word vectors has all words in a fixed order."""
+    if near := read_data("associations.json").get(instrument):
+        return (FIXED_PAIRS[instrument], *near) if instrument in FIXED_PAIRS else tuple(near)
+    return tuple(sorted(picturable_words(), key=lambda word: hashlib.sha256(f"{instrument} {word}".encode()).digest()))
+
+
+def abstractions(instruments: tuple[str, ...]) -> tuple[str, ...]:
+    """One picturable word for each of up to three instruments, no word twice."""
+    chosen: list[str] = []
+    for instrument in instruments:
+        chosen.append(next(word for word in associations(instrument) if word not in chosen))
+    return tuple(chosen)

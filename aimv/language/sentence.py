@@ -4,9 +4,7 @@ import hashlib
 import random
 from collections.abc import Sequence
 
-import msgspec
-
-from aimv.language.abstraction import is_adjective, read_data
+from aimv.language.content import Content, is_adjective, read_data
 from aimv.language.lyrics import article, sung_object, with_article
 
 NONE = "N/A"
@@ -21,21 +19,6 @@ _VERBS = {
 }
 _PLAYS = ("plays", "play")
 _WITHOUT_STICK = ("kick", "clap")  # the drums that a foot or two hands play
-
-
-class Content(msgspec.Struct, frozen=True):
-    """The content tuple of a span of sound, in its order.
-
-    `instruments` has three names, or none when nothing could be named with confidence; `abstractions` has three
-    words, or none in silence.
-    """
-
-    loudness: str  # "loud" | "quiet"
-    words: str | None  # what is sung, as sung
-    instruments: tuple[str, ...]
-    colour: str  # a named colour
-    abstractions: tuple[str, ...]
-    english: str | None = None  # `words` in English where another language is sung
 
 
 def sentence(content: Content, seed: int = 0) -> str:

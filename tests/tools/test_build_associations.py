@@ -2,7 +2,7 @@
 
 import pytest
 
-from aimv.language.abstraction import read_data
+from aimv.language.content import read_data
 
 models = pytest.importorskip("gensim.models")
 

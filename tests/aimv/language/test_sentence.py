@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aimv.language.abstraction import abstractions, picturable_words, read_data
-from aimv.language.sentence import ACTIONS, Content, adjective, sentence
+from aimv.language.content import Content, abstractions, picturable_words, read_data
+from aimv.language.sentence import ACTIONS, adjective, sentence
 from engine.analysis.instruments import OnnxClassifier
 
 PALETTE = "the scene has a crimson color palette."

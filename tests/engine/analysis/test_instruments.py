@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from aimv.language.abstraction import read_data
+from aimv.language.content import read_data
 from engine.analysis.instruments import OnnxClassifier, load_classifier
 from engine.analysis.model_files import loaded_once, shipped_model
 

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from aimv.language.sentence import Content, sentence
+from aimv.language.content import Content
+from aimv.language.sentence import sentence
 from engine.analysis.transcription.decoder import with_translation
 from engine.analysis.transcription.languages import is_foreign
 from engine.analysis.transcription.streaming import TRANSLATE_EVERY_S, StreamingTranscriber
