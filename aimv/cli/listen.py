@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from aimv.cli.commands import SongFile, command, console
+from aimv.cli.options import SongFile, command, console
 from aimv.options import AnalysisSettings, Listening, Seed
 from engine.errors import UsageError
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aimv.cli.commands import command, console
+from aimv.cli.options import command, console
 from aimv.cli.video import pool_config, print_performance, print_selection, print_worker, transports
 from aimv.config import config_path, write_midi_control
 from aimv.options import LiveControl, LiveInput, MidiInput, Outputs, Pool, ShowSettings

@@ -10,10 +10,9 @@ from typing import Any, NoReturn
 import typer
 
 from aimv.app.logs import log_event, log_to_file, write_crash_report
-from aimv.cli.commands import console, with_options
-from aimv.cli.config import config, load_config
 from aimv.cli.listen import listen, sentence
 from aimv.cli.live import inputs, learn, live
+from aimv.cli.options import config, console, load_config, with_options
 from aimv.cli.render import keys, models, render
 from aimv.cli.signals import STOPPED, ignore_signals, interrupt_on_signals, stop_requested, stop_status
 from aimv.cli.video import export, play, score
@@ -57,7 +56,7 @@ def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong use, 70 a bug, 129, 130 or 143 stopped."""
     interrupt_on_signals()
     try:
-        status = app(standalone_mode=False, default_map=load_config())
+        status = app(standalone_mode=False, default_map=load_config().defaults())
         if status == _INTERRUPTED:  # typer's result after Ctrl-C
             raise KeyboardInterrupt
         sys.stdout.flush()

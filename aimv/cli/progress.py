@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from aimv.cli.commands import console
+from aimv.cli.options import console
 from engine.types import Progress as ProgressListener
 
 

@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.text import Text
 
-from aimv.cli.commands import command, console
+from aimv.cli.options import command, console
 from aimv.options import Host, Keys
 from engine.errors import AimvError, ModelError
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aimv.app.logs import log_event
-from aimv.cli.commands import SongFile, command, console
-from aimv.cli.config import loaded
+from aimv.cli.options import SongFile, command, console, load_config
 from aimv.fields import options_of
 from aimv.options import Control, Outputs, Pool, ScoreFile, ScoreSettings, Settings, ShowSettings, VideoFile, Window
 
@@ -144,7 +143,7 @@ def pool_config(pool: Pool) -> PoolConfig:
 
 def transports(control: Control) -> dict[str, Any]:
     """What controls the show of a command, as `ControlService` takes it."""
-    return {**vars(control), "midi_map": loaded().midi}
+    return {**vars(control), "midi_map": load_config().midi}
 
 
 def print_performance(performance: ShowResult) -> None:

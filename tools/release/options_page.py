@@ -6,8 +6,8 @@ python -m tools.release.options_page            (make docs)
 import dataclasses
 from pathlib import Path
 
-from aimv.cli.commands import OPTIONS
 from aimv.cli.main import common
+from aimv.cli.options import OPTIONS
 from aimv.fields import Option
 
 PAGE = Path(__file__).parents[2] / "docs" / "options.md"

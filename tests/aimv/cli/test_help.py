@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from aimv.cli.commands import OPTIONS
+from aimv.cli.options import OPTIONS
 from tests.conftest import Ran
 
 Aimv = Callable[..., Ran]
