@@ -21,7 +21,7 @@ from engine.outputs.base import BaseOutput, MediaFormat
 from engine.playback.yuv import from_rgb, to_bt709
 from engine.types import Frame, Planes
 
-_AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
+_AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 _AAC_FRAME = 1024
 _EARLY_BLOCKS = 200  # of sound that are kept until the first picture
 _STREAM_FORMATS = {"rtmp": "flv", "rtmps": "flv", "srt": "mpegts", "udp": "mpegts", "tcp": "mpegts"}
@@ -91,7 +91,7 @@ class Encoder(BaseOutput):
         self._last = -1  # the latest picture's number
         self._early: list[tuple[int, NDArray[np.float32]]] = []
         self._source_rate = format.rate
-        self._rate = settings.audio_rate or _aac_rate(format.rate)
+        self._rate = settings.audio_rate or next((each for each in _AAC_RATES if each >= format.rate), 48_000)
         self._channels = format.channels
         self._pcm = np.zeros((0, self._channels), np.float32)  # not encoded yet
         self._encoded = 0  # samples
@@ -297,11 +297,6 @@ def encode_clip(frames: FrameStream, path: Path, on_frame: Callable[[int], None]
             count += 1
             on_frame(count)
     return count
-
-
-def _aac_rate(rate: int) -> int:
-    """The rate itself or the next higher one that AAC has."""
-    return rate if rate in _AAC_RATES else next((each for each in reversed(_AAC_RATES) if each >= rate), 48_000)
 
 
 def _with_channels(samples: NDArray[np.float32], channels: int) -> NDArray[np.float32]:

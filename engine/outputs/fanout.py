@@ -2,9 +2,9 @@
 
 import contextlib
 import functools
-import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -79,24 +79,21 @@ class FanOut(BaseOutput):
 
     def note_onset(self, arrived: float) -> None:
         """An onset was found in sound that arrived then (s, time.perf_counter); from any thread."""
-        self._onsets.append((time.perf_counter(), arrived))
+        self._onsets.append((perf_counter(), arrived))
 
     def write(self, frame: Frame | Planes, time: float) -> None:
         """Show the picture of `time` s, and write it to the outputs unless it is the latest one, shown again."""
-        self._show(frame, time)
+        begun = self._drawing_began()
+        if self._window:
+            self._window.write(frame, time)
+        shown = perf_counter()
+        while self._onsets and self._onsets[0][0] <= begun:
+            self.latencies.append(shown - self._onsets.popleft()[1])
+        self._shown.append(shown)
         if time != self._latest:
             self._latest = time
             for output in self.outputs:
                 output.write(frame, time)
-
-    def _show(self, frame: Frame | Planes, at: float) -> None:
-        begun = self._drawing_began()
-        if self._window:
-            self._window.write(frame, at)
-        shown = time.perf_counter()
-        while self._onsets and self._onsets[0][0] <= begun:
-            self.latencies.append(shown - self._onsets.popleft()[1])
-        self._shown.append(shown)
 
     @property
     def fps(self) -> float:

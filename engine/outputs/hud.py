@@ -105,11 +105,9 @@ class Hud:
         if readout.level_db is not None:
             share = min(1.0, max(0.0, (readout.level_db + 60.0) / 60.0))
             ink = _WARN if readout.level_db > -1.0 else _GOOD
-            begins = along + size
-            cv2.rectangle(shown, (begins, y - size // 3), (right, y + size // 3), _DIM, 1)
-            cv2.rectangle(
-                shown, (begins, y - size // 3), (begins + round((right - begins) * share), y + size // 3), ink, -1
-            )
+            begins, top, bottom = along + size, y - size // 3, y + size // 3
+            cv2.rectangle(shown, (begins, top), (right, bottom), _DIM, 1)
+            cv2.rectangle(shown, (begins, top), (begins + round((right - begins) * share), bottom), ink, -1)
 
     def _layout(self, readout: Readout) -> NDArray[np.uint8]:
         size, pad = self._size, self._pad
