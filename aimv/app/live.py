@@ -21,6 +21,7 @@ from engine.analysis.transcription.types import Transcriber, Word, text_of
 from engine.audio.capture import Block, Device, LiveInput
 from engine.audio.features import LiveFeatureExtractor
 from engine.audio.tempo import Tempo
+from engine.control.commands import CommandRefused
 from engine.control.state import ControlState
 from engine.errors import AimvError, UsageError
 from engine.generators.registry import AUTO, Selection, check_name, find_spec, select_generator
@@ -291,7 +292,7 @@ class LiveShow(Show):
         try:
             takes_scenes = check_name(name) == AUTO or find_spec(name).takes_scenes
         except UsageError as error:
-            raise self.control.refuse(str(error)) from None
+            raise CommandRefused(self.control.refuse(str(error))) from None
         change = asyncio.get_running_loop().create_task(
             self._select(name, self.settings.scenes if takes_scenes else ""), name="change generator"
         )

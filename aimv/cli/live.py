@@ -138,7 +138,7 @@ def learn(
     find_command(action.split(" ", 1)[0])
     name = find_port(input.midi)
     messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    port = open_input(name)(messages.put)
+    port = open_input(name, messages.put)
     console.print(f"{name}: move the knob or press the key for {action!r} (Ctrl-C gives up)")
     try:
         control = _first_moved(messages)

@@ -8,7 +8,6 @@ from engine.generators.registry import listed
 
 _NUDGE_MS = 10.0
 _REACT_STEP = 0.25
-_ENTER = "\r"
 
 
 def key_command(key: str, state: ControlState) -> Command | None:
@@ -54,7 +53,7 @@ class Keyboard:
         with contextlib.suppress(CommandRefused):
             if self.typing is not None:
                 self._edit(key, self.typing)
-            elif key == _ENTER:
+            elif key == "\r":
                 self._state.check("style")
                 self.typing, self._index = self._state.style, len(self._styles)
             elif command := key_command(key, self._state):

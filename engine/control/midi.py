@@ -1,10 +1,10 @@
 """Control by MIDI: the knobs, keys and pads of a controller, each mapped to a command."""
 
 import asyncio
+import functools
 import importlib
 import re
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import Any, Self
 
 from engine.audio.devices import suppress_stderr
@@ -138,9 +138,7 @@ class MidiInput(Transport):
         self._port = self._open_port(on_message)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._port.close()
 
     def receive(self, message: Any) -> None:
@@ -154,20 +152,20 @@ class MidiInput(Transport):
             self._state.notify(str(error))
 
 
-def open_input(name: str) -> Callable[[Callable[[Any], None]], Any]:
-    """An `open_port` for the input called `name`; opening raises DeviceError if it is gone."""
+def open_input(name: str, on_message: Callable[[Any], None]) -> Any:
+    """Open the input called `name`; `on_message` is called with each message, from any thread.
 
-    def open_port(on_message: Callable[[Any], None]) -> Any:
-        try:
-            with suppress_stderr():
-                return _backend()[0].open_input(name, callback=on_message)
-        except Exception as error:  # noqa: BLE001 - rtmidi's errors share no base
-            raise DeviceError(f"the MIDI input {name!r} cannot be opened ({error}): is it in use?") from None
-
-    return open_port
+    Raises:
+        DeviceError: it is gone.
+    """
+    try:
+        with suppress_stderr():
+            return _backend()[0].open_input(name, callback=on_message)
+    except Exception as error:  # noqa: BLE001 - rtmidi's errors share no base
+        raise DeviceError(f"the MIDI input {name!r} cannot be opened ({error}): is it in use?") from None
 
 
 def open_midi(options: Mapping[str, Any], context: ControlContext) -> MidiInput:
     """The transport of option `midi`, by the config's `midi_map`. Raises UsageError, MissingExtra or DeviceError."""
     mapping = MidiMap(options.get("midi_map") or {})
-    return MidiInput(open_input(find_port(options["midi"])), mapping, context.state)
+    return MidiInput(functools.partial(open_input, find_port(options["midi"])), mapping, context.state)

@@ -32,7 +32,6 @@ QUEUE_SIZE = 256  # messages
 DISCONNECT_S = 3.0  # for the last will's "offline" and the broker's goodbye
 _STABLE_S = 4  # a connection that ends sooner counts as failed
 
-_NO_ADDRESS = "{!r} is no address of a broker: give mqtt://HOST or mqtts://USER@HOST:8883"
 _QUIET = logging.getLogger("aimv.mqtt")  # what matters is in `error`
 _QUIET.addHandler(logging.NullHandler())
 _QUIET.propagate = False
@@ -58,16 +57,17 @@ def parse_broker(url: str, password: str | None = None, ca: str | None = None) -
     """
     try:
         parts = urlsplit(url if "://" in url else f"mqtt://{url}")
-        port = parts.port
+        host, port = parts.hostname if parts.scheme in ("mqtt", "mqtts") else None, parts.port
     except ValueError:
-        raise UsageError(_NO_ADDRESS.format(url), option="mqtt") from None
-    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-        raise UsageError(_NO_ADDRESS.format(url), option="mqtt")
+        host, port = None, None
+    if not host:
+        example = "give mqtt://HOST or mqtts://USER@HOST:8883"
+        raise UsageError(f"{url!r} is no address of a broker: {example}", option="mqtt")
     tls = parts.scheme == "mqtts"
     if ca and not Path(ca).is_file():
         raise UsageError(f"there is no file {ca} with the broker's certificate", option="mqtt_ca")
     return Broker(
-        parts.hostname,
+        host,
         port or (8883 if tls else 1883),
         unquote(parts.username) if parts.username else None,
         password or (unquote(parts.password) if parts.password else None),
@@ -95,11 +95,14 @@ class MqttClient(Transport):
     """A client of `broker`. `telemetry` gives what is published each second."""
 
     def __init__(self, broker: Broker, state: ControlState, telemetry: Callable[[], dict[str, Any]]) -> None:
-        """Raises MissingExtra if aiomqtt is not installed."""
+        """Raises MissingExtra if aiomqtt is not installed, UsageError if the broker's `ca` holds no certificate."""
         try:
             self._library = importlib.import_module("aiomqtt")
+            self._tls = ssl.create_default_context(cafile=broker.ca) if broker.tls else None
         except ImportError:
             raise MissingExtra("control by MQTT", "control") from None
+        except ssl.SSLError:
+            raise UsageError(f"{broker.ca} holds no certificate that can be read", option="mqtt_ca") from None
         self.connected = False
         self.connections = 0
         self._broker, self._state, self._telemetry = broker, state, telemetry
@@ -136,7 +139,7 @@ class MqttClient(Transport):
             broker.port,
             username=broker.user,
             password=broker.password,
-            tls_context=ssl.create_default_context(cafile=broker.ca) if broker.tls else None,
+            tls_context=self._tls,
             will=self._library.Will(topic, "offline", qos=1, retain=True),
             keepalive=_KEEPALIVE_S,
             timeout=5.0,
@@ -153,11 +156,12 @@ class MqttClient(Transport):
             try:
                 async for message in client.messages:
                     await self._receive(client, str(message.topic), message.payload)
+            except asyncio.CancelledError:
+                await client.publish(topic, "offline", qos=1, retain=True, timeout=1.0)
+                raise
             finally:
                 publishing.cancel()
                 await asyncio.wait([publishing])
-                if _is_cancelled():
-                    await client.publish(topic, "offline", qos=1, retain=True, timeout=1.0)
 
     def _on_full(self) -> None:
         self._state.refuse(f"commands arrive faster than they can be applied: beyond {QUEUE_SIZE} they are dropped")
@@ -167,7 +171,7 @@ class MqttClient(Transport):
         try:
             reason = self._state.dispatch(name, decode_payload(payload))
         except CommandRefused as error:
-            reason = str(self._state.refuse(str(error)))
+            reason = self._state.refuse(str(error))
         if reason:
             await client.publish(f"{self._broker.prefix}/refused", _json({"command": name[:40], "reason": reason}))
 
@@ -196,11 +200,6 @@ def decode_payload(payload: Any) -> str:
         return data.decode()
     except UnicodeDecodeError:
         raise CommandRefused("the payload is not text in UTF-8") from None
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return bool(task and task.cancelling())
 
 
 def _json(value: dict[str, Any]) -> str:

@@ -3,7 +3,6 @@
 import asyncio
 import importlib
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any, Self
 
 from engine.control.state import ControlContext, ControlState, Transport
@@ -55,9 +54,7 @@ class OscServer(Transport, asyncio.DatagramProtocol):
         self.port = self._transport.get_extra_info("sockname")[1]
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._transport:
             self._transport.close()
 
@@ -66,7 +63,7 @@ class OscServer(Transport, asyncio.DatagramProtocol):
         try:
             messages = [timed.message for timed in self._packets.OscPacket(data).messages]
         except Exception:  # noqa: BLE001 - python-osc lets struct and index errors of damaged packets through
-            self._answer(addr, "", self._refuse("an OSC packet that cannot be read"))
+            self._answer(addr, "", self._state.refuse("an OSC packet that cannot be read"))
             return
         for message in messages:
             self._receive(str(message.address), list(message.params), addr)
@@ -74,16 +71,13 @@ class OscServer(Transport, asyncio.DatagramProtocol):
     def _receive(self, address: str, values: list[Any], addr: Any) -> None:
         name = address.removeprefix(_PREFIX)
         if not address.startswith(_PREFIX):
-            reason: str | None = self._refuse(f"{address[:40]!r} is no command: those are {_PREFIX}NAME")
+            reason: str | None = self._state.refuse(f"{address[:40]!r} is no command: those are {_PREFIX}NAME")
         elif len(values) > 1 or not all(isinstance(value, str | int | float | bool) for value in values):
-            reason = self._refuse(f"{name[:40]} takes one value at most: a number, a text, true or false")
+            reason = self._state.refuse(f"{name[:40]} takes one value at most: a number, a text, true or false")
         else:
             reason = self._state.dispatch(name, values[0] if values else None)
         if reason:
             self._answer(addr, name[:40], reason)
-
-    def _refuse(self, reason: str) -> str:
-        return str(self._state.refuse(reason))
 
     def _answer(self, addr: Any, name: str, reason: str) -> None:
         answer = self._builder.OscMessageBuilder(address=f"{_PREFIX}refused")

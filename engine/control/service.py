@@ -2,10 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import Any, Self
-
-import msgspec
 
 from engine.control.link import open_link
 from engine.control.midi import open_midi
@@ -13,20 +10,13 @@ from engine.control.mqtt import open_mqtt
 from engine.control.osc import open_osc
 from engine.control.state import ControlContext, Transport
 
-
-class TransportSpec(msgspec.Struct, frozen=True):
-    """A transport: the option that asks for it, and how it is opened by the options."""
-
-    option: str  # its name in aimv/options.py
-    open: Callable[[Mapping[str, Any], ControlContext], Transport]
-
-
-TRANSPORTS = (
-    TransportSpec("mqtt", open_mqtt),
-    TransportSpec("osc", open_osc),
-    TransportSpec("midi", open_midi),
-    TransportSpec("link", open_link),
-)
+# By the option that asks for a transport (its name in aimv/options.py), how it is opened by the options.
+TRANSPORTS: dict[str, Callable[[Mapping[str, Any], ControlContext], Transport]] = {
+    "mqtt": open_mqtt,
+    "osc": open_osc,
+    "midi": open_midi,
+    "link": open_link,
+}
 
 
 class ControlService:
@@ -38,7 +28,7 @@ class ControlService:
 
     def __init__(self, options: Mapping[str, Any], context: ControlContext) -> None:
         """`options` by their names in aimv/options.py, and "midi_map"; others are ignored."""
-        self.transports = [each.open(options, context) for each in TRANSPORTS if options.get(each.option)]
+        self.transports = [open_(options, context) for option, open_ in TRANSPORTS.items() if options.get(option)]
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -48,10 +38,8 @@ class ControlService:
             self._stack = stack.pop_all()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stack.__aexit__(kind, error, trace)
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
 
     @property
     def error(self) -> str:

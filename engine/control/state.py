@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any, Self
 
 import msgspec
@@ -76,7 +75,7 @@ class ControlState(Overrides):
         try:
             command = Command(name, value)
         except CommandRefused as error:
-            return str(self.refuse(str(error)))
+            return self.refuse(str(error))
         try:
             self.apply(command)
         except CommandRefused as error:
@@ -86,17 +85,17 @@ class ControlState(Overrides):
     def check(self, name: str) -> None:
         """Raise what `apply` would for a command that this show cannot apply."""
         if not self.accepts(name):
-            raise self.refuse(f"{name} is not possible here: {self._not_live}")
+            raise CommandRefused(self.refuse(f"{name} is not possible here: {self._not_live}"))
 
     def accepts(self, name: str) -> bool:
         """Whether this show can apply that command."""
         return not (self._not_live and COMMANDS[name].live_only)
 
-    def refuse(self, reason: str) -> CommandRefused:
-        """Count a refusal and show it to the performer; the exception to raise."""
+    def refuse(self, reason: str) -> str:
+        """Count a refusal and show its reason, which is returned, to the performer."""
         self.refused += 1
         self.notify(reason)
-        return CommandRefused(reason)
+        return reason
 
 
 class ControlContext(msgspec.Struct, frozen=True):
@@ -121,9 +120,7 @@ class Transport:
         self._task = asyncio.create_task(self.run(), name=type(self).__name__)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._task:
             self._task.cancel()
             await asyncio.wait([self._task])

@@ -18,7 +18,7 @@ from tests.support.fakes import FakeClassifier
 
 def test_every_output_and_every_transport_has_its_option() -> None:
     assert [kind.option for kind in OUTPUTS] == [option.name for option in options_of(Outputs)]
-    assert {spec.option for spec in TRANSPORTS} <= {option.name for option in options_of(LiveControl)}
+    assert set(TRANSPORTS) <= {option.name for option in options_of(LiveControl)}
 
 
 def test_windows_that_begin_no_shot_have_no_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

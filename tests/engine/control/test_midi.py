@@ -1,5 +1,6 @@
 """MIDI: real messages over a socket and over JACK, every command a controller can ask for, what is said without any."""
 
+import functools
 import shutil
 import subprocess
 import threading
@@ -114,7 +115,7 @@ def controller(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 async def test_every_command_over_the_ports_of_another_program(controller: Any, state: ControlState) -> None:
     name = midi.find_port("kontrol")
     assert name == "nanoKONTROL:pads"
-    async with MidiInput(midi.open_input(name), MidiMap(MAP), state):
+    async with MidiInput(functools.partial(midi.open_input, name), MidiMap(MAP), state):
         for message, done in SENT:
             controller.send(message)
             await until(lambda done=done: done(state))

@@ -7,6 +7,7 @@ import ssl
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -250,6 +251,12 @@ def test_addresses() -> None:
             parse_broker(wrong)
     with pytest.raises(UsageError, match="certificate"):
         parse_broker("h", ca="/nowhere/ca.crt")
+
+
+def test_a_file_without_a_certificate_is_refused_at_once(state: ControlState, tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").write_text("no certificate")
+    with pytest.raises(UsageError, match=r"ca\.crt holds no certificate"):
+        MqttClient(parse_broker("mqtts://h", ca=str(tmp_path / "ca.crt")), state, telemetry)
 
 
 async def test_a_command_that_finds_no_room_is_counted() -> None:

@@ -1,13 +1,13 @@
 """The service opens the transports that the options ask for, connects them together, and says what is not connected."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from engine.audio.tempo import Tempo
 from engine.control import service
-from engine.control.service import ControlService, TransportSpec
+from engine.control.service import ControlService
 from engine.control.state import ControlContext, ControlState, Transport
 from engine.errors import UsageError
 
@@ -33,13 +33,10 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """What transports `a` and `b` do; `b` cannot be connected where its option is "fails"."""
     noted: list[str] = []
 
-    def opener(name: str) -> TransportSpec:
-        def opened(options: Mapping[str, Any], context: ControlContext) -> Transport:
-            return Noted(noted, name, options[name] == "fails")
+    def opener(name: str) -> Callable[[Mapping[str, Any], ControlContext], Transport]:
+        return lambda options, context: Noted(noted, name, options[name] == "fails")
 
-        return TransportSpec(name, opened)
-
-    monkeypatch.setattr(service, "TRANSPORTS", (opener("a"), opener("b")))
+    monkeypatch.setattr(service, "TRANSPORTS", {name: opener(name) for name in "ab"})
     yield noted
 
 
