@@ -33,7 +33,7 @@ _MODULES = {
     "engine.pipeline": "ShowResult",
     "engine.playback.player": "FrameStats",
     "engine.render.auth": "KeyPair",
-    "engine.render.job": "Job",
+    "engine.render.protocol": "Job",
     "engine.render.pool": "PoolConfig",
     "engine.render.queue": "WorkerEvent",
     "engine.render.transport": "RemoteWorker",

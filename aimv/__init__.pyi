@@ -36,7 +36,7 @@ from engine.generators.registry import Selection as Selection
 from engine.pipeline import ShowResult as ShowResult
 from engine.playback.player import FrameStats as FrameStats
 from engine.render.auth import KeyPair as KeyPair
-from engine.render.job import Job as Job
+from engine.render.protocol import Job as Job
 from engine.render.pool import PoolConfig as PoolConfig
 from engine.render.queue import WorkerEvent as WorkerEvent
 from engine.render.transport import RemoteWorker as RemoteWorker

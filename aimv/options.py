@@ -18,7 +18,7 @@ import platformdirs
 from aimv.fields import Group, between, named, option, with_default
 from engine.errors import UsageError
 from engine.generators.registry import check_name, check_preset, names, presets
-from engine.render.job import MAX_WORKERS
+from engine.render.protocol import MAX_WORKERS
 
 LARGEST_SIDE = 7680  # pixels
 WHISPER = "base"  # multilingual, installed with AIMV

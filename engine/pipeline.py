@@ -20,8 +20,8 @@ from engine.generators.base import GeneratorSpec
 from engine.playback.clock import Clock
 from engine.playback.compositor import Compositor
 from engine.playback.player import FrameStats, play
-from engine.render.job import Clip, Job
 from engine.render.pool import WorkerPool
+from engine.render.protocol import Clip, Job
 from engine.schedule.scheduler import Scheduler
 from engine.schedule.selector import Kind
 from engine.schedule.state import PlannedShot, RenderTime, ScheduleState

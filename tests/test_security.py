@@ -10,8 +10,8 @@ from engine.control import commands
 from engine.control.osc import parse_address
 from engine.render import protocol
 from engine.render.cache import ClipCache
-from engine.render.job import Job
 from engine.render.pool import WorkerPool
+from engine.render.protocol import Job
 from engine.render.transport import Transport, WorkerAddress
 
 ROOT = Path(__file__).resolve().parents[1]

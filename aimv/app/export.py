@@ -38,8 +38,8 @@ from engine.pipeline import (
 )
 from engine.playback.compositor import Compositor
 from engine.render.cache import ClipCache
-from engine.render.job import Job
 from engine.render.pool import PoolConfig, WorkerEvent, WorkerPool
+from engine.render.protocol import Job
 from engine.threads import request_low_latency
 from engine.types import Overrides, Progress
 

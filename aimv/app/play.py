@@ -19,7 +19,7 @@ from engine.pipeline import PlannedClip
 from engine.playback.clock import AudioClock
 from engine.playback.compositor import Compositor
 from engine.playback.effects import FeatureSource
-from engine.render.job import Job
+from engine.render.protocol import Job
 from engine.types import Frame
 
 _OFFSETS = 60  # pictures

@@ -17,7 +17,7 @@ from engine.outputs.window import Window
 from engine.pipeline import PlannedClip
 from engine.playback.compositor import Compositor
 from engine.playback.player import FrameStats
-from engine.render.job import Job
+from engine.render.protocol import Job
 from engine.render.queue import WorkerEvent
 
 _SENTENCES = 64  # of clips that are kept

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 if TYPE_CHECKING:  # importing this module loads neither NumPy nor OpenCV
-    from engine.render.job import Job
+    from engine.render.protocol import Job
     from engine.types import Frame
 
 

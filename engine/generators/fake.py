@@ -8,7 +8,7 @@ from engine.errors import Cancelled, RenderError
 from engine.generators.base import FrameStream, GeneratorSpec, ModelInfo
 
 if TYPE_CHECKING:
-    from engine.render.job import Job
+    from engine.render.protocol import Job
     from engine.types import Frame
 
 _STEP_S = 0.02

@@ -15,8 +15,7 @@ from typing import Self
 
 from engine.errors import OutputError, ProtocolError
 from engine.files import file_lock, owned_path, owned_paths
-from engine.render.job import Clip, Job
-from engine.render.protocol import MAX_CLIP_BYTES, Chunk
+from engine.render.protocol import MAX_CLIP_BYTES, Chunk, Clip, Job
 
 _CLIP, _PART, _IDS = ".mp4", ".part", ".ids"
 

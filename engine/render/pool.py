@@ -17,7 +17,6 @@ from typing import Any, Self, TypeVar
 
 from engine.errors import AimvError, ProtocolError, RenderError
 from engine.render.cache import ClipCache
-from engine.render.job import Clip, Job
 from engine.render.process import RenderProcess
 from engine.render.protocol import (
     FOLDER_PREFIX,
@@ -27,11 +26,13 @@ from engine.render.protocol import (
     Cancel,
     CancelAck,
     Chunk,
+    Clip,
     Done,
     Failed,
     Finishing,
     Heartbeat,
     Hello,
+    Job,
     Message,
     Progress,
     Ready,

@@ -10,9 +10,8 @@ import msgspec
 
 from engine.errors import AimvError, ProtocolError
 from engine.render.cache import ClipCache, Upload
-from engine.render.job import Clip, Job
 from engine.render.process import RenderProcess
-from engine.render.protocol import Chunk
+from engine.render.protocol import Chunk, Clip, Job
 from engine.render.transport import WorkerAddress
 
 

@@ -20,8 +20,7 @@ from zmq.auth.thread import ThreadAuthenticator
 
 from engine.errors import ProtocolError, RenderError, UsageError
 from engine.render.auth import KeyPair, own_key_pair, public_key_of
-from engine.render.job import MAX_WORKERS
-from engine.render.protocol import MAX_MESSAGE_BYTES, Message, ServiceRequest, decode, encode
+from engine.render.protocol import MAX_MESSAGE_BYTES, MAX_WORKERS, Message, ServiceRequest, decode, encode
 
 WORKER = b"worker"  # the identity of every worker on another host: each has a connection of its own
 _HEARTBEAT_MS, _TIMEOUT_MS = 1000, 3000  # a connection without traffic for so long is closed and made again

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import ModelError, RenderError
-from engine.render.job import Job
+from engine.render.protocol import Job
 from engine.scenes import isf, uniforms
 from engine.types import Frame
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.errors import RenderError
-from engine.render.job import Job
+from engine.render.protocol import Job
 from engine.scenes import isf, uniforms
 from engine.scenes.gl import CompiledScene, GLContext
 

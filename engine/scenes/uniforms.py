@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.colour import ROWS, STEPS, parse_hex, ramps
 from engine.errors import RenderError
-from engine.render.job import Job
+from engine.render.protocol import Job
 from engine.scenes import isf
 
 

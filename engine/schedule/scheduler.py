@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.errors import RenderError
-from engine.render.job import Clip, Job
 from engine.render.pool import WorkerPool
+from engine.render.protocol import Clip, Job
 from engine.schedule.planner import Planner
 from engine.schedule.selector import ClipSelector, Placement, PlaybackStats
 from engine.schedule.state import PlannedShot, RenderTask, RenderTime, ScheduleState

@@ -17,7 +17,6 @@ import msgspec
 import zmq
 
 from engine.errors import ProtocolError, UsageError
-from engine.render.job import Job
 from engine.render.protocol import (
     FOLDER_PREFIX,
     HEARTBEAT_SECONDS,
@@ -32,6 +31,7 @@ from engine.render.protocol import (
     Finishing,
     Heartbeat,
     Hello,
+    Job,
     Message,
     Ready,
     ServiceRequest,

@@ -23,7 +23,6 @@ from engine.generators.base import FrameStream, Generator
 from engine.generators.registry import create_generator
 from engine.outputs.encoder import encode_clip
 from engine.render.cache import CHECKSUM_BYTES, ClipCache, has_valid_checksum
-from engine.render.job import Job
 from engine.render.protocol import (
     CHUNK_BYTES,
     CancelAck,
@@ -31,6 +30,7 @@ from engine.render.protocol import (
     Done,
     Failed,
     Finishing,
+    Job,
     Message,
     Progress,
     Ready,

@@ -13,7 +13,7 @@ import engine
 from engine.generators.fake import FakeGenerator
 from engine.outputs.encoder import encode_clip
 from engine.render.cache import ClipCache
-from engine.render.job import Job
+from engine.render.protocol import Job
 from tests.chaos.conftest import LONG, Command, Tally, rounds
 
 ROW = "clock steps"

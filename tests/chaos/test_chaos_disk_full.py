@@ -8,8 +8,8 @@ import pytest
 
 from engine.errors import OutputError
 from engine.render.cache import ClipCache
-from engine.render.job import Job
 from engine.render.pool import WorkerPool
+from engine.render.protocol import Job
 from tests.chaos.conftest import LONG, Command, Tally, assert_clean, fill, rounds, small_disk
 
 ROW = "disk full"

@@ -12,8 +12,8 @@ from engine.pipeline import PlannedClip, initial_state, run_show
 from engine.playback.clock import VirtualClock
 from engine.playback.compositor import Compositor
 from engine.render.cache import ClipCache
-from engine.render.job import Job
 from engine.render.pool import WorkerEvent, WorkerPool
+from engine.render.protocol import Job
 from engine.types import Frame, Progress
 from tests.chaos.conftest import Tally, rounds
 

@@ -18,9 +18,8 @@ import zmq.asyncio
 from engine.errors import ProtocolError, RenderError
 from engine.render import protocol
 from engine.render.cache import ClipCache, has_valid_checksum
-from engine.render.job import Job
 from engine.render.pool import WorkerPool
-from engine.render.protocol import FOLDER_PREFIX, VERSION, Hello, Ready, encode
+from engine.render.protocol import FOLDER_PREFIX, VERSION, Hello, Job, Ready, encode
 from tests.chaos.conftest import PATIENCE_S, Tally, rounds
 from tools.stress.fuzz.mutate import mutate
 

@@ -29,8 +29,8 @@ from engine.playback.clock import VirtualClock
 from engine.playback.compositor import Compositor
 from engine.playback.yuv import to_rgb
 from engine.render.cache import ClipCache
-from engine.render.job import Clip, Job
 from engine.render.pool import WorkerPool
+from engine.render.protocol import Clip, Job
 from engine.types import Frame, Overrides, Planes, Progress
 
 COLOURS = ("#ff0000", "#00ff00", "#0000ff")

@@ -34,7 +34,7 @@ from engine.generators.cogvideox.diffusion import TILE_SIZE, Denoiser, FrameBatc
 from engine.generators.cogvideox.generator import CogVideoXGenerator
 from engine.generators.cogvideox.optimizations import Optimizations
 from engine.generators.cogvideox.presets import PRESETS, Preset
-from engine.render.job import Job
+from engine.render.protocol import Job
 from engine.worker.main import FinalStageExecutor
 from tools.release.make_tiny_cogvideox import build
 

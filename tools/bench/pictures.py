@@ -22,7 +22,7 @@ from engine.colour import harmony
 from engine.generators.scenes.generator import SceneGenerator
 from engine.outputs.encoder import encode_clip
 from engine.playback.compositor import Compositor
-from engine.render.job import Job
+from engine.render.protocol import Job
 from tools.bench.export import encode_alone, export, join_models
 
 SIZES = "640x360,1280x720,1920x1080,3840x2160"

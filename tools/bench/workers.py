@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 from engine.render.cache import ClipCache
-from engine.render.job import Job
 from engine.render.pool import WorkerEvent, WorkerPool
+from engine.render.protocol import Job
 
 PAUSE, FRAMES = 0.05, 8  # a clip takes 0.4 s
 

@@ -30,7 +30,7 @@ from engine.generators.registry import select_generator
 from engine.generators.scenes.generator import SceneGenerator
 from engine.outputs.encoder import encode_clip
 from engine.playback.compositor import Compositor
-from engine.render.job import Job
+from engine.render.protocol import Job
 
 Frame = NDArray[np.uint8]
 

@@ -32,8 +32,8 @@ from rich.table import Table
 
 from engine.render.auth import KeyPair, create_key_pair, read_key_pair, read_public_key
 from engine.render.cache import ClipCache, has_valid_checksum
-from engine.render.job import Job
 from engine.render.pool import MAX_CRASHES, WorkerEvent, WorkerPool
+from engine.render.protocol import Job
 from engine.render.transport import RemoteWorker, WorkerOffer
 from engine.worker.main import serve
 

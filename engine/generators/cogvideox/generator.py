@@ -22,7 +22,7 @@ from engine.generators.cogvideox.check import check_pipeline, read_config
 from engine.generators.cogvideox.diffusion import Denoiser
 from engine.generators.cogvideox.presets import Preset, find_preset
 from engine.generators.cogvideox.prompt import expand_prompt
-from engine.render.job import Job
+from engine.render.protocol import Job
 from engine.scenes import uniforms
 from engine.types import Frame
 

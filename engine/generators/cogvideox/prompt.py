@@ -8,7 +8,7 @@ they look like one film.
 import colorsys
 from collections.abc import Callable
 
-from engine.render.job import Job
+from engine.render.protocol import Job
 
 _PARAGRAPH_WORDS = 60  # a prompt of so many words is not expanded
 _CAMERAS = (

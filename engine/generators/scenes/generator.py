@@ -9,7 +9,7 @@ import msgspec
 from engine.errors import Cancelled, RenderError
 from engine.generators.base import FrameStream
 from engine.generators.scenes import HALF
-from engine.render.job import Job
+from engine.render.protocol import Job
 from engine.scenes.gl import CompiledScene, open_layers, soft_size
 from engine.scenes.selection import SceneLibrary
 from engine.types import Frame

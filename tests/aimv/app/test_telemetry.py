@@ -20,7 +20,7 @@ from engine.control.state import ControlState
 from engine.errors import UsageError
 from engine.pipeline import PlannedClip
 from engine.playback.compositor import Compositor
-from engine.render.job import Job
+from engine.render.protocol import Job
 
 TELEMETRY: dict[str, Any] = {
     "time": 12.5, "fps": 29.9, "late": 1, "skipped": 2, "dropped": 3, "silenced": 6, "refused": 7, "passed_over": 8,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.errors import Cancelled, ModelError, RenderError
 from engine.generators.scenes.generator import SceneGenerator
-from engine.render.job import Job
+from engine.render.protocol import Job
 from engine.scenes import isf
 from engine.scenes.gl import soft_size
 from engine.scenes.selection import LIBRARY, scenes_digest

@@ -13,7 +13,7 @@ from engine.errors import OutputError
 from engine.generators.fake import FakeGenerator
 from engine.outputs.encoder import encode_clip
 from engine.render.cache import ClipCache
-from engine.render.job import Job
+from engine.render.protocol import Job
 
 
 def job(seed=0, **changes):
@@ -134,7 +134,7 @@ import sys
 from pathlib import Path
 import msgspec
 from engine.render.cache import ClipCache
-from engine.render.job import Job
+from engine.render.protocol import Job
 cache = ClipCache(Path(sys.argv[1]), 0)
 with cache.writing("half") as part:
     part.write_bytes(b"half")

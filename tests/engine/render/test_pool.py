@@ -17,9 +17,8 @@ import zmq
 from engine.errors import ModelError, RenderError, UsageError
 from engine.render import cache as cache_module
 from engine.render.cache import ClipCache, has_valid_checksum
-from engine.render.job import Job
 from engine.render.pool import WorkerPool
-from engine.render.protocol import FOLDER_PREFIX, Ack, Assign, Done, Stop, encode
+from engine.render.protocol import FOLDER_PREFIX, Ack, Assign, Done, Job, Stop, encode
 from tests.engine.worker.overlap import lossy
 
 SLOW = "0.05"  # seconds a frame
@@ -341,7 +340,7 @@ async def test_lost_messages_are_noticed(cache, log):
 ORPHAN = """
 import asyncio, sys, tempfile
 from pathlib import Path
-from engine.render.job import Job
+from engine.render.protocol import Job
 from engine.render.pool import WorkerPool
 from engine.render import cache as cache_module
 from engine.render.cache import ClipCache

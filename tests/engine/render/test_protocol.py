@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from engine.errors import ModelError, OutputError, ProtocolError, RenderError, UsageError
 from engine.render import protocol
-from engine.render.job import Job
 from engine.render.protocol import (
     MAX_MESSAGE_BYTES,
     Ack,
@@ -20,6 +19,7 @@ from engine.render.protocol import (
     Finishing,
     Heartbeat,
     Hello,
+    Job,
     Progress,
     Ready,
     ServiceRequest,

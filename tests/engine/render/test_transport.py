@@ -13,9 +13,8 @@ from engine.errors import OutputError, ProtocolError, RenderError, UsageError
 from engine.render import cache as cache_module
 from engine.render.auth import create_key_pair, read_key_pair, read_public_key
 from engine.render.cache import ClipCache, Upload, append_checksum, has_valid_checksum
-from engine.render.job import Job
 from engine.render.pool import WorkerPool
-from engine.render.protocol import Chunk
+from engine.render.protocol import Chunk, Job
 from engine.render.transport import RemoteWorker
 from tools.stress.soak_render import Forwarder
 
@@ -37,7 +36,7 @@ with ClipCache(Path(folder), 10**9) as cache:
 ENGINE = """
 import asyncio, sys
 from pathlib import Path
-from engine.render.job import Job
+from engine.render.protocol import Job
 from engine.render.auth import read_key_pair, read_public_key
 from engine.render.transport import RemoteWorker
 from engine.render.pool import WorkerPool

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine.errors import RenderError
 from engine.generators.scenes.generator import SceneGenerator
-from engine.render.job import Job
+from engine.render.protocol import Job
 
 TEAL = ("#008b8b", "#d8663c")
 

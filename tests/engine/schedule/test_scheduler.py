@@ -9,7 +9,7 @@ import pytest
 
 from engine.errors import RenderError
 from engine.generators.base import Level
-from engine.render.job import Clip, Job
+from engine.render.protocol import Clip, Job
 from engine.schedule.scheduler import Scheduler
 from engine.schedule.selector import KINDS
 from engine.schedule.state import PlannedShot, RenderTime, ScheduleState

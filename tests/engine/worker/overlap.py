@@ -3,8 +3,8 @@
 import asyncio
 import queue
 
-from engine.render.job import Job
 from engine.render.pool import WorkerPool
+from engine.render.protocol import Job
 from engine.render.transport import Transport
 from engine.worker.main import JobRunner
 

@@ -23,7 +23,7 @@ from engine.control.state import ControlState
 from engine.errors import AimvError
 from engine.render import protocol
 from engine.render.auth import create_key_pair, read_key_pair, read_public_key
-from engine.render.job import Job
+from engine.render.protocol import Job
 from engine.scenes import isf
 from tools.stress.fuzz.mutate import mutate
 

@@ -6,7 +6,7 @@ import pytest
 from engine.errors import Cancelled
 from engine.generators.cogvideox.presets import PRESETS, Preset
 from engine.generators.registry import create_generator
-from engine.render.job import Job
+from engine.render.protocol import Job
 
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")

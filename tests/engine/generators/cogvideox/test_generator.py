@@ -10,8 +10,8 @@ from engine.errors import Cancelled, ModelError
 from engine.generators.cogvideox import SPEC
 from engine.generators.registry import create_generator, select_generator
 from engine.render.cache import ClipCache, has_valid_checksum
-from engine.render.job import Job
 from engine.render.pool import WorkerPool
+from engine.render.protocol import Job
 from engine.scenes.selection import scenes_digest
 
 torch = pytest.importorskip("torch")

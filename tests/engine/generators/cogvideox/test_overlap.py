@@ -9,9 +9,8 @@ import pytest
 
 from engine.generators.cogvideox import presets
 from engine.render.cache import ClipCache, has_valid_checksum
-from engine.render.job import Job
 from engine.render.pool import WorkerPool
-from engine.render.protocol import CancelAck, Done, Finishing
+from engine.render.protocol import CancelAck, Done, Finishing, Job
 from engine.worker.main import JobRunner
 from tests.engine.worker.overlap import PATIENCE, FakeConnection, run_jobs
 

@@ -10,7 +10,7 @@ import pytest
 from engine.errors import RenderError, UsageError
 from engine.generators.cogvideox.presets import DEFAULT_PRESET, LEVELS, PRESETS, Preset, find_preset
 from engine.generators.registry import create_generator
-from engine.render.job import Job
+from engine.render.protocol import Job
 
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")

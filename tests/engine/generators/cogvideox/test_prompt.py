@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.generators.cogvideox.prompt import expand_prompt
-from engine.render.job import Job
+from engine.render.protocol import Job
 
 SENTENCE = "Cello plays and Vocal sings in the background, the scene has a crimson color palette."
 
