@@ -18,9 +18,9 @@ from aimv.options import Settings
 from engine.analysis.instruments import Classifier
 from engine.analysis.live import LiveAnalyzer, TimedAnalysis
 from engine.analysis.transcription.types import Transcriber, Word, text_of
+from engine.audio.beats import Tempo
 from engine.audio.capture import Block, Device, LiveInput
 from engine.audio.features import LiveFeatureExtractor
-from engine.audio.tempo import Tempo
 from engine.control.commands import CommandRefused
 from engine.control.state import ControlState
 from engine.errors import AimvError, UsageError

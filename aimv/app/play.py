@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from aimv.app.show import Show, ShowConfig, SoundState
 from aimv.app.telemetry import make_readout, make_telemetry
 from aimv.language.score import Shot
+from engine.audio.beats import Tempo
 from engine.audio.song import Song
-from engine.audio.tempo import Tempo
 from engine.control.state import ControlState
 from engine.outputs.fanout import FanOut
 from engine.pipeline import PlannedClip

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from engine.audio.tempo import Tempo
+from engine.audio.beats import Tempo
 from engine.control.keyboard import Keyboard
 from engine.control.service import ControlService
 from engine.control.state import ControlContext, ControlState

@@ -7,8 +7,8 @@ import msgspec
 import numpy as np
 
 from engine.analysis.windows import WindowAnalysis
+from engine.audio.beats import Tempo
 from engine.audio.features import Onset
-from engine.audio.tempo import Tempo
 from engine.types import LONGEST_CLIP_S
 
 _INSIDE_SHARE = 0.6  # a window belongs to a shot if this share of it lies inside

@@ -11,8 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.beats import BeatTracker
-from engine.audio.tempo import Tempo
+from engine.audio.beats import BeatTracker, Tempo
 
 RATE = 100  # envelope frames a second
 BANDS_HZ = ((30.0, 150.0), (150.0, 2500.0), (2500.0, 16000.0))  # low (kick, bass), mid, high (cymbals)

@@ -5,7 +5,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engine.audio.tempo import Tempo
+from engine.audio.beats import Tempo
 from engine.control.state import ControlContext, Transport
 from engine.errors import MissingExtra
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import msgspec
 
-from engine.audio.tempo import Tempo
+from engine.audio.beats import Tempo
 from engine.control.commands import COMMANDS, Command, CommandRefused, Value
 from engine.types import Overrides
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from engine.audio.tempo import Tempo
+from engine.audio.beats import Tempo
 from engine.control.mqtt import MqttClient, parse_broker
 from engine.control.state import ControlState
 from tests.chaos.conftest import Tally, rounds

@@ -25,9 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.analysis.windows import ANALYSIS_RATE, song_features
+from engine.audio.beats import Tempo
 from engine.audio.features import LiveFeatureExtractor
 from engine.audio.song import Song, load_song
-from engine.audio.tempo import Tempo
 from engine.errors import AimvError, MissingExtra, UsageError
 
 Times = NDArray[np.float64]

@@ -38,9 +38,9 @@ from aimv.language.shots import LiveCutter
 from aimv.options import Settings
 from engine.analysis.instruments import load_classifier
 from engine.analysis.windows import WindowAnalyzer
+from engine.audio.beats import Tempo
 from engine.audio.capture import CaptureClock
 from engine.audio.features import LiveFeatureExtractor
-from engine.audio.tempo import Tempo
 from engine.audio.windows import RollingWindows
 from engine.generators.registry import find_spec, select_generator
 from engine.outputs.base import BaseOutput, QueuedOutput

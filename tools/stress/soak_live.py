@@ -25,10 +25,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.audio.beats import Tempo
 from engine.audio.capture import CaptureClock
 from engine.audio.features import LiveFeatureExtractor
 from engine.audio.song import load_song
-from engine.audio.tempo import Tempo
 from engine.outputs.base import BaseOutput, MediaFormat
 from engine.playback.clock import VirtualClock
 from engine.playback.player import FrameStats, play

@@ -13,8 +13,8 @@ import pytest
 from aimv.app import telemetry
 from aimv.app.show import Show, SoundState
 from aimv.app.telemetry import Metrics, health_line, make_readout, make_telemetry, report_health
+from engine.audio.beats import Tempo
 from engine.audio.features import FeatureExtractor
-from engine.audio.tempo import Tempo
 from engine.control.commands import Command
 from engine.control.state import ControlState
 from engine.errors import UsageError

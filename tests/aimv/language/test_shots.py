@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from aimv.language.shots import RULE, CutRule, LiveCutter, cut_shots, merge_windows
 from engine.analysis.transcription.types import Word
 from engine.analysis.windows import WindowAnalysis
+from engine.audio.beats import Tempo
 from engine.audio.features import Onset
-from engine.audio.tempo import Tempo
 
 HOP = 0.25
 EVEN = [0.7 * number for number in range(60)]  # beats; a bar lasts 2.8 s

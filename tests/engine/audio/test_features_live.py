@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from engine.audio.beats import Tempo
 from engine.audio.features import AttackDetector, LiveFeatureExtractor
-from engine.audio.tempo import Tempo
 from tests.conftest import clicks, tone
 
 RATE = 44_100

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.audio.tempo import Tempo
+from engine.audio.beats import Tempo
 from engine.control.state import ControlState
 
 USER, PASSWORD = "vj", "a secret"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.audio.tempo import Tempo
+from engine.audio.beats import Tempo
 from engine.control.commands import COMMANDS, Command, CommandRefused, Value
 from engine.control.keyboard import key_command
 from engine.control.state import ControlState

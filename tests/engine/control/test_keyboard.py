@@ -1,6 +1,6 @@
 """The keyboard: keys are commands, or letters while a style is typed."""
 
-from engine.audio.tempo import Tempo
+from engine.audio.beats import Tempo
 from engine.control.commands import MAX_TEXT
 from engine.control.keyboard import Keyboard
 from engine.control.state import ControlState

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from engine.audio.tempo import Tempo
+from engine.audio.beats import Tempo
 from engine.control.link import LinkSession
 from tests.engine.control.conftest import until
 

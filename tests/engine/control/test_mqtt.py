@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.audio.tempo import Tempo
+from engine.audio.beats import Tempo
 from engine.control.commands import COMMANDS as SPECS
 from engine.control.mqtt import Broker, MessageQueue, MqttClient, parse_broker
 from engine.control.state import ControlState
@@ -133,7 +133,7 @@ async def test_a_broker_that_never_says_goodbye_holds_up_nobody(
 
 SHOW = """
 import asyncio, sys
-from engine.audio.tempo import Tempo
+from engine.audio.beats import Tempo
 from engine.control.state import ControlState
 from engine.control.mqtt import MqttClient, parse_broker
 state = ControlState(Tempo(), lambda: 0.0)

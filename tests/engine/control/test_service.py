@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engine.audio.tempo import Tempo
+from engine.audio.beats import Tempo
 from engine.control import service
 from engine.control.service import ControlService
 from engine.control.state import ControlContext, ControlState, Transport

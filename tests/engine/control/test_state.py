@@ -2,8 +2,8 @@
 
 import pytest
 
+from engine.audio.beats import Tempo
 from engine.audio.features import FeatureExtractor
-from engine.audio.tempo import Tempo
 from engine.control.commands import COMMANDS, Command, CommandRefused
 from engine.control.state import ControlState
 from engine.playback.compositor import Compositor

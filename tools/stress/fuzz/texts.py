@@ -15,7 +15,7 @@ from aimv.config import read_config
 from aimv.fields import options_of
 from aimv.language.score import Score, ScoreHeader, Shot
 from aimv.options import LiveControl, Outputs, ShowSettings
-from engine.audio.tempo import Tempo
+from engine.audio.beats import Tempo
 from engine.control.commands import COMMANDS, CommandRefused
 from engine.control.mqtt import decode_payload
 from engine.control.osc import OscServer
