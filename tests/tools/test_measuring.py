@@ -6,7 +6,7 @@ import sys
 import msgspec
 import pytest
 
-from engine.generators.cogvideox.presets import PRESETS
+from engine.generators.cogvideox import PRESETS
 from tools.bench import workers
 from tools.stress import simulate_show, soak_render
 

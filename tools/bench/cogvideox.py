@@ -30,10 +30,10 @@ from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine.generators.base import FrameStream
+from engine.generators.cogvideox import PRESETS, Preset
 from engine.generators.cogvideox.diffusion import TILE_SIZE, Denoiser, FrameBatch, decode_batches
 from engine.generators.cogvideox.generator import CogVideoXGenerator
 from engine.generators.cogvideox.optimizations import Optimizations
-from engine.generators.cogvideox.presets import PRESETS, Preset
 from engine.render.protocol import Job
 from engine.worker.main import FinalStageExecutor
 from tools.release.make_tiny_cogvideox import build

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from diffusers import CogVideoXDPMScheduler
 
+from engine.generators.cogvideox import Preset
 from engine.generators.cogvideox.optimizations import Optimizations
-from engine.generators.cogvideox.presets import Preset
 from engine.types import Frame
 
 TILE_SIZE = (240, 360)  # height and width in pixels; diffusers' default fits the published VAE alone

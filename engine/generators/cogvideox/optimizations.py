@@ -17,7 +17,7 @@ from diffusers.models.attention_dispatch import dispatch_attention_fn
 from diffusers.models.attention_processor import CogVideoXAttnProcessor2_0
 from diffusers.models.embeddings import apply_rotary_emb
 
-from engine.generators.cogvideox.presets import Cache, Precision, Preset
+from engine.generators.cogvideox import Cache, Precision, Preset
 
 _PACKAGES = {"sage": "sageattention", "_flash_3": "flash_attn_interface", "flash": "flash_attn"}
 

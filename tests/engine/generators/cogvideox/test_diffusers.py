@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.errors import Cancelled
-from engine.generators.cogvideox.presets import PRESETS, Preset
+from engine.generators.cogvideox import PRESETS, Preset
 from engine.generators.registry import create_generator
 from engine.render.protocol import Job
 

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from engine.generators.cogvideox import presets
+from engine.generators.cogvideox import PRESETS
 from engine.render.cache import ClipCache, has_valid_checksum
 from engine.render.pool import WorkerPool
 from engine.render.protocol import CancelAck, Done, Finishing, Job
@@ -86,10 +86,10 @@ def test_cogvideox_denoises_the_second_clip_while_it_decodes_the_first(tiny, cac
 def test_with_and_without_overlap_the_clips_are_the_same_bit_for_bit(tiny, tmp_path, monkeypatch):
     clips = []
     for name in ("live", "balanced"):
-        row = presets.PRESETS[name]
+        row = PRESETS[name]
         for overlapped in (True, False):
             changed = msgspec.structs.replace(row, overlap=overlapped)
-            monkeypatch.setitem(presets.PRESETS, name, changed)
+            monkeypatch.setitem(PRESETS, name, changed)
             jobs = [tiny_job(seed, name) for seed in range(3)]
             with ClipCache(tmp_path / f"{name}-{overlapped}", 10**9) as cache:
                 connection = run_jobs(tiny, cache, *jobs)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.errors import RenderError, UsageError
-from engine.generators.cogvideox.presets import DEFAULT_PRESET, LEVELS, PRESETS, Preset, find_preset
+from engine.generators.cogvideox import DEFAULT_PRESET, LEVELS, PRESETS, Preset, find_preset
 from engine.generators.registry import create_generator
 from engine.render.protocol import Job
 
