@@ -6,7 +6,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class ModelHook(BuildHookInterface):
-    """Puts models/onnx into the wheel, where `engine.analysis.model_files.shipped_model` looks for it."""
+    """Puts models/onnx into the wheel, where `engine.analysis.instruments.shipped_model` looks for it."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling; `version` is "standard" for a wheel and "editable" for an editable install."""

@@ -1,20 +1,23 @@
-"""Blocking calls in threads, thread priorities and time slices, and garbage collection without pauses."""
+"""Blocking calls and shared models in threads, thread priorities, and garbage collection without pauses."""
 
 import asyncio
 import contextlib
 import ctypes
+import functools
 import gc
 import os
 import platform
 import struct
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_K = TypeVar("_K")
 
 _SWITCH_INTERVAL_S = 0.0005  # in which a thread gets Python's lock; the usual 5 ms would be a third of a frame
 _SLICE_NS = 200_000
@@ -29,6 +32,25 @@ async def to_thread(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwa
     except asyncio.CancelledError:
         await asyncio.wait([working])
         raise
+
+
+def loaded_once(load: Callable[[_K], _T]) -> Callable[[_K], _T]:
+    """`load`, with the same model for the same key as long as anybody holds it, from any thread.
+
+    The cache holds no model itself: the memory is free again once the last user has dropped it.
+    """
+    models: weakref.WeakValueDictionary[_K, _T] = weakref.WeakValueDictionary()
+    lock = threading.Lock()
+
+    @functools.wraps(load)
+    def shared(key: _K) -> _T:
+        with lock:
+            model = models.get(key)
+            if model is None:
+                model = models[key] = load(key)
+            return model
+
+    return shared
 
 
 def request_low_latency() -> None:

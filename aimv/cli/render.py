@@ -58,7 +58,7 @@ def keys(folder: Keys) -> None:
 @command
 def models() -> None:
     """List every model: where it was found, its checksum, and what to do when it is missing."""
-    from engine.analysis.model_files import read_pinned, shipped_model
+    from engine.analysis.instruments import read_pinned, shipped_model
     from engine.analysis.transcription.models import available, computing
     from engine.files import sha256_of
     from engine.generators.registry import listed, select_generator

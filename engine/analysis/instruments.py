@@ -1,5 +1,6 @@
 """Which instruments play: probabilities of an ONNX classifier for windows of sound, and their smoothing over time."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,12 +10,32 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from engine.analysis.model_files import loaded_once, read_pinned, shipped_model
+import engine
 from engine.errors import ModelError
+from engine.threads import loaded_once
 
 _EXTERNAL_DATA = b"\n\x08location"  # the key of TensorProto.external_data that names a file, as protobuf writes it
 
 Confusion = Mapping[str, Mapping[str, float]]
+
+
+def shipped_model() -> Path:
+    """The instrument classifier that ships with AIMV: a wheel has it in engine/data/onnx, a checkout in models/onnx."""
+    package = Path(engine.__file__).parent
+    in_wheel = package / "data" / "onnx"
+    return (in_wheel if in_wheel.exists() else package.parent / "models" / "onnx") / "instruments.onnx"
+
+
+def read_pinned(path: Path) -> bytes:
+    """The bytes of a model whose SHA-256 stands in the file `path`.sha256; ModelError if they differ."""
+    try:
+        data = path.read_bytes()
+        pinned = path.with_name(path.name + ".sha256").read_text("ascii").split()[0]
+    except (OSError, IndexError, UnicodeDecodeError) as error:
+        raise ModelError(f"the model {path} or its checksum is missing: reinstall aimv") from error
+    if hashlib.sha256(data).hexdigest() != pinned:
+        raise ModelError(f"the model {path} is not the one that was published (its SHA-256 differs): reinstall aimv")
+    return data
 
 
 class Classifier(Protocol):

@@ -1,4 +1,4 @@
-"""Thread priorities and time slices as the kernel reports them; garbage collection without pauses."""
+"""Thread priorities and time slices as the kernel reports them; garbage collection without pauses; shared models."""
 
 import asyncio
 import ctypes
@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from engine.threads import lower_priority, request_low_latency, to_thread, without_gc_pauses
+from engine.threads import loaded_once, lower_priority, request_low_latency, to_thread, without_gc_pauses
 
 _SCHED_GETATTR = {"x86_64": 315, "aarch64": 275}
 
@@ -81,3 +81,23 @@ def test_present_objects_are_excluded_from_collection_while_the_block_runs() -> 
     with without_gc_pauses():
         assert gc.get_freeze_count() > 1000
     assert gc.get_freeze_count() == 0
+
+
+def test_a_model_is_loaded_once_while_it_is_held_and_freed_after() -> None:
+    class Model:
+        pass
+
+    loads: list[str] = []
+
+    @loaded_once
+    def load(name: str) -> Model:
+        loads.append(name)
+        return Model()
+
+    first, other = load("a"), load("b")
+    assert load("a") is first is not other
+    assert loads == ["a", "b"]
+    del first
+    gc.collect()
+    load("a")
+    assert loads == ["a", "b", "a"]

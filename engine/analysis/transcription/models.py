@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from engine.analysis.model_files import loaded_once
 from engine.errors import ModelError
 from engine.files import cache_folder, output_error, scratch_folder, sha256_of
+from engine.threads import loaded_once
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from engine.analysis.transcription.commit import CommitPolicy
 from engine.analysis.transcription.decoder import LanguageVote, WhisperDecoder, with_translation
-from engine.analysis.transcription.filters import VoiceGate, remove_hallucinations
+from engine.analysis.transcription.filters import RepetitionRepair, VoiceGate, remove_hallucinations
 from engine.analysis.transcription.languages import ENGLISH, is_foreign
-from engine.analysis.transcription.repetition import RepetitionRepair
 from engine.analysis.transcription.types import SAMPLE_RATE, Decoder, Passage, VoiceProbability, Word
 
 if TYPE_CHECKING:

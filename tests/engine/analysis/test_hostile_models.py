@@ -14,8 +14,7 @@ import torch
 from onnx import numpy_helper
 from safetensors.torch import load_file
 
-from engine.analysis.instruments import OnnxClassifier
-from engine.analysis.model_files import shipped_model
+from engine.analysis.instruments import OnnxClassifier, shipped_model
 from engine.analysis.transcription import models
 from engine.errors import ModelError
 from engine.generators.cogvideox.generator import load_pipeline

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 from pathlib import Path
@@ -12,8 +11,7 @@ import onnxruntime
 import pytest
 
 from aimv.language.content import read_data
-from engine.analysis.instruments import OnnxClassifier, load_classifier
-from engine.analysis.model_files import loaded_once, shipped_model
+from engine.analysis.instruments import OnnxClassifier, load_classifier, shipped_model
 
 MODEL = Path(__file__).resolve().parents[3] / "models" / "onnx" / "instruments.onnx"
 LABELS = [
@@ -119,23 +117,3 @@ def test_families_are_groups_of_labels_and_those_of_the_sentence(classifier: Onn
 
 def test_a_classifier_in_use_is_not_loaded_again(classifier: OnnxClassifier) -> None:
     assert load_classifier() is load_classifier(shipped_model()) is classifier
-
-
-def test_a_model_is_loaded_once_while_it_is_held_and_freed_after() -> None:
-    class Model:
-        pass
-
-    loads: list[str] = []
-
-    @loaded_once
-    def load(name: str) -> Model:
-        loads.append(name)
-        return Model()
-
-    first, other = load("a"), load("b")
-    assert load("a") is first is not other
-    assert loads == ["a", "b"]
-    del first
-    gc.collect()
-    load("a")
-    assert loads == ["a", "b", "a"]

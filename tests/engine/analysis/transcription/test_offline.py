@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.analysis.transcription.decoder import whole_words
+from engine.analysis.transcription.filters import RepetitionRepair
 from engine.analysis.transcription.offline import LONGEST_SEGMENT_S, WINDOW_S, OverlappingDecoder, voiced_segments
-from engine.analysis.transcription.repetition import RepetitionRepair
 from engine.analysis.transcription.types import SAMPLE_RATE, Word
 
 
