@@ -61,28 +61,26 @@ def read_config(path: Path, options: Mapping[str, Iterable[Option]]) -> Config:
     """
     known = {command: {option.name: option for option in own} for command, own in options.items()}
     settings: dict[str, dict[str, Setting]] = {command: {} for command in known}
-    midi: dict[str, str] = {}
-    tables: dict[str, dict[str, Any]] = {}
-    for key, value in _parse(path).items():
-        if key == MIDI and isinstance(value, dict):
-            midi = _midi(path, value)
-        elif isinstance(value, dict):
-            if key not in known:
-                raise _unknown(path, f"there is no command {key[:_SHOWN]!r}", key, [*known, MIDI])
-            tables[key] = value
-        else:
-            name = key.replace("-", "_")
-            having = [command for command in known if name in known[command]]
-            if not having:
-                raise _unknown(path, f"there is no setting {key[:_SHOWN]!r}", name, set().union(*known.values()))
-            for command in having:
-                settings[command][name] = _checked(path, known[command][name], value, str(path))
-    for command, table in tables.items():
+
+    def read_table(table: Mapping[str, Any], commands: Iterable[str], title: str = "") -> None:
         for key, value in table.items():
             name = key.replace("-", "_")
-            if name not in known[command]:
-                raise _unknown(path, f"there is no setting {key[:_SHOWN]!r} in [{command}]", name, known[command])
-            settings[command][name] = _checked(path, known[command][name], value, f"{path} [{command}]")
+            found = {command: known[command][name] for command in commands if name in known[command]}
+            if not found:
+                names = {option for command in commands for option in known[command]}
+                where = title and f" in{title}"
+                raise _unknown(path, f"there is no setting {key[:_SHOWN]!r}{where}", name, names)
+            for command, option in found.items():
+                settings[command][name] = _checked(path, title, option, value)
+
+    parsed = _parse(path)
+    tables = {key: value for key, value in parsed.items() if isinstance(value, dict)}
+    midi = _midi(path, tables.pop(MIDI, {}))
+    read_table({key: value for key, value in parsed.items() if not isinstance(value, dict)}, known)
+    for command, table in tables.items():
+        if command not in known:
+            raise _unknown(path, f"there is no command {command[:_SHOWN]!r}", command, [*known, MIDI])
+        read_table(table, [command], f" [{command}]")
     return Config(path, settings, midi)
 
 
@@ -118,15 +116,12 @@ def _parse(path: Path) -> dict[str, Any]:
         raise UsageError(f"the config {path} is not TOML: {error}") from None
 
 
-def _checked(path: Path, option: Option, value: Any, source: str) -> Setting:
+def _checked(path: Path, title: str, option: Option, value: Any) -> Setting:
     try:
-        if option.type is str and not isinstance(value, str):
-            raise UsageError(f"{str(value)[:_SHOWN]} is not possible: {option.name} is a text")
         option.parse(value)
     except UsageError as error:
-        table = source.removeprefix(str(path))
-        raise UsageError(f"the config {path}:{table} {option.name}: {error}") from None
-    return Setting(value, source)
+        raise UsageError(f"the config {path}:{title} {option.name}: {error}") from None
+    return Setting(value, f"{path}{title}")
 
 
 def _midi(path: Path, table: dict[str, Any]) -> dict[str, str]:

@@ -11,7 +11,6 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +100,6 @@ def write_crash_report(error: BaseException) -> Path | None:
         "",
         *_stack(error),
     ]
-    for cause in _causes(error):
-        lines += ["caused by", *_stack(cause)]
     try:
         path = cache_folder("crashes") / f"crash-{os.getpid()}-{time.monotonic_ns()}.txt"
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -111,31 +108,22 @@ def write_crash_report(error: BaseException) -> Path | None:
     return path
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The causes of `error`, the latest first."""
-    seen = {id(error)}
-    while (cause := error.__cause__ or error.__context__) and id(cause) not in seen:
-        seen.add(id(cause))
-        yield cause
-        error = cause
-
-
-def _stack(error: BaseException) -> list[str]:
+def _stack(error: BaseException, effects: tuple[BaseException, ...] = ()) -> list[str]:
+    """The stack of `error`, which has led to `effects`, then those of its causes."""
     lines = []
-    trace = traceback.TracebackException.from_exception(error)
-    for frame in trace.stack:
-        place = frame.filename
-        for root in sys.path:
-            if root and place.startswith(root.rstrip(os.sep) + os.sep):
-                place = place[len(root.rstrip(os.sep)) + 1 :]
-                break
-        lines.append(f"  {place if not Path(place).is_absolute() else Path(place).name}:{frame.lineno} {frame.name}")
-        lines.append(f"    {frame.line or ''}")
-    text = f": {redact_secrets(str(error))[:_LONGEST]}" if type(error) in _CODE_ERRORS else ""
+    for frame in traceback.extract_tb(error.__traceback__):
+        place = Path(frame.filename)
+        root = next((root for root in sys.path if root and place.is_relative_to(root)), place.parent)
+        lines += [f"  {place.relative_to(root)}:{frame.lineno} {frame.name}", f"    {frame.line or ''}"]
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
-            lines += _stack(inner)
-    return [*lines, f"{type(error).__name__}{text}"]
+            lines += _stack(inner, (*effects, error))
+    text = f": {redact_secrets(str(error))[:_LONGEST]}" if type(error) in _CODE_ERRORS else ""
+    lines.append(f"{type(error).__name__}{text}")
+    cause = error.__cause__ or error.__context__
+    if cause is None or any(cause is effect for effect in effects):
+        return lines
+    return [*lines, "caused by", *_stack(cause, (*effects, error))]
 
 
 def _command_shape(arguments: list[str]) -> list[str]:

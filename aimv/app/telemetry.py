@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import importlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
 from aimv.app.logs import log_event
@@ -105,24 +105,22 @@ def _rounded(value: float | None) -> float | None:
 INTERVAL_S = 1.0
 _LINE_INTERVAL_S = 10
 
-# Prometheus name -> (key of the telemetry, help, whether it only ever grows)
-_NUMBERS = {
-    "aimv_show_seconds": ("time", "Seconds of sound captured", False),
-    "aimv_pictures_per_second": ("fps", "Pictures a second, of late", False),
-    "aimv_pictures_late_total": ("late", "Pictures shown more than a frame late", True),
-    "aimv_pictures_skipped_total": ("skipped", "Pictures never drawn, their time being past", True),
-    "aimv_pictures_dropped_total": ("dropped", "Pictures that an output had no room for", True),
-    "aimv_sound_blocks_dropped_total": ("silenced", "Blocks of sound that an output had no room for", True),
-    "aimv_commands_refused_total": ("refused", "Commands that could not be followed", True),
-    "aimv_shots_passed_over_total": ("passed_over", "Shots that newer ones overtook before they were planned", True),
-    "aimv_input_xruns_total": ("xruns", "Times that the sound input lost sound", True),
-    "aimv_input_level_dbfs": ("level_db", "Level of the input", False),
-    "aimv_latency_p95_ms": ("latency_p95_ms", "From an attack's arrival to its picture", False),
-    "aimv_beats_per_minute": ("bpm", "Tempo that is followed", False),
-}
-_STATES = {
-    "aimv_input_open": ("input", "open", "Whether the sound input is there"),
-    "aimv_worker_lost": ("worker", "lost", "Whether the render process is gone just now"),
+# Prometheus name, that of a counter with _total -> (key of the telemetry, help)
+_METRICS = {
+    "aimv_show_seconds": ("time", "Seconds of sound captured"),
+    "aimv_pictures_per_second": ("fps", "Pictures a second, of late"),
+    "aimv_pictures_late_total": ("late", "Pictures shown more than a frame late"),
+    "aimv_pictures_skipped_total": ("skipped", "Pictures never drawn, their time being past"),
+    "aimv_pictures_dropped_total": ("dropped", "Pictures that an output had no room for"),
+    "aimv_sound_blocks_dropped_total": ("silenced", "Blocks of sound that an output had no room for"),
+    "aimv_commands_refused_total": ("refused", "Commands that could not be followed"),
+    "aimv_shots_passed_over_total": ("passed_over", "Shots that newer ones overtook before they were planned"),
+    "aimv_input_xruns_total": ("xruns", "Times that the sound input lost sound"),
+    "aimv_input_level_dbfs": ("level_db", "Level of the input"),
+    "aimv_latency_p95_ms": ("latency_p95_ms", "From an attack's arrival to its picture"),
+    "aimv_beats_per_minute": ("bpm", "Tempo that is followed"),
+    "aimv_input_open": ("input_open", "Whether the sound input is there"),
+    "aimv_worker_lost": ("worker_lost", "Whether the render process is gone just now"),
 }
 
 
@@ -148,27 +146,21 @@ class Metrics:
         except ImportError:
             raise MissingExtra("metrics for Prometheus", "metrics") from None
         self._host, self.port = host, port
+        self._telemetry: Mapping[str, Any] = {}
         self._registry = self._library.CollectorRegistry()
-        self._counted: dict[str, float] = {}
-        self._numbers = {
-            name: (self._library.Counter if grows else self._library.Gauge)(name, about, registry=self._registry)
-            for name, (_, about, grows) in _NUMBERS.items()
-        }
-        self._states = {
-            name: self._library.Gauge(name, about, registry=self._registry) for name, (_, _, about) in _STATES.items()
-        }
+        self._registry.register(self)
 
     def update(self, telemetry: Mapping[str, Any]) -> None:
-        """Take the numbers as they are now."""
-        for name, (key, _, grows) in _NUMBERS.items():
-            value = float(telemetry[key] or 0.0)
-            if grows:
-                self._numbers[name].inc(max(0.0, value - self._counted.get(name, 0.0)))
-                self._counted[name] = value
-            else:
-                self._numbers[name].set(value)
-        for name, (key, state, _) in _STATES.items():
-            self._states[name].set(float(telemetry[key] == state))
+        """Serve these numbers from now on."""
+        states = {"input_open": telemetry["input"] == "open", "worker_lost": telemetry["worker"] == "lost"}
+        self._telemetry = {**telemetry, **states}
+
+    def collect(self) -> Iterator[Any]:
+        """The metrics for the client, which calls this in its server's thread."""
+        now, core = self._telemetry, self._library.metrics_core
+        for name, (key, about) in _METRICS.items() if now else ():
+            family = core.CounterMetricFamily if name.endswith("_total") else core.GaugeMetricFamily
+            yield family(name, about, value=float(now[key] or 0.0))
 
     def __enter__(self) -> "Metrics":
         try:
