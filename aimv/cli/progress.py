@@ -3,7 +3,15 @@
 import contextlib
 from collections.abc import Callable, Iterator
 
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from aimv.cli.options import console
 from engine.types import Progress as ProgressListener
@@ -14,7 +22,8 @@ def _bars(shown: bool = True) -> Progress:
         TextColumn("{task.description:10}"),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[detail]:14}"),
+        MofNCompleteColumn(" of "),
+        TextColumn("{task.fields[unit]:5}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -26,14 +35,10 @@ def _bars(shown: bool = True) -> Progress:
 
 @contextlib.contextmanager
 def listening_bar(shown: bool) -> Iterator[Callable[[float, float], None]]:
-    """A bar for listening; takes the seconds heard and the song's length."""
+    """A bar for listening; takes the seconds analyzed and the song's length."""
     with _bars(shown) as bars:
-        task = bars.add_task("listening", total=None, detail="")
-
-        def show(done: float, total: float) -> None:
-            bars.update(task, completed=done, total=total, detail=f"{done:.0f} of {total:.0f} s")
-
-        yield show
+        task = bars.add_task("listening", total=None, unit="s")
+        yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
 class VideoBars(ProgressListener):
@@ -41,31 +46,25 @@ class VideoBars(ProgressListener):
 
     def __init__(self) -> None:
         self._bars = _bars()
-        self._planned = 0
-        self._length = 0.0
-        self._listening = self._bars.add_task("listening", total=None, detail="")
-        self._rendering = self._bars.add_task("rendering", total=None, detail="")
-        self._writing = self._bars.add_task("writing", total=None, detail="", visible=False)
+        self._listening = self._bars.add_task("listening", total=None, unit="s")
+        self._rendering = self._bars.add_task("rendering", total=None, unit="shots")
+        self._writing = self._bars.add_task("writing", total=None, unit="s", visible=False)
 
     def set_lengths(self, song: float, shown: float) -> None:
-        """The lengths in s of the song and of what is shown of it."""
-        self._length = shown
         self._bars.update(self._listening, total=song)
         self._bars.update(self._writing, total=shown)
 
     def analyzed(self, until: float) -> None:
-        self._bars.update(self._listening, completed=until, detail=f"{until:.0f} s of song")
+        self._bars.update(self._listening, completed=until)
 
     def planned(self, clips: int) -> None:
-        self._planned = clips
+        self._bars.update(self._rendering, total=clips)
 
     def rendering(self, finished: float) -> None:
-        self._bars.update(
-            self._rendering, completed=finished, total=self._planned, detail=f"{finished:.1f} of {self._planned} shots"
-        )
+        self._bars.update(self._rendering, completed=finished)
 
     def shown(self, until: float) -> None:
-        self._bars.update(self._writing, completed=until, visible=True, detail=f"{until:.0f} of {self._length:.0f} s")
+        self._bars.update(self._writing, completed=until, visible=True)
 
     def __enter__(self) -> "VideoBars":
         self._bars.start()
