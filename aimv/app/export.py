@@ -133,8 +133,8 @@ class Renderer:
         settings, progress, out = settings or Settings(), progress or Progress(), Path(out)
         check_writable(out)
         source = self._open(song, settings, progress)
-        read = [path for path in (song, source.song.path) if isinstance(path, str | Path) and Path(path).exists()]
-        if out.exists() and any(out.samefile(path) for path in read):
+        read = [Path(path) for path in (song, source.song.path) if isinstance(path, str | Path)]
+        if out.exists() and any(path.exists() and out.samefile(path) for path in read):
             raise UsageError(f"{out} is what the video is made from: choose another name", option="out")
         length = source.song.duration
         end = length if duration is None else min(length, start + duration)
@@ -369,14 +369,10 @@ def run_async(work: Coroutine[Any, Any, _T], run: Callable[[Coroutine[Any, Any, 
     try:
         return run(work)
     except BaseExceptionGroup as group:
-        raise _first(group) from group
-
-
-def _first(error: BaseException) -> BaseException:
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    leaves = [_first(inner) for inner in error.exceptions]
-    return next((leaf for leaf in leaves if isinstance(leaf, AimvError)), leaves[0])
+        first: BaseException = group.subgroup(AimvError) or group
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from group
 
 
 def _outside_event_loop(function: Callable[[], _T], cancel: Callable[[], None] = lambda: None) -> _T:

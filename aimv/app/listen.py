@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 import numpy as np
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 from numpy.typing import NDArray
 
 from aimv.language.content import Content, InstrumentChoice, make_content
@@ -92,15 +92,10 @@ def make_shot(row: Row, seed: int) -> Shot:
         start=round(row.analysis.start, 3),
         end=round(row.analysis.end, 3),
         sentence=row.sentence,
-        loudness=row.content.loudness,
-        words=row.content.words,
-        instruments=row.content.instruments,
-        abstractions=row.content.abstractions,
-        colour=row.content.colour,
         hex=row.hex,
         seed=seed,
         times=tuple(round(word.start, 3) for word in row.analysis.words),
-        english=row.content.english,
+        **asdict(row.content),
     )
 
 
