@@ -196,6 +196,7 @@ class Renderer:
                 PlayedSong(title, source.song, picture, source.features, config or ShowConfig()) as show,
             ):
                 self._show, show.worker = show, self._worker
+                show.control.generator = self.selection.generator
                 clips = self._plan(source.shots(), source, picture, settings, show.add_shot)
                 planned = _add_sections(clips, source.song)
                 async with show.service:

@@ -152,13 +152,13 @@ class LiveShow(Show):
         with (
             contextlib.closing(self.compositor),
             clip_cache() as cache,
-            FanOut(window, queued, lambda: self.compositor.drawing_since) as outputs,
+            FanOut(window, queued, lambda: self.compositor.drawing_since) as self.outputs,
+            self.analyzer,
+            self.input,
         ):
-            self.outputs = outputs
-            with self.analyzer, self.input:
-                return await self._perform(cache, outputs, lambda: self.control.quit or stop())
+            return await self._perform(cache, lambda: self.control.quit or stop())
 
-    async def _perform(self, cache: ClipCache, outputs: FanOut, ended: Callable[[], bool]) -> ShowResult:
+    async def _perform(self, cache: ClipCache, ended: Callable[[], bool]) -> ShowResult:
         clock = LiveClock(self.input.time)
         seconds: dict[Kind, float] = {}
         failures: list[str] = []
@@ -179,7 +179,7 @@ class LiveShow(Show):
                     pool,
                     self.compositor,
                     clock,
-                    outputs,
+                    self.outputs,
                     lambda: ended() or self._next_selection is not None,
                     initial_state(self.selection.spec, self.settings.preset),
                     Progress(),
@@ -204,7 +204,7 @@ class LiveShow(Show):
         row, bpm, device, meter = self.row, self.tempo.bpm, self.input.device, self.input.meter
         likely = sorted(row.analysis.probabilities.items(), key=lambda item: -item[1])[:_BARS] if row else []
         latency, late = (1000 * (self.outputs.latency(share) or 0.0) for share in (0.5, 0.95))
-        on_screen, warning = self.on_screen, ""
+        warning = ""
         if self.input.state == "lost":
             warning = f"the input is gone: {self.input.error or 'waiting for it'}"
         elif meter.silent:
@@ -229,7 +229,7 @@ class LiveShow(Show):
             passed_over=self.passed_over,
             warning=warning,
             rows=(
-                ("prompt", f"{now - on_screen[0]:.1f} s old" if on_screen else "none yet"),
+                ("prompt", f"{now - self.on_screen[0]:.1f} s old" if self.on_screen else "none yet"),
                 ("latency", f"{latency:.0f} ms, p95 {late:.0f} ms" if late else "no onset yet"),
                 ("input", f"{self.input.xruns} xruns, {self.input.losses} losses"),
             ),
@@ -241,9 +241,8 @@ class LiveShow(Show):
         if found:
             self.outputs.note_onset(block.arrival)
         self.outputs.write_audio(block.samples, block.start)
-        if found and self._loop:
-            with contextlib.suppress(RuntimeError):  # the show has ended
-                self._loop.call_soon_threadsafe(self._draw_now.set)
+        if found:
+            self._call_in_loop(self._draw_now.set)
         self.analyzer.feed(block.samples, block.end_arrival)
 
     def _on_analysis(self, timed: TimedAnalysis) -> None:
@@ -254,10 +253,13 @@ class LiveShow(Show):
         self.words.extend(word.text for word in timed.analysis.words)
         self._cutter.hold = self.control.hold
         span = self._cutter.push(timed.analysis)
-        if span and self._loop:
-            begun = make_row(span, self._confusion, self.control.seed)
+        if span:
+            self._call_in_loop(self._begin_shot, make_row(span, self._confusion, self.control.seed))
+
+    def _call_in_loop(self, callback: Callable[..., object], *args: object) -> None:
+        if self._loop:
             with contextlib.suppress(RuntimeError):  # the show has ended
-                self._loop.call_soon_threadsafe(self._begin_shot, begun)
+                self._loop.call_soon_threadsafe(callback, *args)
 
     def _begin_shot(self, row: Row) -> None:
         """A shot begins, with the style and seed as they are now."""

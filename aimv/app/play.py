@@ -3,10 +3,6 @@
 import bisect
 import statistics
 from collections import deque
-from typing import Self
-
-import numpy as np
-from numpy.typing import NDArray
 
 from aimv.app.show import Show, ShowConfig, SoundState
 from aimv.app.telemetry import make_readout, make_telemetry
@@ -14,19 +10,18 @@ from aimv.language.score import Shot
 from engine.audio.beats import Tempo
 from engine.audio.song import Song
 from engine.control.state import ControlState
+from engine.outputs.base import BaseOutput
 from engine.outputs.fanout import FanOut
-from engine.pipeline import PlannedClip
 from engine.playback.clock import AudioClock
 from engine.playback.compositor import Compositor
 from engine.playback.effects import FeatureSource
-from engine.render.protocol import Job
 from engine.types import Frame
 
 _OFFSETS = 60  # pictures
 _NOT_LIVE = "a song's shots and beats are known from the start"
 
 
-class PlayedSong(Show):
+class PlayedSong(Show, BaseOutput):
     """A song that is played, and the output that its pictures are written to. Use as a context manager.
 
     Raises UsageError, MissingExtra, DeviceError or OutputError for an output or a transport that is not possible.
@@ -57,26 +52,14 @@ class PlayedSong(Show):
         if not self.clock.paused:
             self._offsets.append(self.clock.time() - time)
         until = min(round((time + 1.0 / self.fps) * self._song.rate), len(self._song.samples))
-        if until > self._written and self.outputs.outputs:
-            part: NDArray[np.float32] = self._song.samples[self._written : until]
-            self.outputs.write_audio(part, self._written)
+        if until > self._written:
+            self.outputs.write_audio(self._song.samples[self._written : until], self._written)
             self._written = until
-
-    def write_audio(self, samples: NDArray[np.float32], start: int) -> None:
-        """Ignored: the song's own sound is written with the pictures."""
 
     def close(self) -> None:
         """Finish the outputs and close the window."""
         self.outputs.close()
         self.window.close()
-
-    abort = close
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def stopped(self) -> bool:
         """Whether the window or a command has ended the show."""
@@ -85,11 +68,6 @@ class PlayedSong(Show):
     def add_shot(self, shot: Shot) -> None:
         """The next shot of the song; from any thread."""
         self._shots.append(shot)
-
-    def add_job(self, planned: PlannedClip, job: Job) -> None:
-        """See `Show.add_job`."""
-        self.control.generator = job.generator
-        super().add_job(planned, job)
 
     def sound(self) -> SoundState:
         """The song now."""

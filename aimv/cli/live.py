@@ -108,14 +108,10 @@ def inputs() -> None:
         table.add_row(str(each.index), name, each.host, str(each.channels), f"{each.rate} Hz")
     out.print(table if cards else "no sound input: connect one")
     try:
-        names = list_ports()
+        lines = [f"MIDI input: {name}" for name in list_ports()] or ["no MIDI input"]
     except (DeviceError, UsageError) as error:
-        out.print(f"no MIDI: {error}")
-    else:
-        for name in names:
-            out.print(f"MIDI input: {name}")
-        if not names:
-            out.print("no MIDI input")
+        lines = [f"no MIDI: {error}"]
+    out.print("\n".join(lines))
 
 
 @command
@@ -184,18 +180,15 @@ def load_transcriber(whisper: str, language: str | None) -> StreamingWhisper:
 
 def _print_summary(show: LiveShow, performance: ShowResult, queued: Sequence[QueuedOutput]) -> None:
     print_performance(performance)
-    outputs = show.outputs
     console.print(
         f"input: {show.input.xruns} xruns, {show.input.overflows} overflows, {show.input.losses} losses, "
         f"{show.analyzer.skipped_s:.1f} s not analyzed"
     )
-    if outputs and (late := outputs.latency(0.95)) is not None:
+    if (late := show.outputs.latency(0.95)) is not None:
         console.print(f"sound to picture: p95 {1000 * late:.0f} ms")
     for each in queued:
-        console.print(
-            f"{each.name}: {each.written} pictures, {each.dropped} dropped"
-            + (f": {each.reason}" if each.reason else "")
-        )
+        reason = f": {each.reason}" if each.reason else ""
+        console.print(f"{each.name}: {each.written} pictures, {each.dropped} dropped{reason}")
     if show.score and (count := _write_score(show, queued)):
         console.print(f"{show.score.path}: {count} shots")
 

@@ -29,12 +29,9 @@ def render(host: Host) -> None:
     offer = WorkerOffer(host.bind, own_key_pair(host.keys), authorized_keys(host.keys))
     selection = select_generator(host.generator, host.model)
     console.print(f"generator: {selection.reason}")
-
-    def ready() -> None:
-        console.print(f"waiting for work at {host.bind}")
-
+    ready = f"waiting for work at {host.bind}"
     with clip_cache() as cache:
-        serve(offer, selection.generator, selection.model.id, cache, ready)
+        serve(offer, selection.generator, selection.model.id, cache, lambda: console.print(ready))
 
 
 @command
@@ -66,11 +63,10 @@ def models() -> None:
     path = shipped_model()
     try:
         read_pinned(path)
-        _print_model(
-            "instruments", "instruments", f"{path}, SHA-256 {sha256_of(path)[:12]} as published", "Apache-2.0", ""
-        )
+        found, how = f"{path}, SHA-256 {sha256_of(path)[:12]} as published", ""
     except ModelError as error:
-        _print_model("instruments", "instruments", "", "Apache-2.0", str(error))
+        found, how = "", str(error)
+    _print_model("instruments", "instruments", found, "Apache-2.0", how)
     for info in available():
         found = str(info.path or "")
         if info.sha256_ok is not None:

@@ -80,7 +80,7 @@ def stop_requested() -> bool:
 def ignore_signals() -> None:
     """Ignore stop signals from now on: the exit status is settled."""
     for number in _handled_signals():
-        signal.signal(number, _do_nothing)
+        signal.signal(number, lambda number, frame: None)
 
 
 def stop_status() -> int:
@@ -103,9 +103,6 @@ def _as_interrupt(number: int, frame: FrameType | None) -> None:
     global _signal  # noqa: PLW0603 - the result of a handler
     _signal = signal.Signals(number)
     signal.raise_signal(signal.SIGINT)
-
-
-def _do_nothing(number: int, frame: FrameType | None) -> None: ...
 
 
 def _print_error(message: str) -> None:

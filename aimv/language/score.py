@@ -6,7 +6,7 @@ The first line is the header, every other line one shot. A live show records its
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -218,7 +218,10 @@ class ScoreRecorder:
 
     def _within(self, origin: float, duration: float) -> tuple[Shot, ...]:
         """The shots on the recording's time line, from its beginning to its end, without a gap."""
-        recorded = list(self._recorded())
+        if self._failed:
+            raise self._failed
+        self._shots.seek(0)
+        recorded = [msgspec.json.decode(line, type=Shot) for line in self._shots]
         ends = [*(shot.start for shot in recorded), origin + duration][1:]
         within: list[Shot] = []
         for shot, end in zip(recorded, ends, strict=True):
@@ -230,10 +233,3 @@ class ScoreRecorder:
         if within:
             within[-1] = replace(within[-1], end=duration)
         return tuple(within)
-
-    def _recorded(self) -> Iterator[Shot]:
-        if self._failed:
-            raise self._failed
-        self._shots.seek(0)
-        for line in self._shots:
-            yield msgspec.json.decode(line, type=Shot)
