@@ -11,7 +11,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 import zmq
@@ -42,7 +42,7 @@ from engine.render.protocol import (
 from engine.render.transport import WorkerOffer, bind
 
 
-class EngineSocket(Protocol):
+class EngineSocket:
     """The worker's socket to its engine."""
 
     socket: zmq.Socket[bytes]
@@ -50,19 +50,18 @@ class EngineSocket(Protocol):
 
     def receive(self) -> Message | None:
         """The next message of the engine that is served; ServiceRequest if it is served from now on."""
-        ...
+        raise NotImplementedError
 
     def send(self, message: Message) -> None:
         """Send to the engine at once, or drop the message: heartbeats show what was lost."""
-        ...
+        raise NotImplementedError
 
     def on_heartbeat(self) -> None:
         """Called with every heartbeat."""
-        ...
 
     def close(self) -> None:
         """Close the socket."""
-        ...
+        self.socket.close()
 
 
 class LocalEngine(msgspec.Struct, frozen=True):
@@ -77,7 +76,7 @@ class LocalEngine(msgspec.Struct, frozen=True):
     pid: int
 
 
-class LocalSocket:
+class LocalSocket(EngineSocket):
     """The socket to the engine of this host."""
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], local: LocalEngine, hello: Hello) -> None:
@@ -90,11 +89,9 @@ class LocalSocket:
         self.send(hello)
 
     def receive(self) -> Message | None:
-        """See `EngineSocket`."""
         return _decode(self.socket.recv())
 
     def send(self, message: Message) -> None:
-        """See `EngineSocket`."""
         with contextlib.suppress(zmq.Again):  # the queue of ZeroMQ is full
             self.socket.send(encode(message), zmq.NOBLOCK)
 
@@ -106,12 +103,8 @@ class LocalSocket:
                 shutil.rmtree(folder, ignore_errors=True)
             os._exit(1)
 
-    def close(self) -> None:
-        """See `EngineSocket`."""
-        self.socket.close()
 
-
-class OfferedSocket:
+class OfferedSocket(EngineSocket):
     """The socket that engines on other hosts connect to; the first that requests service is served until it goes.
 
     Raises:
@@ -128,24 +121,18 @@ class OfferedSocket:
             raise
 
     def receive(self) -> Message | None:
-        """See `EngineSocket`."""
         engine, *parts = self.socket.recv_multipart()
         message = _decode(b"".join(parts))
         if isinstance(message, ServiceRequest):
             return message if self._answer(engine, message) else None
-        return message if engine == self.engine else None
+        return message if engine == self.engine and not isinstance(message, Stop) else None
 
     def send(self, message: Message) -> None:
-        """See `EngineSocket`."""
         if self.engine and not self._send_to(self.engine, message):
             self.engine = b""
 
-    def on_heartbeat(self) -> None:
-        """See `EngineSocket`; sending the heartbeat shows whether the engine is still connected."""
-
     def close(self) -> None:
-        """See `EngineSocket`."""
-        self.socket.close()
+        super().close()
         self._authenticator.stop()
 
     def _answer(self, engine: bytes, request: ServiceRequest) -> bool:
@@ -206,12 +193,11 @@ class Connection(threading.Thread):
         self._ready = False
         self._context = zmq.Context()
         hello = Hello(VERSION, os.getpid(), generator, model)
-        self._engine: EngineSocket
-        if isinstance(engine, LocalEngine):
-            self._engine = LocalSocket(self._context, engine, hello)
-        else:
-            self._engine = OfferedSocket(self._context, engine, hello)
-        self._local = isinstance(engine, LocalEngine)
+        self._engine: EngineSocket = (
+            LocalSocket(self._context, engine, hello)
+            if isinstance(engine, LocalEngine)
+            else OfferedSocket(self._context, engine, hello)
+        )
         self._engine.socket.setsockopt(zmq.LINGER, 1000)
         self._receiver = self._context.socket(zmq.PULL)
         self._receiver.bind(_OUTGOING)
@@ -287,10 +273,8 @@ class Connection(threading.Thread):
                         each.cancelled.set()  # that engine is gone
                 if self._ready:
                     self._engine.send(Ready())
-            case Stop() if self._local:
+            case Stop():
                 self.stop()
-            case _:
-                pass
 
     def _accept(self, job: Job) -> None:
         """Accept a job if all others are in their final stage or cancelled; a repeated one is acknowledged again."""
