@@ -21,7 +21,6 @@ class QueuedJob:
 
     job: Job
     job_id: str
-    sequence: int
     deadline: float
     done: asyncio.Future[Clip]
     waiters: list[Callable[[bool], None]] = field(default_factory=list)
@@ -80,24 +79,22 @@ class JobQueue:
     """Queued jobs by id; equal jobs are queued once."""
 
     def __init__(self) -> None:
-        self._jobs: dict[str, QueuedJob] = {}
-        self._sequence = 0
+        self._jobs: dict[str, QueuedJob] = {}  # in the order of their submission
 
     def add(self, job: Job, deadline: float) -> QueuedJob:
         """Queue `job`, or, if it is queued already, move its deadline forward to `deadline`."""
         job_id = job.id
         queued = self._jobs.get(job_id)
         if queued is None:
-            self._sequence += 1
             done: asyncio.Future[Clip] = asyncio.get_running_loop().create_future()
-            queued = self._jobs[job_id] = QueuedJob(job, job_id, self._sequence, deadline, done)
+            queued = self._jobs[job_id] = QueuedJob(job, job_id, deadline, done)
         queued.deadline = min(queued.deadline, deadline)
         return queued
 
     def unassigned(self) -> list[QueuedJob]:
-        """Those that no worker has, the most urgent first."""
+        """Those that no worker has, the most urgent first; those of one deadline in order of submission."""
         unassigned = (queued for queued in self._jobs.values() if queued.assignment is None)
-        return sorted(unassigned, key=lambda queued: (queued.deadline, queued.sequence))
+        return sorted(unassigned, key=lambda queued: queued.deadline)
 
     def finish(self, job_id: str, outcome: Clip | AimvError) -> None:
         """End a job with its outcome; nothing happens if it has ended before."""
