@@ -4,7 +4,6 @@ import queue
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 import msgspec
@@ -69,9 +68,7 @@ class LiveAnalyzer:
             self._words.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for worker in (self._words, self._windows):
             if worker:
                 worker.end()

@@ -12,7 +12,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from engine.errors import AimvError, ProtocolError, RenderError
@@ -118,9 +117,7 @@ class WorkerPool:
             self._stack = stack.pop_all()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         for worker in self._workers.values():
             for job_id in worker.assignments if worker.process is None else ():
                 self._transport.send(worker.address, Cancel(job_id))
@@ -247,8 +244,6 @@ class WorkerPool:
                 self._end(worker, assignment)
             case CancelAck():
                 self._end(worker, assignment)
-            case _:
-                pass
 
     def _check_heartbeat(self, worker: WorkerHandle, assignment: Assignment, job_ids: tuple[str, ...]) -> None:
         """A heartbeat without the id of an assigned job: a message was lost, which one shows by the Ack."""

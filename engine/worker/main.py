@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from engine.errors import AimvError, Cancelled
@@ -51,9 +50,7 @@ class FinalStageExecutor:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._executor.shutdown()
 
     def run(self, stage: Callable[[], None], overlap: bool, on_overlap: Callable[[], None] = lambda: None) -> None:
