@@ -19,7 +19,7 @@ class Option:
     flag: str = ""  # in place of the name with dashes
     env: str | None = None  # the environment variable that sets it, too
     secret: bool = False  # the value must not be shown
-    advice: str = "see {flag}"  # what the command line adds to an error of this option
+    advice: str = ""  # what the command line adds to an error of this option, before the flag
     check: Callable[[Any], Any] | None = None  # returns a value of the type normalized, or raises UsageError
     # from the field:
     name: str = ""

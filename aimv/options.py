@@ -71,24 +71,25 @@ def _file(value: str) -> str:
     return value
 
 
+_KEYS = Path(platformdirs.user_config_dir("aimv")) / "keys"
+_SCORE = named(".score.jsonl", "score")
 _SECONDS = between(0, 1_000_000, "{:g} s")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Log(Group):
-    """What is logged."""
+    """The log."""
 
-    log: Path | None = option(None, "Append what happens to this file, as JSON Lines.", "FILE", env="AIMV_LOG")
+    log: Path | None = option(None, "Append a log of events to this file, as JSON Lines.", "FILE", env="AIMV_LOG")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seed(Group):
-    """Where chance comes from."""
+    """The seed of random choices."""
 
     seed: int = option(
-        0, "The number all chance comes from; the same one gives the same result.", "N",
-        check=between(0, 2**31 - 1, "a seed of {}"),
-    )  # fmt: skip
+        0, "Seed of random choices; equal seeds give equal results.", "N", check=between(0, 2**31 - 1, "a seed of {}")
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +97,11 @@ class AnalysisSettings(Seed):
     """How a song is analyzed. `language` is a code of Whisper's, or None to detect it."""
 
     language: str | None = option(
-        "auto", "Language that is sung, as en, es, fr, de, ...; auto detects it.", "LANG", check=_language
+        "auto", "Language of the lyrics, such as en, es, fr or de; auto detects it.", "LANG", check=_language
     )
     whisper: str = option(
-        WHISPER, "Whisper model: a name that `aimv models` lists, a hub id or a folder.", "MODEL",
-        advice="`aimv models` lists them; see {flag}",
-    )  # fmt: skip
+        WHISPER, "Whisper model: name (`aimv models`), hub id or folder.", "MODEL", advice="`aimv models` lists them"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,24 +113,24 @@ class ScoreSettings(AnalysisSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class Generation(Group):
-    """What makes the pictures."""
+    """The generator of the clips."""
 
-    generator: str = option("auto", f"What makes the pictures: {', '.join(names())}.", "NAME", check=check_name)
-    model: str = option("", "Hub id or folder, for a generator that loads a model.", "ID_OR_FOLDER")
+    generator: str = option("auto", f"Generator of the clips: {', '.join(names())}.", "NAME", check=check_name)
+    model: str = option("", "Hub id or folder of the model, for a generator that loads one.", "ID_OR_FOLDER")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ScoreSettings, Generation):
     """How a video looks. `size` is "WIDTHxHEIGHT" or (width, height) in pixels; once constructed, the latter."""
 
-    preset: str = option("", f"How much work a clip is given: {', '.join(presets())}.", "NAME")
-    scenes: str = option("", "A folder of ISF files to draw in place of AIMV's own scenes.", "FOLDER")
-    lettering: bool = option(False, "Set the sung words in type on the picture.")
+    preset: str = option("", f"Level of quality at which clips are rendered: {', '.join(presets())}.", "NAME")
+    scenes: str = option("", "Folder of ISF files to draw in place of AIMV's own scenes.", "FOLDER")
+    lettering: bool = option(False, "Draw the sung words as text on the picture.")
     reaction: float = option(
-        1.0, "How far the music moves the picture, 0 (not) to 2.", "X", check=between(0, 2, "a reaction of {:g}")
+        1.0, "How strongly the picture reacts to the music, 0 to 2.", "X", check=between(0, 2, "a reaction of {:g}")
     )
     size: str | tuple[int, int] = option("1280x720", "Width and height in pixels.", "WxH", check=parse_size)
-    fps: float = option(24.0, "Frames a second, 1 to 120.", "N", check=between(1, 120, "{:g} frames a second"))
+    fps: float = option(24.0, "Frames per second, 1 to 120.", "N", check=between(1, 120, "{:g} frames a second"))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -156,47 +156,44 @@ class ShowSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class Keys(Group):
-    """The keys by which hosts know each other."""
+    """The keys with which hosts authenticate each other."""
 
     keys: Path = option(
-        Path(platformdirs.user_config_dir("aimv")) / "keys", "The folder of keys that `aimv keys` makes.", "FOLDER",
-        advice="`aimv keys` makes them; see {flag}",
-    )  # fmt: skip
+        _KEYS, "Folder with the keys that `aimv keys` makes.", "FOLDER", advice="`aimv keys` makes them"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pool(Keys):
-    """Which render processes there are."""
+    """The render processes."""
 
     workers: int = option(
         1, "Render processes on this host.", "N", check=between(0, MAX_WORKERS, "a number of {} render processes")
     )
     worker: tuple[str, ...] = option(
-        (), "A render process on another host (`aimv render`); may be repeated.", "tcp://HOST:PORT",
-        advice="`aimv render` starts one; see {flag}",
-    )  # fmt: skip
+        (), "Render process on another host; may be repeated.", "tcp://HOST:PORT", advice="`aimv render` starts one"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Host(Keys, Generation):
-    """Where and what to render for other hosts."""
+    """How this host renders for others."""
 
-    bind: str = option(MISSING, "Where to wait for work: an address of this host.", "tcp://HOST:PORT")
+    bind: str = option(MISSING, "Address of this host to which other hosts connect.", "tcp://HOST:PORT")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs(Group):
-    """Where pictures and sound go beside the window."""
+    """The outputs beside the window."""
 
     record: Path | None = option(
-        None, "Record pictures and sound into this .mp4, and the score beside it.", "OUT.mp4",
-        check=named(".mp4", "video"),
-    )  # fmt: skip
+        None, "Record video and sound into this file, the score beside it.", "OUT.mp4", check=named(".mp4", "video")
+    )
     stream: tuple[str, ...] = option(
         (), "Stream to rtmp://, srt://, udp:// or tcp://HOST:PORT; may be repeated.", "URL"
     )
-    camera: bool = option(False, "Be a camera for other programs.")
-    ndi: bool = option(False, "Be an NDI source on the network.")
+    camera: bool = option(False, "Provide a virtual camera for other programs.")
+    ndi: bool = option(False, "Provide an NDI source on the network.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,28 +201,27 @@ class MidiInput(Group):
     """A MIDI input."""
 
     midi: str = option(
-        "", "The MIDI input that controls the show, or a part of its name.", "NAME",
-        advice="`aimv inputs` lists them; see {flag}",
-    )  # fmt: skip
+        "", "MIDI input that controls the show, or a part of its name.", "NAME", advice="`aimv inputs` lists them"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Control(MidiInput):
     """What controls a show; empty for nothing."""
 
-    mqtt: str = option("", "Control by MQTT: mqtt://[USER@]HOST, mqtts:// for TLS.", "URL", check=_broker)
+    mqtt: str = option("", "Control over MQTT: mqtt://[USER@]HOST, mqtts:// for TLS.", "URL", check=_broker)
     mqtt_password: str = option(
-        "", "The broker's password; better in the config.", "WORD", env="AIMV_MQTT_PASSWORD", secret=True
+        "", "Password of the broker; better set in the config.", "WORD", env="AIMV_MQTT_PASSWORD", secret=True
     )
-    mqtt_ca: str = option("", "File with the broker's certificate.", "FILE", check=_file)
-    osc: str = option("", "Control by OSC at this port.", "[HOST:]PORT", check=_address)
+    mqtt_ca: str = option("", "File with the CA certificate of the broker.", "FILE", check=_file)
+    osc: str = option("", "Control over OSC at this port.", "[HOST:]PORT", check=_address)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LiveControl(Control):
     """What controls a live show, and who reads its state."""
 
-    link: bool = option(False, "Take the beat from Ableton Link while others are in it.")
+    link: bool = option(False, "Take the beat from Ableton Link while it has other peers.")
     metrics: str = option("", "Serve metrics to Prometheus at this port.", "[HOST:]PORT", check=_address)
 
 
@@ -233,33 +229,32 @@ class LiveControl(Control):
 class Window(Group):
     """The window of a show."""
 
-    fullscreen: bool = option(False, "Begin in full screen.")
-    hud: bool = option(False, "Begin with the readout of what it hears and does over the picture.")
+    fullscreen: bool = option(False, "Start in full screen.")
+    hud: bool = option(False, "Start with the readout of analysis and rendering over the picture.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LiveInput(Group):
-    """What a live show listens to, and how long."""
+    """The input of a live show."""
 
     input: str | None = option(
-        None, "The sound input: a name, a part of one, or a number of `aimv inputs`.", "NAME",
-        advice="`aimv inputs` lists them; see {flag}",
-    )  # fmt: skip
-    words: bool = option(True, "Transcribe what is sung, too.")
-    duration: float | None = option(None, "End after this many seconds.", "S", check=_SECONDS)
+        None, "Sound input: its name, a part of it, or its number.", "NAME", advice="`aimv inputs` lists them"
+    )
+    words: bool = option(True, "Transcribe the lyrics.")
+    duration: float | None = option(None, "Stop after this many seconds.", "S", check=_SECONDS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Listening(Group):
-    """How a song is listened to, and what is printed of it."""
+    """How a song is analyzed window by window, and what is printed."""
 
     hop: float = option(
         HOP_S, "Seconds from one window of 1 s to the next, 0.02 to 1.", "S", check=between(0.02, 1, "a hop of {:g} s")
     )
-    live: bool = option(False, "Hear the file as a live input: nothing is known early.")
-    json: bool = option(False, "JSON Lines instead of a table, one per window.")
-    all: bool = option(False, "With --json: the probability of every label, too.")
-    plot: Path | None = option(None, "Draw what is heard into this file.", "OUT.png", check=named(".png", "picture"))
+    live: bool = option(False, "Analyze the file like a live input, of which the future is not known.")
+    json: bool = option(False, "Print JSON Lines instead of a table, one line per window.")
+    all: bool = option(False, "With --json: print the probability of every label, too.")
+    plot: Path | None = option(None, "Draw the analysis into this file.", "OUT.png", check=named(".png", "picture"))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -269,21 +264,20 @@ class Listening(Group):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreFile(Group):
-    """Where a score goes."""
+    """The score that is written."""
 
     out: Path | None = option(
-        None, "The score; without it, FILE's name with .score.jsonl.", "OUT.score.jsonl", flag="-o",
-        check=named(".score.jsonl", "score"),
-    )  # fmt: skip
+        None, "Score; by default FILE's name with .score.jsonl.", "OUT.score.jsonl", flag="-o", check=_SCORE
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class VideoFile(Group):
-    """Where a video goes, and which part of a song it shows."""
+    """The video that is written, and the part of the song that it shows."""
 
     out: Path | None = option(
-        None, "The video; without it, FILE's name with .mp4.", "OUT.mp4", flag="-o", check=named(".mp4", "video")
+        None, "Video; by default FILE's name with .mp4.", "OUT.mp4", flag="-o", check=named(".mp4", "video")
     )
-    start: float = option(0.0, "Begin at this second of the song.", "S", check=_SECONDS)
-    duration: float | None = option(None, "Only this many seconds.", "S", check=_SECONDS)
-    resume: bool = option(False, "Continue an export that was stopped.")
+    start: float = option(0.0, "Start at this second of the song.", "S", check=_SECONDS)
+    duration: float | None = option(None, "Length of the excerpt in seconds.", "S", check=_SECONDS)
+    resume: bool = option(False, "Resume an export that was interrupted.")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @command
 def listen(file: SongFile, settings: AnalysisSettings, output: Listening) -> None:
-    """Hear a song, second by second: instruments, words, loudness, colour, and the sentence they make.
+    """Analyze a song second by second: instruments, words, loudness, colour, and the sentence they make.
 
     [dim]Examples:[/dim]
 
@@ -51,11 +51,11 @@ def listen(file: SongFile, settings: AnalysisSettings, output: Listening) -> Non
 
 @command
 def sentence(
-    loudness: Annotated[str, typer.Argument(help="loud or quiet: the window against the song so far.")],
+    loudness: Annotated[str, typer.Argument(help="loud or quiet, relative to the song so far.")],
     words: Annotated[str, typer.Argument(help="What is sung, or N/A.")],
-    i1: Annotated[str, typer.Argument(help="The most certain instrument.")],
-    i2: Annotated[str, typer.Argument(help="The second.")],
-    i3: Annotated[str, typer.Argument(help="The least certain one; it stands in the foreground.")],
+    i1: Annotated[str, typer.Argument(help="The most probable instrument.")],
+    i2: Annotated[str, typer.Argument(help="The second most probable.")],
+    i3: Annotated[str, typer.Argument(help="The least probable; the sentence has it in the foreground.")],
     colour: Annotated[str, typer.Argument(help="A colour's name (crimson) or #rrggbb.")],
     a1: Annotated[str | None, typer.Argument(help="Abstraction of I1; looked up when left out.")] = None,
     a2: Annotated[str | None, typer.Argument(help="Abstraction of I2.")] = None,

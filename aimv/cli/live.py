@@ -36,10 +36,10 @@ def live(
     outputs: Outputs,
     control: LiveControl,
 ) -> None:
-    """Perform what a sound input plays: the picture moves with it at once, its scenes follow within seconds.
+    """Show a music video of a sound input: the picture reacts at once, its scenes follow within seconds.
 
-    Keys: f fills the screen, h shows what it hears and does, n next shot, space hold, b blackout, t taps the beat,
-    [ and ] nudge it, - and + how far the music moves the picture, 0 to 3 flashes allowed, s another seed, g the other
+    Keys: f fills the screen, h shows the readout, n next shot, space hold, b blackout, t taps the beat,
+    [ and ] nudge it, - and + how strongly the picture reacts, 0 to 3 flashes allowed, s another seed, g the other
     generator, Enter types a style, q ends.
 
     [dim]Examples:[/dim]
@@ -117,11 +117,11 @@ def inputs() -> None:
 @command
 def learn(
     action: Annotated[
-        str, typer.Argument(help='What a control shall do: react, next, "style oil painting", ...', metavar="COMMAND")
+        str, typer.Argument(help='Command to assign: react, next, "style oil painting", ...', metavar="COMMAND")
     ],
     input: MidiInput,
 ) -> None:
-    """Learn a MIDI control: move a knob or press a key, and it is written into the config.
+    """Assign a command to a MIDI control: move a knob or press a key, and the config is updated.
 
     [dim]Examples:[/dim]
 

@@ -36,7 +36,7 @@ for each in (listen, sentence, score, export, play, live, inputs, learn, config,
 @app.callback()
 @with_options
 def common(context: typer.Context, options: Log) -> None:
-    """Do what is the same for every command."""
+    """Start the log, for any command."""
     if options.log:
         log_to_file(options.log)
         log_event("command", name=context.invoked_subcommand or "")

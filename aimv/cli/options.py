@@ -54,7 +54,7 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
         except AimvError as error:
             for option in own:
                 if option.name == error.option:
-                    error.add_note(option.advice.format(flag=option.flag))
+                    error.add_note(f"{option.advice}; see {option.flag}".removeprefix("; "))
             raise
 
     typed = [each for name, each in parameters.items() if name not in groups] + [_parameter(option) for option in own]

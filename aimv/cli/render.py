@@ -12,8 +12,8 @@ from engine.errors import AimvError, ModelError
 def render(host: Host) -> None:
     """Render for `aimv export` and `aimv play` on other hosts, one at a time, until Ctrl-C.
 
-    Both hosts make keys first (`aimv keys`) and put the other's public key into their folder of keys; what goes over
-    the network is encrypted, and nobody else is served.
+    Run `aimv keys` on both hosts first, and copy the public key of each into the key folder of the other. Traffic is
+    encrypted, and only hosts with such a key are served.
 
     [dim]Examples:[/dim]
 
@@ -36,7 +36,7 @@ def render(host: Host) -> None:
 
 @command
 def keys(folder: Keys) -> None:
-    """Make the keys by which this host is known to others, and print where they go.
+    """Make the key pair of this host, and print where to copy its public key.
 
     [dim]Example:[/dim]
 
@@ -54,7 +54,7 @@ def keys(folder: Keys) -> None:
 
 @command
 def models() -> None:
-    """List every model: where it was found, its checksum, and what to do when it is missing."""
+    """List every model: its path, its checksum, and what to do when it is missing."""
     from engine.analysis.instruments import read_pinned, shipped_model
     from engine.analysis.transcription.models import available, computing
     from engine.files import sha256_of

@@ -89,10 +89,10 @@ def play(
     outputs: Outputs,
     control: Control,
 ) -> None:
-    """Play a song with its music video in a window; clips are made ahead of the sound.
+    """Play a song with its music video in a window; clips are rendered ahead of the sound.
 
-    Keys: space pauses, f fills the screen, h shows what it does, b blackout, - and + how far the music moves the
-    picture, 0 to 3 flashes allowed, q or Esc ends.
+    Keys: space pauses, f fills the screen, h shows the readout, b blackout, - and + how strongly the picture
+    reacts, 0 to 3 flashes allowed, q or Esc ends.
 
     [dim]Examples:[/dim]
 
