@@ -1,4 +1,4 @@
-"""Cache folders, atomic writes, and paths locked by the process that uses them."""
+"""Cache folders, atomic writes, paths locked by the process that uses them, and a silent standard error."""
 
 import contextlib
 import errno
@@ -138,3 +138,16 @@ def scratch_folder(path: Path) -> Iterator[Path]:
     with owned_path(path.parent, f".{path.name}-", _PART) as scratch:
         scratch.mkdir(mode=0o700)
         yield scratch
+
+
+@contextlib.contextmanager
+def suppress_stderr() -> Iterator[None]:
+    """Suppress what C libraries print: ALSA and PortAudio of every device they try, libmpg123 of what it skips."""
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

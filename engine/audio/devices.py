@@ -1,11 +1,8 @@
 """Sound cards by PortAudio: listing inputs, and capturing from one."""
 
-import contextlib
 import difflib
 import importlib
-import os
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -14,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.audio.capture import AudioCallback
 from engine.errors import DeviceError, MissingExtra, UsageError
+from engine.files import suppress_stderr
 
 LATENCY_S = 0.02  # requested; blocks then arrive about every 10 ms
 _MOST_CHANNELS = 8
@@ -152,16 +150,3 @@ class SoundCard:
         if stream is not None:
             stream.abort(ignore_errors=True)
             stream.close(ignore_errors=True)
-
-
-@contextlib.contextmanager
-def suppress_stderr() -> Iterator[None]:
-    """Suppress what ALSA and PortAudio print about every device that they try; errors are raised all the same."""
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

@@ -3,11 +3,8 @@
 Decoders read a file that was cut off without an error, so the length that its header declares is compared.
 """
 
-import contextlib
 import errno
-import os
-import struct
-from collections.abc import Iterator
+import zlib
 from pathlib import Path
 
 import msgspec
@@ -17,10 +14,11 @@ import soxr
 from numpy.typing import NDArray
 
 from engine.errors import MediaError, UsageError
+from engine.files import suppress_stderr
 
 _UNKNOWN = (0, 0xFFFFFFFF)  # as a length: it was written to a pipe
 _PIPED = range(0x7FFF0000, 0x80000001)  # what sox and arecord write for the same
-_BATCH = 512  # Ogg pages whose checksums are computed side by side
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))  # each byte with its bits reversed
 
 
 def find_truncation(path: Path) -> str | None:
@@ -50,7 +48,7 @@ def _declared_bytes(head: bytes) -> int:
     if kind == b"RF64" and form == b"WAVE" and head[12:16] == b"ds64" and len(head) >= 28:
         return int.from_bytes(head[20:28], "little") + 8
     if kind == b"RIFF" and form == b"WAVE":
-        whole: int = struct.unpack("<I", head[4:8])[0]
+        whole = int.from_bytes(head[4:8], "little")
         return max(0 if whole in _UNKNOWN or whole in _PIPED else whole + 8, _end_of_data(head))
     return 0
 
@@ -59,7 +57,7 @@ def _end_of_data(head: bytes) -> int:
     """Where the data chunk of a wav ends, 0 where it is unknown."""
     at = 12
     while at + 8 <= len(head):
-        length: int = struct.unpack("<I", head[at + 4 : at + 8])[0]
+        length = int.from_bytes(head[at + 4 : at + 8], "little")
         if head[at : at + 4] == b"data":
             return 0 if length in _UNKNOWN or length in _PIPED else at + 8 + length
         at += 8 + length + length % 2
@@ -67,55 +65,33 @@ def _end_of_data(head: bytes) -> int:
 
 
 def _ogg_truncation(data: bytes) -> str | None:
-    """What is wrong with the sequence of pages: one incomplete, one missing, no last one."""
-    pages: list[memoryview] = []
+    """What is wrong with the sequence of pages: one incomplete, one missing, no last one, one damaged."""
     next_number: dict[bytes, int] = {}
-    at, ended = 0, False
+    at, count, damaged, ended = 0, 0, 0, False
     while data[at : at + 4] == b"OggS" and at + 27 <= len(data):
-        lacing = data[at + 27 : at + 27 + data[at + 26]]
-        length = 27 + data[at + 26] + sum(lacing)
+        count += 1
+        length = 27 + data[at + 26] + sum(data[at + 27 : at + 27 + data[at + 26]])
         stream, number = data[at + 14 : at + 18], int.from_bytes(data[at + 18 : at + 22], "little")
         if at + length > len(data) or number != next_number.get(stream, number):
-            return f"page {len(pages) + 1} is not whole, or pages before it are missing"
+            return f"page {count} is not whole, or pages before it are missing"
         next_number[stream] = number + 1
         ended = bool(data[at + 5] & 4)
-        pages.append(memoryview(data)[at : at + length])
+        if not damaged and not _has_ogg_checksum(data[at : at + length]):
+            damaged = count
         at += length
     if not ended:
         return "its last page is missing or damaged"
-    for first in range(0, len(pages), _BATCH):
-        wrong = _wrong_checksums(pages[first : first + _BATCH])
-        if len(wrong):
-            return f"page {first + wrong[0] + 1} of {len(pages)} is damaged"
-    return None
+    return f"page {damaged} of {count} is damaged" if damaged else None
 
 
-def _wrong_checksums(pages: list[memoryview]) -> NDArray[np.intp]:
-    """Which pages do not have the CRC-32 they declare: polynomial 04C11DB7, high bit first, from 0 (RFC 3533, 6).
+def _has_ogg_checksum(page: bytes) -> bool:
+    """Whether an Ogg page has the CRC-32 that it declares (RFC 3533, 6).
 
-    The pages are aligned at their ends and processed side by side; zeros before a page do not change its checksum.
+    It is computed high bit first and from 0 to 0, with 0 in its own place: zlib's of mirrored bytes, without inversion.
     """
-    longest = max(len(page) for page in pages)
-    table = np.zeros((longest, len(pages)), np.uint8)
-    declared = np.zeros(len(pages), np.uint32)
-    for index, page in enumerate(pages):
-        declared[index] = int.from_bytes(page[22:26], "little")
-        table[longest - len(page) :, index] = page
-        table[longest - len(page) + 22 : longest - len(page) + 26, index] = 0  # computed without itself
-    value = np.zeros(len(pages), np.uint32)
-    for row in table:
-        value = (value << np.uint32(8)) ^ _TABLE[(value >> np.uint32(24)) ^ row]
-    return np.flatnonzero(value != declared)
-
-
-def _table() -> NDArray[np.uint32]:
-    value = np.arange(256, dtype=np.uint32) << np.uint32(24)
-    for _ in range(8):
-        value = (value << np.uint32(1)) ^ np.where(value >> np.uint32(31), np.uint32(0x04C11DB7), np.uint32(0))
-    return value
-
-
-_TABLE = _table()
+    mirrored = (page[:22] + bytes(4) + page[26:]).translate(_MIRRORED)
+    declared = int.from_bytes(page[22:26].translate(_MIRRORED), "big")
+    return zlib.crc32(mirrored, 0xFFFFFFFF) ^ 0xFFFFFFFF == declared
 
 
 LOWEST_RATE, HIGHEST_RATE, MOST_CHANNELS = 8_000, 192_000, 8
@@ -203,7 +179,7 @@ def check_song(song: Song) -> Song:
 def _decode(path: Path, room: int) -> tuple[NDArray[np.float32], int]:
     """Samples [n, channels] of at most `room` bytes, and their rate."""
     try:
-        with _suppress_stderr(), soundfile.SoundFile(path) as file:
+        with suppress_stderr(), soundfile.SoundFile(path) as file:
             declared, rate = file.frames, file.samplerate
             if not LOWEST_RATE <= rate <= HIGHEST_RATE or file.channels > MOST_CHANNELS:
                 return np.zeros((1, min(file.channels, 99)), np.float32), rate  # the caller reports what is wrong
@@ -250,19 +226,6 @@ def _decode_with_libav(path: Path, room: int) -> tuple[NDArray[np.float32], int]
     if len(samples) < (declared - 0.1) * rate:
         raise _truncated(path, f"{declared:.1f} s are declared, {len(samples) / rate:.1f} s are there")
     return np.ascontiguousarray(samples), rate
-
-
-@contextlib.contextmanager
-def _suppress_stderr() -> Iterator[None]:
-    """Suppress the messages of libmpg123 in libsndfile about what it skips: there is no other switch."""
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a descriptor is wanted
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _too_large(path: Path, seconds: float) -> MediaError:

@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from engine.audio.devices import suppress_stderr
 from engine.control.commands import Command, CommandRefused, find_command
 from engine.control.state import ControlContext, ControlState, Transport
 from engine.errors import DeviceError, MissingExtra, UsageError
+from engine.files import suppress_stderr
 
 _CONTROL = re.compile(r"ch([1-9]|1[0-6]) (cc|note|pitch) ?(\d{0,3})")
 _PRESSED = 0.5  # of a control's way

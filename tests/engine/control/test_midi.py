@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from engine.audio.devices import suppress_stderr
 from engine.control import midi
 from engine.control.midi import MidiInput, MidiMap, read_control
 from engine.control.state import ControlState
 from engine.errors import DeviceError, MissingExtra, UsageError
+from engine.files import suppress_stderr
 from tests.conftest import Ran
 from tests.engine.control.conftest import until
 
