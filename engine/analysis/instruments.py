@@ -97,15 +97,11 @@ def load_classifier(path: Path | None = None) -> OnnxClassifier:
 
 _load = loaded_once(OnnxClassifier)
 
-REACH_S = 3.0
-"""Seconds before and after a window that count; beyond them the evidence of a neighbour has decayed."""
-_STAYS = 0.7
-"""Probability that a label is a second later as it is now."""
+REACH_S = 3.0  # before and after a window that count; beyond it the evidence of a neighbour has decayed
+_STAYS = 0.7  # probability that a label is a second later as it is now
 _STAYS_OF = {"tom": 0.55, "crash": 0.55, "splash": 0.55}
-_NEIGHBOUR_WEIGHT = 0.3
-"""Share of a second's evidence that neighbours are given: what misleads the classifier, misleads it for a while."""
-_LEAST = 1e-5
-"""Probabilities nearer to 0 or 1 than this count as this near: their logits stay finite."""
+_NEIGHBOUR_WEIGHT = 0.3  # of a second's evidence: what misleads the classifier, misleads it for a while
+_LEAST = 1e-5  # probabilities nearer to 0 or 1 count as this near: their logits stay finite
 
 Logits = NDArray[np.float64]
 

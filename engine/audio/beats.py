@@ -1,9 +1,7 @@
 """Beats: tracked from onset strength, with the whole song known or causally; and the tempo of a live show."""
 
 import bisect
-import itertools
 import math
-import statistics
 from functools import cache
 
 import numpy as np
@@ -144,16 +142,14 @@ class BeatTracker:
 
     def _predict(self, frame: int) -> float:
         """The frame at which the next beat falls: run the score on without new onsets and find its peak."""
-        ahead = list(self._score)
-        past = np.arange(max(1, round(self._period / 2)), min(round(2 * self._period), len(ahead) - 1) + 1)
+        past = np.arange(max(1, round(self._period / 2)), min(round(2 * self._period), len(self._score) - 1) + 1)
         weight = _likely(self._period)[: len(past)]
         steps = round(self._period)
         future = np.empty(steps)
-        history = np.array(ahead[-int(past[-1]) - 1 :])
+        history = np.array(self._score[-int(past[-1]) - 1 :])
         for k in range(steps):
-            value = float((weight * history[::-1][past - 1]).max())
-            future[k] = value
-            history = np.append(history[1:], value)
+            future[k] = (weight * history[::-1][past - 1]).max()
+            history = np.append(history[1:], future[k])
         expected = np.exp(-0.5 * np.square((np.arange(1, steps + 1) - self._period / 2) / (self._period / 2)))
         return float(frame + 1 + int((future * expected).argmax()))
 
@@ -183,8 +179,7 @@ class Tempo:
             self._taps = []
         self._taps = [*self._taps[-7:], time]
         if len(self._taps) >= 2:
-            gaps = [later - earlier for earlier, later in itertools.pairwise(self._taps)]
-            self._grid = (time - self.offset_s, statistics.median(gaps))
+            self._grid = (time - self.offset_s, float(np.median(np.diff(self._taps))))
 
     def nudge(self, seconds: float) -> None:
         """Shift every beat; later is positive."""
@@ -214,11 +209,7 @@ class Tempo:
         """Beats a minute; None where there is no beat."""
         if rule := self._link or self._grid:
             return 60.0 / rule[1]
-        if len(self._tracked) < 4:
-            return None
-        recent = self._tracked[-8:]
-        gaps = [later - earlier for earlier, later in itertools.pairwise(recent)]
-        return 60.0 / statistics.median(gaps)
+        return 60.0 / float(np.median(np.diff(self._tracked[-8:]))) if len(self._tracked) >= 4 else None
 
     def beats(self, start: float, end: float) -> list[float]:
         """The beats from `start` to before `end`."""
@@ -236,7 +227,7 @@ class Tempo:
         else:
             tracked = self._tracked
             index = bisect.bisect_right(tracked, time - self.offset_s)
-            if not index >= 2:
+            if index < 2:
                 return 0.0, 0.0
             since = time - self.offset_s - tracked[index - 1]
             following = tracked[index] if index < len(tracked) else 2 * tracked[index - 1] - tracked[index - 2]

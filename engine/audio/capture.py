@@ -46,7 +46,6 @@ class CaptureClock:
         self._settling_from = 0  # sample
         self._next_at = 0.0  # when the next sample is captured
         self._period = 1.0 / rate
-        self._started = False
         self._latest = 0.0
 
     @property
@@ -57,8 +56,8 @@ class CaptureClock:
     def update(self, count: int, at: float) -> None:
         """`count` more samples have been captured; the last of them at about `at` (s of this machine's clock)."""
         self._samples += count
-        if not self._started:
-            self._started, self._next_at, self._settling_from = True, at, self._samples
+        if self._samples == count:
+            self._next_at, self._settling_from = at, count
             return
         error = at - (self._next_at + count * self._period)
         settled = (self._samples - self._settling_from) / self._rate >= _SETTLING_S
@@ -78,7 +77,7 @@ class CaptureClock:
 
     def time(self, now: float) -> float:
         """Seconds of sound captured at `now`; never runs back."""
-        if self._started:
+        if self._samples:
             since = min(now - self._next_at, _AHEAD_S)
             self._latest = max(self._latest, (self._samples + since / self._period) / self._rate)
         return self._latest

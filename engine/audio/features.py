@@ -6,9 +6,11 @@ All are causal, so a file and a live input give the same.
 import bisect
 import math
 import threading
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from engine.audio.beats import BeatTracker, Tempo
@@ -50,6 +52,16 @@ class Onset(msgspec.Struct, frozen=True):
     band: int  # index into BANDS_HZ of the band that rose most
 
 
+def _time_of(onset: Onset) -> float:
+    return onset.time
+
+
+def _decayed(onsets: Sequence[Onset], time: float) -> float:
+    """The greatest strength that those of the onsets before `time` have left."""
+    left = (each.strength * math.exp((each.time - time) / _ONSET_DECAY_S) for each in onsets if each.time <= time)
+    return max(left, default=0.0)
+
+
 class FeatureExtractor:
     """Band levels and onsets of a stream of mono sound, kept for `at`.
 
@@ -78,7 +90,6 @@ class FeatureExtractor:
         self._recent_flux: list[float] = []
         self._recent_bands: list[int] = []
         self._recent_loud: list[float] = []
-        self._times: list[float] = []
         self._cumulative_flux: list[float] = []
         self._levels: list[tuple[float, float, float, float]] = []
         self.onset_strength: list[float] = []  # RATE a second; beats are tracked from it
@@ -96,16 +107,12 @@ class FeatureExtractor:
     def push(self, mono: NDArray[np.float32]) -> None:
         """Take in the next samples, [n]."""
         self._buffer = np.concatenate([self._buffer, mono])
-        ends = []
-        while True:
-            end = round(self._frames * self.rate / RATE)
-            if end - self._buffer_start > len(self._buffer):
-                break
+        ends = []  # of the frames that are now known, in the buffer
+        while (end := round(self._frames * self.rate / RATE) - self._buffer_start) <= len(self._buffer):
             ends.append(end)
             self._frames += 1
         if not ends:
             return
-        ends = [end - self._buffer_start for end in ends]
         frames = np.stack([self._buffer[end - self._size : end] for end in ends])
         spectra = np.abs(np.fft.rfft(frames * self._taper, axis=1)).astype(np.float32) / self._size
         loud = np.sqrt(np.square(frames).mean(axis=1))
@@ -158,7 +165,6 @@ class FeatureExtractor:
         if self.onsets and time - self.onsets[-1].time < _ONSET_GAP_S:
             return
         self.onsets.append(Onset(time, min(1.0, value / self._flux_peak), self._recent_bands[-2]))
-        self._times.append(time)
 
     def _refine(self, about: float) -> float:
         """The steepest rise of the waveform's envelope in the 30 ms before the window's end, in s."""
@@ -179,8 +185,7 @@ class FeatureExtractor:
             drop = len(self._levels) - round(keep * RATE)
             self._trimmed += drop
             del self._levels[:drop], self.onset_strength[:drop], self._cumulative_flux[:drop]
-            old = bisect.bisect_left(self._times, self._trimmed / RATE)
-            del self._times[:old], self.onsets[:old]
+            del self.onsets[: bisect.bisect_left(self.onsets, self._trimmed / RATE, key=_time_of)]
 
     def at(self, time: float) -> Features:
         """The features at `time` seconds; before the first and after the last sample, those of that sample."""
@@ -189,12 +194,9 @@ class FeatureExtractor:
             index = min(max(int(time * RATE) - self._trimmed, 0), len(self._levels) - 1)
             level, low, mid, high = self._levels[index]
             flux = self._cumulative_flux[index]
-        onset = 0.0
-        last = bisect.bisect_right(self._times, time)
-        for past in self.onsets[max(0, last - 4) : last]:
-            onset = max(onset, past.strength * math.exp(-(time - past.time) / _ONSET_DECAY_S))
-        phase, beat = self._beat_at(time)
-        return Features(level, low, mid, high, onset, phase, beat, flux)
+        last = bisect.bisect_right(self.onsets, time, key=_time_of)
+        onset = _decayed(self.onsets[max(0, last - 4) : last], time)
+        return Features(level, low, mid, high, onset, *self._beat_at(time), flux)
 
     def _beat_at(self, time: float) -> tuple[float, float]:
         beats = self.beats
@@ -319,7 +321,6 @@ class AttackDetector:
 
 _KEPT_S = 12.0
 _SAME_S = 0.09  # an onset this near an attack is the same event
-_DECAY_S = 0.15
 
 
 class LiveFeatureExtractor:
@@ -350,17 +351,13 @@ class LiveFeatureExtractor:
                 self.tempo.add_beat(beat)
             for onset in found:
                 self.tempo.add_onset(onset.time)
-            self.onsets = sorted([*self.onsets, *found], key=lambda onset: onset.time)[-64:]
+            self.onsets = sorted([*self.onsets, *found], key=_time_of)[-64:]
             self.extractor.trim(_KEPT_S)
         return found
 
     def at(self, time: float) -> Features:
         """The features at `time` seconds."""
         with self._lock:
-            now = self.extractor.at(time)
-            onset = 0.0
-            for past in self.onsets[-6:]:
-                if past.time <= time:
-                    onset = max(onset, past.strength * math.exp(-(time - past.time) / _DECAY_S))
             phase, beat = self.tempo.at(time)
-        return Features(now.level, now.low, now.mid, now.high, onset, phase, beat, now.cumulative_flux)
+            onset = _decayed(self.onsets[-6:], time)
+            return replace(self.extractor.at(time), onset=onset, beat_phase=phase, beat=beat)

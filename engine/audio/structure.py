@@ -36,16 +36,14 @@ def find_sections(mono: NDArray[np.float32], rate: int) -> list[Section]:
     duration = len(mono) / rate
     sound = _sound(mono, rate)
     edges = [0, *_boundaries(sound), len(sound)]
-    means = [sound[begin:end].mean(axis=0) for begin, end in itertools.pairwise(edges)]
     found: list[Section] = []
     known: list[tuple[str, Matrix]] = []
-    for mean, begin, end in zip(means, edges, edges[1:], strict=False):
-        label = next((label for label, other in known if _correlation(mean, other) >= _ALIKE), "")
-        if not label:
-            label = _name(len({label for label, _ in known}))
+    for begin, end in itertools.pairwise(edges):
+        mean = sound[begin:end].mean(axis=0)
+        alike = (label for label, other in known if _correlation(mean, other) >= _ALIKE)
+        label = next(alike, None) or _name(len({label for label, _ in known}))
         known.append((label, mean))
-        last = end == len(sound)
-        found.append(Section(begin * HOP_S, duration if last else end * HOP_S, label))
+        found.append(Section(begin * HOP_S, duration if end == len(sound) else end * HOP_S, label))
     return found
 
 
@@ -81,8 +79,7 @@ def _boundaries(sound: Matrix) -> list[int]:
     for at in np.argsort(-novelty, kind="stable"):
         if novelty[at] < _PEAK:
             break
-        far = all(abs(int(at) - other) >= shortest for other in chosen)
-        if far and shortest <= at <= len(sound) - shortest:
+        if all(abs(int(at) - other) >= shortest for other in (0, len(sound), *chosen)):
             chosen.append(int(at))
     return sorted(chosen)
 
@@ -93,9 +90,8 @@ def _novelty(sound: Matrix, at: int) -> float:
     if side < 2:
         return 0.0
     around = sound[at - side : at + side]
-    unit = around / (
-        np.linalg.norm(around, axis=1, keepdims=True) + 1.0
-    )  # hops that hardly differ from the mean count little
+    # Plus 1: hops that hardly differ from the mean count little.
+    unit = around / (np.linalg.norm(around, axis=1, keepdims=True) + 1.0)
     alike = unit @ unit.T
     within = (alike[:side, :side].mean() + alike[side:, side:].mean()) / 2
     return max(0.0, float(within - alike[:side, side:].mean()) / 2)
