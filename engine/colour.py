@@ -20,6 +20,7 @@ Colours = NDArray[np.float64]
 
 LOWEST_VISIBLE_HZ = 3.945e14  # 760 nm; one octave up is 380 nm, so every sound has exactly one colour
 SILENT_HEX = "#000000"
+_HEX = re.compile("#[0-9a-fA-F]{6}")
 STEPS = 256  # colours in a ramp
 ROWS = 4  # the named colour and three of its harmony
 _SAME_HUE = 12.0  # degrees: closer ones are shades of one another
@@ -86,9 +87,10 @@ def _linear(lab: Colours, share: NDArray[np.float64]) -> Colours:
 
 def rgb_of_hex(colour: str) -> tuple[int, int, int]:
     """Red, green and blue, 0 to 255, of "#rrggbb"; RenderError if it is no colour."""
-    if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
+    if not _HEX.fullmatch(colour):
         raise RenderError(f"{colour!r} is not a colour: write #rrggbb")
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+    red, green, blue = bytes.fromhex(colour[1:])
+    return red, green, blue
 
 
 def parse_hex(colour: str) -> Colours:
@@ -169,7 +171,7 @@ def colour_name(hex_colour: str) -> str:
 
 def hex_of_name(colour: str) -> str:
     """ "#rrggbb" of a colour given by name or already as hex; UsageError if it is neither."""
-    if re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
+    if _HEX.fullmatch(colour):
         return colour.lower()
     without_spaces = {name.replace(" ", ""): value for name, value in named_colours().items()}
     found = without_spaces.get(re.sub(r"[\s_-]", "", colour.lower()))
@@ -203,8 +205,9 @@ def ramps(palette: Sequence[str]) -> NDArray[np.uint8]:
     """
     labs = [oklab_of_hex(colour) for colour in palette] or [oklab(np.array([0.5, 0.5, 0.5]))]
     named = labs[0]
-    labs = [named, *(lab for lab in labs[1:] if _hue_apart(lab, named) > np.deg2rad(_SAME_HUE))][:ROWS]
-    labs[1:] = [_lightened(lab, 0.92 * named[0]) for lab in labs[1:]]
+    others = [lab for lab in labs[1:] if _hue_apart(lab, named) > np.deg2rad(_SAME_HUE)][: ROWS - 1]
+    # As much more vivid as it becomes lighter.
+    labs = [named, *(lab * max(1.0, 0.92 * named[0] / max(float(lab[0]), 1e-6)) for lab in others)]
     for degrees in (30.0, -30.0, 150.0)[len(labs) - 1 :]:
         angle = np.deg2rad(degrees)
         rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -215,11 +218,6 @@ def ramps(palette: Sequence[str]) -> NDArray[np.uint8]:
     window = np.hanning(STEPS // 4 + 1)
     smooth = np.apply_along_axis(np.convolve, 1, padded, window / window.sum(), mode="valid")
     return np.round(srgb(smooth) * 255.0).astype(np.uint8)
-
-
-def _lightened(lab: Colours, least: float) -> Colours:
-    """The colour at a lightness of at least `least`, as much more vivid as it becomes lighter."""
-    return np.asarray(lab * max(1.0, least / max(float(lab[0]), 1e-6)))
 
 
 def _hue_apart(first: Colours, second: Colours) -> float:

@@ -5,7 +5,7 @@ Of two scenes the foreground is sharp in the middle; around it lies the backgrou
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import cv2
 import moderngl
@@ -33,31 +33,21 @@ class CompiledScene(NamedTuple):
 
 
 class GLContext:
-    """An OpenGL context and the vertex buffer of a triangle that covers the viewport."""
+    """An OpenGL context without a window, by EGL, and the vertex buffer of a triangle that covers the viewport.
 
-    def __init__(self, gl: moderngl.Context) -> None:
-        self.gl = gl
-        self.triangle = gl.buffer(np.array([-1, -1, 3, -1, -1, 3], dtype="f4").tobytes())
+    Raises:
+        ModelError: there is no OpenGL through EGL on this machine.
+    """
 
-    @classmethod
-    def headless(cls) -> Self:
-        """A context without a window, by EGL.
-
-        Raises:
-            ModelError: there is no OpenGL through EGL on this machine.
-        """
+    def __init__(self) -> None:
         try:
             backend: Any = {"backend": "egl"}
-            return cls(moderngl.create_context(standalone=True, **backend))
+            self.gl = moderngl.create_context(standalone=True, **backend)
         except Exception as error:  # noqa: BLE001 - moderngl raises bare Exception
             raise ModelError(
                 f"no OpenGL without a screen ({error}): install Debian's libegl1 and libgl1-mesa-dri"
             ) from None
-
-    @property
-    def renderer(self) -> str:
-        """The driver's name, for example "llvmpipe (LLVM 15.0.6, 256 bits)"."""
-        return str(self.gl.info["GL_RENDERER"])
+        self.triangle = self.gl.buffer(np.array([-1, -1, 3, -1, -1, 3], dtype="f4").tobytes())
 
     def compile(self, scene: isf.Scene) -> CompiledScene:
         """Compile every pass of the scene.
@@ -163,38 +153,26 @@ class SceneRenderer:
 
 
 class _PassBuffer:
-    """Double buffer of a pass: the front is read as a texture while the back is drawn."""
+    """Double buffer of a pass: the texture of the front is read while the back is drawn."""
 
     def __init__(self, gl: moderngl.Context, size: tuple[int, int], step: isf.Pass) -> None:
-        dtype = "f2" if step.floating else "f1"
-        self._textures = [gl.texture(size, 4, dtype=dtype) for _ in range(2)]
-        for texture in self._textures:
+        self._textures = [gl.texture(size, 4, dtype="f2" if step.floating else "f1") for _ in range(2)]
+        self.front, self.back = (gl.framebuffer([texture]) for texture in self._textures)
+        for texture, framebuffer in zip(self._textures, (self.front, self.back), strict=True):
             texture.repeat_x = texture.repeat_y = False
-        self._framebuffers = [gl.framebuffer([texture]) for texture in self._textures]
-        for framebuffer in self._framebuffers:
             framebuffer.clear()
-        self._shown = 0
 
     @property
     def texture(self) -> moderngl.Texture:
-        return self._textures[self._shown]
-
-    @property
-    def front(self) -> moderngl.Framebuffer:
-        return self._framebuffers[self._shown]
-
-    @property
-    def back(self) -> moderngl.Framebuffer:
-        return self._framebuffers[1 - self._shown]
+        return self._textures[0]
 
     def swap(self) -> None:
-        self._shown = 1 - self._shown
+        self.front, self.back = self.back, self.front
+        self._textures.reverse()
 
     def release(self) -> None:
-        for framebuffer in self._framebuffers:
-            framebuffer.release()
-        for texture in self._textures:
-            texture.release()
+        for each in (self.front, self.back, *self._textures):
+            each.release()
 
 
 def background_size(width: int, height: int) -> tuple[int, int]:

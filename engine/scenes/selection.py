@@ -25,7 +25,7 @@ class SceneLibrary:
             ModelError: no OpenGL through EGL on this machine.
             RenderError: there is no scene that can be drawn.
         """
-        self.context = GLContext.headless()
+        self.context = GLContext()
         self._compiled: dict[str, CompiledScene] = {}
         folders = folders or (LIBRARY,)
         scenes, skipped = {}, []

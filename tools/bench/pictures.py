@@ -32,7 +32,8 @@ LEAST_S = 0.5  # of drawing for a figure
 
 def scene_rates(generator: SceneGenerator, sizes: list[tuple[int, int]], wanted: set[str]) -> Table:
     """Frames a second by scene and size."""
-    table = Table("scene", *(f"{width}x{height}" for width, height in sizes), title=generator.library.context.renderer)
+    driver = generator.library.context.gl.info["GL_RENDERER"]
+    table = Table("scene", *(f"{width}x{height}" for width, height in sizes), title=driver)
     everything = generator.library.scenes
     for scene in everything:
         if wanted and scene.name not in wanted:
