@@ -18,9 +18,10 @@ from aimv.language.sentence import sentence
 from aimv.language.shots import cut_shots
 from aimv.options import HOP_S, WHISPER, AnalysisSettings, ScoreSettings
 from engine.analysis.instruments import Classifier, Confusion, load_classifier
+from engine.analysis.transcription.decoder import WhisperDecoder
 from engine.analysis.transcription.models import load_whisper
 from engine.analysis.transcription.offline import transcribe_file
-from engine.analysis.transcription.streaming import StreamingWhisper
+from engine.analysis.transcription.streaming import StreamingTranscriber
 from engine.analysis.transcription.types import Passage, VoiceProbability
 from engine.analysis.windows import SongAnalyzer, WindowAnalysis, analyze_causally, song_features
 from engine.audio.features import FeatureExtractor
@@ -189,7 +190,7 @@ class Analyzer:
         sound = _load_input(song, rate)
         steps: Iterable[tuple[float, list[WindowAnalysis]]]
         if live:
-            words = StreamingWhisper(self._models.whisper, language=self.language, clock=lambda: 0.0)
+            words = StreamingTranscriber(WhisperDecoder(self._models.whisper, self.language), clock=lambda: 0.0)
             steps = analyze_causally(sound, self._models.classifier, words, hop)
         else:
             steps = ((window.end, [window]) for window in self._windows(sound, song_features(sound), hop))

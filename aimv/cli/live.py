@@ -19,7 +19,7 @@ from engine.errors import DeviceError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from aimv.app.live import LiveShow
-    from engine.analysis.transcription.streaming import StreamingWhisper
+    from engine.analysis.transcription.streaming import StreamingTranscriber
     from engine.outputs.base import QueuedOutput
     from engine.pipeline import ShowResult
 
@@ -163,17 +163,18 @@ def _first_moved(messages: queue.SimpleQueue[Any]) -> str:
     raise UsageError(f"no control was moved for {_LEARNING_S:g} s: is this the right MIDI input?", option="midi")
 
 
-def load_transcriber(whisper: str, language: str | None) -> StreamingWhisper:
+def load_transcriber(whisper: str, language: str | None) -> StreamingTranscriber:
     """Whisper on threads of low priority, which they inherit from the thread that loads the model."""
     import asyncio
 
+    from engine.analysis.transcription.decoder import WhisperDecoder
     from engine.analysis.transcription.models import load_whisper
-    from engine.analysis.transcription.streaming import StreamingWhisper
+    from engine.analysis.transcription.streaming import StreamingTranscriber
     from engine.threads import lower_priority, to_thread
 
-    def load() -> StreamingWhisper:
+    def load() -> StreamingTranscriber:
         lower_priority()
-        return StreamingWhisper(load_whisper(whisper), language)
+        return StreamingTranscriber(WhisperDecoder(load_whisper(whisper), language))
 
     return asyncio.run(to_thread(load))
 

@@ -81,7 +81,7 @@ def normalized_parts(text: str) -> list[str]:
 
 def remove_loops(words: Sequence[Word]) -> list[Word]:
     """Of a phrase that is repeated three times or more, keep the rounds up to the first one too fast to be sung."""
-    texts = [normalize(word.text) for word in words]
+    texts = _texts(words)
     kept: list[Word] = []
     at = 0
     while at < len(words):

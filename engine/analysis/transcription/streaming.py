@@ -6,20 +6,15 @@ often. Nothing here waits: time is the audio fed so far.
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from engine.analysis.transcription.commit import CommitPolicy
-from engine.analysis.transcription.decoder import WhisperDecoder
 from engine.analysis.transcription.filters import VoiceGate, remove_hallucinations
 from engine.analysis.transcription.languages import is_foreign
 from engine.analysis.transcription.types import SAMPLE_RATE, Decoder, Word, text_of
-
-if TYPE_CHECKING:
-    from faster_whisper import WhisperModel
 
 WINDOW_S = 20.0
 CONTEXT_S = 13.0  # of a full window that stays
@@ -32,7 +27,7 @@ _DEBT_S = 3.0
 
 
 class StreamingTranscriber:
-    """Causal words from audio as it arrives, by any decoder; see `Transcriber`.
+    """Causal words from audio as it arrives, by any decoder (`WhisperDecoder` is the real one); see `Transcriber`.
 
     `clock` returns seconds and measures what decoding costs: when it takes longer than the audio lasts, the step
     between decodes grows up to LONGEST_STEP_S, and when that is not enough, audio is skipped and counted in
@@ -40,10 +35,7 @@ class StreamingTranscriber:
     """
 
     def __init__(
-        self,
-        decoder: Decoder,
-        clock: Callable[[], float] = time.perf_counter,
-        policy: CommitPolicy | None = None,
+        self, decoder: Decoder, clock: Callable[[], float] = time.perf_counter, policy: CommitPolicy | None = None
     ) -> None:
         self.skipped_s = 0.0
         self.step_s = STEP_S
@@ -149,15 +141,3 @@ class StreamingTranscriber:
     def _keep(self, piece: NDArray[np.float32], longest_s: float) -> None:
         kept = np.concatenate([self._buffer, piece])
         self._buffer = kept[max(0, len(kept) - round(longest_s * SAMPLE_RATE)) :]
-
-
-class StreamingWhisper(StreamingTranscriber):
-    """Causal words by Whisper; `language` is a code of Whisper's, None to detect it. See `StreamingTranscriber`."""
-
-    def __init__(
-        self,
-        model: "WhisperModel",
-        language: str | None = None,
-        clock: Callable[[], float] = time.perf_counter,
-    ) -> None:
-        super().__init__(WhisperDecoder(model, language), clock)

@@ -13,8 +13,9 @@ import soxr
 from numpy.typing import NDArray
 
 from engine.analysis.transcription import models
+from engine.analysis.transcription.decoder import WhisperDecoder
 from engine.analysis.transcription.offline import transcribe_file
-from engine.analysis.transcription.streaming import StreamingWhisper
+from engine.analysis.transcription.streaming import StreamingTranscriber
 from engine.analysis.transcription.types import Word
 from engine.errors import ModelError
 
@@ -46,7 +47,7 @@ def hearts(words: list[Word]) -> list[float]:
 
 
 def live(audio: NDArray[np.float32], model: Any, language: str | None) -> list[Word]:
-    transcriber = StreamingWhisper(model, language, clock=lambda: 0.0)
+    transcriber = StreamingTranscriber(WhisperDecoder(model, language), clock=lambda: 0.0)
     words: list[Word] = []
     for at in range(0, len(audio), 4000):
         words += transcriber.feed(audio[at : at + 4000], voice(at / 16_000, at / 16_000 + 0.25))
