@@ -171,8 +171,10 @@ class _PassBuffer:
         self._textures.reverse()
 
     def release(self) -> None:
-        for each in (self.front, self.back, *self._textures):
-            each.release()
+        self.front.release()
+        self.back.release()
+        for texture in self._textures:
+            texture.release()
 
 
 def background_size(width: int, height: int) -> tuple[int, int]:
