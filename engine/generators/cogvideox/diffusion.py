@@ -88,7 +88,14 @@ class Denoiser:
 
     def decode(self, latents: torch.Tensor, frames: int, tiled: bool = False) -> Iterator[list[Frame]]:
         """The frames of `latents` in order, in batches, `frames` in all."""
-        yield from decode_frames(*self.decoder_inputs(latents, frames), tiled)
+        pending: FrameBatch | None = None
+        for video in decode_batches(*self.decoder_inputs(latents, frames), tiled):
+            batch = FrameBatch(video)
+            if pending:
+                yield pending.frames()
+            pending = batch
+        if pending:
+            yield pending.frames()
 
     def decoder_inputs(self, latents: torch.Tensor, frames: int) -> tuple[Any, torch.Tensor, float]:
         """The VAE, the latents without padding, and the scaling factor, for decoding a clip of `frames` frames."""
@@ -168,20 +175,8 @@ class Denoiser:
         return result
 
 
-def decode_frames(vae: Any, latents: torch.Tensor, scale: float, tiled: bool) -> Iterator[list[Frame]]:
-    """The frames of `latents`, [1, latent frames, channels, h / 8, w / 8], in order, batch by batch."""
-    pending: FrameBatch | None = None
-    for video in decode_batches(vae, latents, scale, tiled):
-        batch = FrameBatch(video)
-        if pending:
-            yield pending.frames()
-        pending = batch
-    if pending:
-        yield pending.frames()
-
-
 def decode_batches(vae: Any, latents: torch.Tensor, scale: float, tiled: bool) -> Iterator[torch.Tensor]:
-    """Decode `latents` in batches of [1, 3, frames, height, width], -1 to 1, in order.
+    """Decode `latents`, [1, latent frames, channels, h / 8, w / 8], in batches of [1, 3, frames, h, w], -1 to 1.
 
     The batches are the VAE's own (two latent frames; the first batch has one more if their number is odd), so the
     result is that of decoding all at once. `scale` is the VAE's scaling factor. With `tiled` there is one batch,
@@ -195,21 +190,13 @@ def decode_batches(vae: Any, latents: torch.Tensor, scale: float, tiled: bool) -
         finally:
             vae.disable_tiling()
         return
+    size, count = vae.num_latent_frames_batch_size, latents.size(2)
+    first = min(count, size + count % size)
     conv_cache = None
-    for part in _latent_batches(latents, vae.num_latent_frames_batch_size):
+    for part in (latents[:, :, :first], *latents[:, :, first:].split(size, dim=2)):
         ready = part if vae.post_quant_conv is None else vae.post_quant_conv(part)
         video, conv_cache = vae.decoder(ready, conv_cache=conv_cache)
         yield video
-
-
-def _latent_batches(latents: torch.Tensor, size: int) -> Iterator[torch.Tensor]:
-    """Batches of `size` latent frames each; the remainder is added to the first."""
-    frames = latents.size(2)
-    start = 0
-    while start < frames:
-        end = min(frames, start + size + (frames % size if start == 0 else 0))
-        yield latents[:, :, start:end]
-        start = end
 
 
 class FrameBatch:

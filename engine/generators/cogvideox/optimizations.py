@@ -22,18 +22,12 @@ from engine.generators.cogvideox import Cache, Precision, Preset
 _PACKAGES = {"sage": "sageattention", "_flash_3": "flash_attn_interface", "flash": "flash_attn"}
 
 
-def set_attention(transformer: Any, backends: tuple[str, ...]) -> str:
-    """Run all attention of `transformer` on the first of `backends` that is installed.
-
-    Returns its name, or "" for diffusers' own processor where none is installed.
-    """
+def set_attention(transformer: Any, backends: tuple[str, ...]) -> None:
+    """Run all attention of `transformer` on the first of `backends` that is installed, else by diffusers' processor."""
     gpu = transformer.device.type == "cuda"
-    for backend in backends:
-        if backend not in _PACKAGES or (gpu and find_spec(_PACKAGES[backend]) is not None):
-            transformer.set_attn_processor(DispatchedAttnProcessor(backend))
-            return backend
-    transformer.set_attn_processor(CogVideoXAttnProcessor2_0())
-    return ""
+    usable = (each for each in backends if each not in _PACKAGES or (gpu and find_spec(_PACKAGES[each]) is not None))
+    backend = next(usable, None)
+    transformer.set_attn_processor(DispatchedAttnProcessor(backend) if backend else CogVideoXAttnProcessor2_0())
 
 
 class DispatchedAttnProcessor:
@@ -154,20 +148,18 @@ def quantize(transformer: Any, precision: Precision) -> Any:
 
 
 def _cache_config(cache: Cache, timestep: Callable[[], int]) -> Any:
+    common: dict[str, Any] = {
+        "spatial_attention_block_skip_range": _SKIP,
+        "spatial_attention_block_identifiers": (_BLOCKS,),
+        "current_timestep_callback": timestep,
+    }
     if cache == "pyramid":
-        return PyramidAttentionBroadcastConfig(
-            spatial_attention_block_skip_range=_SKIP,
-            spatial_attention_timestep_skip_range=_PYRAMID_RANGE,
-            spatial_attention_block_identifiers=(_BLOCKS,),
-            current_timestep_callback=timestep,
-        )
+        return PyramidAttentionBroadcastConfig(spatial_attention_timestep_skip_range=_PYRAMID_RANGE, **common)
     return FasterCacheConfig(
-        spatial_attention_block_skip_range=_SKIP,
         spatial_attention_timestep_skip_range=_FASTER_ATTENTION_RANGE,
         unconditional_batch_skip_range=_FASTER_UNGUIDED_SKIP,
         unconditional_batch_timestep_skip_range=_FASTER_UNGUIDED_RANGE,
-        spatial_attention_block_identifiers=(_BLOCKS,),
         attention_weight_callback=lambda _: 0.3,
         tensor_format="BFCHW",
-        current_timestep_callback=timestep,
+        **common,
     )
