@@ -14,7 +14,7 @@ pytest.importorskip("pyworld")
 from tools.train import effects, grooves, kits, measure, midi, mixing, phrases, sampler, synths
 from tools.train.bank import LENGTH, Bank, Stem, Stroke, with_splashes
 from tools.train.kits import SHAKEN, Hit, alike, frankensnare, jingles, made_small, piece_named
-from tools.train.labels import INDEX, LABELS, TAUGHT, WINDOW
+from tools.train.labels import INDEX, LABELS, TARGETS, WINDOW
 from tools.train.sound import Sound, starting_at_onset
 
 
@@ -106,16 +106,16 @@ def test_splashes_are_made_of_crashes_that_are_not_held_out() -> None:
 
 def test_a_track_tunes_muffles_and_doubles_its_drum() -> None:
     struck = tone(400.0, 32_000)
-    plain = mixing.Track(1.0, None, 0.0, None)
-    assert plain.treat(struck) == pytest.approx(struck)
-    higher = mixing.Track(1.25, None, 0.0, None).treat(struck)
+    plain = mixing.DrumChannel(1.0, None, 0.0, None)
+    assert plain.process(struck) == pytest.approx(struck)
+    higher = mixing.DrumChannel(1.25, None, 0.0, None).process(struck)
     assert np.abs(np.fft.rfft(higher[:16_000])).argmax() == 250
-    muffled = mixing.Track(1.0, None, 0.1, None).treat(struck)
+    muffled = mixing.DrumChannel(1.0, None, 0.1, None).process(struck)
     assert np.abs(muffled[16_000:]).max() < 0.01
     second = np.ones(40_000, np.float32)
-    assert mixing.Track(1.0, None, 0.0, second).treat(struck)[32_000:] == pytest.approx(second[32_000:])
-    toned = mixing.Track(1.0, 7, 0.0, None)
-    assert toned.treat(struck) == pytest.approx(toned.treat(struck))
+    assert mixing.DrumChannel(1.0, None, 0.0, second).process(struck)[32_000:] == pytest.approx(second[32_000:])
+    toned = mixing.DrumChannel(1.0, 7, 0.0, None)
+    assert toned.process(struck) == pytest.approx(toned.process(struck))
 
 
 def test_every_style_of_drumming_has_sixteen_steps_of_known_pieces() -> None:
@@ -218,18 +218,18 @@ def test_chops_are_short_chords_within_their_range() -> None:
 
 
 def test_a_lone_stroke_is_one_piece_in_the_window(bank: Bank) -> None:
-    mixer = mixing.Mixer(bank, kept=False, seed=1)
+    mixer = mixing.Mixer(bank, held_out=False, seed=1)
     for seed in range(20):
-        struck, sound = mixer.lone_stroke(np.random.default_rng(seed))
+        struck, sound = mixer.single_stroke(np.random.default_rng(seed))
         assert [0 <= stroke.time <= 0.5 for stroke in struck] == [True]
         assert np.isfinite(sound).all()
 
 
 def test_a_window_follows_from_its_number(bank: Bank) -> None:
-    mixer = mixing.Mixer(bank, kept=False, seed=1)
+    mixer = mixing.Mixer(bank, held_out=False, seed=1)
     for number in range(12):
         sound, labels = mixer.window(number)
-        again, same = mixing.Mixer(bank, kept=False, seed=1).window(number)
+        again, same = mixing.Mixer(bank, held_out=False, seed=1).window(number)
         assert sound.shape == (WINDOW,)
         assert np.isfinite(sound).all()
         assert set(labels) <= {-1, 0, 1}
@@ -238,8 +238,8 @@ def test_a_window_follows_from_its_number(bank: Bank) -> None:
 
 
 def test_bands_take_turns_from_window_to_window(bank: Bank) -> None:
-    taking_turns = mixing.Mixer(bank, kept=False, seed=1)
-    alone = [mixing.Mixer(bank, kept=False, seed=1, bands=[band]) for band in mixing.BANDS]
+    taking_turns = mixing.Mixer(bank, held_out=False, seed=1)
+    alone = [mixing.Mixer(bank, held_out=False, seed=1, bands=[band]) for band in mixing.BANDS]
     differ = 0
     for number in range(24):
         sounds = [mixer.window(number)[0] for mixer in alone]
@@ -249,17 +249,17 @@ def test_bands_take_turns_from_window_to_window(bank: Bank) -> None:
 
 
 def test_a_part_is_there_within_20_db_of_the_mix() -> None:
-    part = mixing.Played("guitar", ("piano",), tone(200, WINDOW))
+    part = mixing.MixPart("guitar", ("piano",), tone(200, WINDOW))
     for db, value in ((-3.0, 1), (-20.0, mixing.UNKNOWN), (-30.0, 0)):
-        labels = np.zeros(len(TAUGHT), np.int8)
-        mixing.teach(labels, part, db)
+        labels = np.zeros(len(TARGETS), np.int8)
+        mixing.label_part(labels, part, db)
         assert labels[INDEX["guitar"]] == value
 
 
 def test_a_drum_counts_when_struck_in_the_first_nine_tenths() -> None:
     def label(time: float, force: float = 0.9) -> int:
-        labels = np.zeros(len(TAUGHT), np.int8)
-        mixing.mark(labels, [grooves.Stroke(time, "snare", force)], 0.0)
+        labels = np.zeros(len(TARGETS), np.int8)
+        mixing.label_drums(labels, [grooves.DrumNote(time, "snare", force)], 0.0)
         return int(labels[INDEX["snare"]])
 
     assert (label(0.5), label(0.9), label(0.97), label(-0.3)) == (1, mixing.UNKNOWN, 0, 0)
@@ -267,16 +267,16 @@ def test_a_drum_counts_when_struck_in_the_first_nine_tenths() -> None:
 
 
 def test_percussion_without_an_output_is_taught_apart() -> None:
-    labels = np.zeros(len(TAUGHT), np.int8)
-    mixing.mark(labels, [grooves.Stroke(0.2, SHAKEN, 0.9), grooves.Stroke(0.4, "hi-hat open", 0.9)], 0.0)
-    assert {TAUGHT[i] for i in np.flatnonzero(labels)} == {"shaken", "hi-hat"}
-    assert TAUGHT[: len(LABELS)] == LABELS
+    labels = np.zeros(len(TARGETS), np.int8)
+    mixing.label_drums(labels, [grooves.DrumNote(0.2, SHAKEN, 0.9), grooves.DrumNote(0.4, "hi-hat open", 0.9)], 0.0)
+    assert {TARGETS[i] for i in np.flatnonzero(labels)} == {"shaken", "hi-hat"}
+    assert TARGETS[: len(LABELS)] == LABELS
 
 
 def test_a_missing_piece_comes_from_recorded_kits_more_often_than_from_machines(bank: Bank) -> None:
     for kit in ("other kit", "machine 1"):
         bank.strokes.append(Stroke(kit, "splash", 0.8, False, 0, 8000))
-    mixer, random = mixing.Mixer(bank, kept=False, seed=1), np.random.default_rng(0)
+    mixer, random = mixing.Mixer(bank, held_out=False, seed=1), np.random.default_rng(0)
     kits_chosen = [mixer.choose(random, "kit", "splash", 0.0)[0].kit for _ in range(3000)]
     assert kits_chosen.count("machine 1") == pytest.approx(3000 * 0.35 / 1.35, rel=0.1)
 

@@ -1,4 +1,4 @@
-"""The pretrained musicnn: its checkpoint is read, its layers compute what the weights say, its kernels pack small."""
+"""musicnn: reading of its checkpoint, computation of its layers, quantization of its kernels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def varint(value: int) -> bytes:
 
 
 def block(rows: list[tuple[bytes, bytes]]) -> bytes:
-    """A table's block: keys without what they share with the one before."""
+    """A LevelDB block with prefix-compressed keys."""
     out, before = b"", b""
     for key, value in rows:
         shared = 0
@@ -83,7 +83,7 @@ def weights() -> dict[str, NDArray[np.float32]]:
     return out
 
 
-def test_a_checkpoint_is_read_without_what_its_optimiser_kept(tmp_path: Path) -> None:
+def test_a_checkpoint_is_read_without_the_optimizer_state(tmp_path: Path) -> None:
     made = weights()
     checkpoint(tmp_path, made, blocks=3)
     read = musicnn.read_checkpoint(tmp_path)
@@ -92,7 +92,7 @@ def test_a_checkpoint_is_read_without_what_its_optimiser_kept(tmp_path: Path) ->
         np.testing.assert_array_equal(values, made[name])
 
 
-def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_a_checkpoint_is_rejected(tmp_path: Path) -> None:
     checkpoint(tmp_path, weights())
     index = tmp_path / ".index"
     index.write_bytes(index.read_bytes()[:-1])
@@ -100,37 +100,37 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
         musicnn.read_checkpoint(tmp_path)
 
 
-def test_a_layer_is_the_loudest_band_of_its_normalised_correlation() -> None:
+def test_a_front_end_block_is_the_maximum_over_bands_of_a_normalized_convolution() -> None:
     made = weights()
-    layer = musicnn.Front(made, 1)
+    layer = musicnn.FrontEnd(made, 1)
     sound = np.random.default_rng(1).standard_normal((20, 96)).astype(np.float32)
-    kernel = musicnn.rounded(made["conv2d_1/kernel"].transpose(3, 2, 0, 1))
+    kernel = musicnn.round_to_int8(made["conv2d_1/kernel"].transpose(3, 2, 0, 1))
     padded = np.pad(sound, ((3, 3), (0, 0)))
     places = range(0, 96 - 67 + 1, musicnn.STRIDE)
     raw = np.array([[(kernel[:, 0] * padded[t : t + 7, f : f + 67]).sum((1, 2)) for f in places] for t in range(20)])
     scale = made["batch_normalization_2/gamma"] / np.sqrt(made["batch_normalization_2/moving_variance"] + 1e-3)
     assert scale.min() < 0 < scale.max()
     normal = np.maximum(0, raw + made["conv2d_1/bias"]) - made["batch_normalization_2/moving_mean"]
-    wanted = (normal * scale + made["batch_normalization_2/beta"]).max(axis=1).T
+    expected = (normal * scale + made["batch_normalization_2/beta"]).max(axis=1).T
     with torch.no_grad():
         found = layer(torch.tensor(sound)[None])[0].numpy()
-    np.testing.assert_allclose(found, wanted, atol=1e-3)
+    np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
-def test_a_kernel_of_an_even_length_has_one_moment_more_after_than_before() -> None:
+def test_a_kernel_of_even_length_covers_one_frame_more_after_than_before() -> None:
     made = weights()
     sound = np.random.default_rng(1).standard_normal((50, 96)).astype(np.float32)
-    kernel = musicnn.rounded(made["conv2d_4/kernel"].transpose(3, 2, 0, 1))[:, 0, :, 0]
+    kernel = musicnn.round_to_int8(made["conv2d_4/kernel"].transpose(3, 2, 0, 1))[:, 0, :, 0]
     padded = np.pad(sound, ((15, 16), (0, 0)))[:, :: musicnn.STRIDE]
     raw = np.array([(kernel[:, :, None] * padded[t : t + 32]).sum(1) for t in range(50)])
-    layer = musicnn.Front(made, 4)
+    layer = musicnn.FrontEnd(made, 4)
     found = layer.conv(torch.tensor(sound)[None, None])[0].detach().numpy()
     sign = np.sign(made["batch_normalization_5/gamma"])[:, None, None]
-    wanted = (raw.transpose(1, 0, 2) + made["conv2d_4/bias"][:, None, None]) * sign
-    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    expected = (raw.transpose(1, 0, 2) + made["conv2d_4/bias"][:, None, None]) * sign
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_channels_asleep_are_left_out_and_the_others_say_what_they_said(tmp_path: Path) -> None:
+def test_pruning_dead_channels_keeps_the_other_outputs(tmp_path: Path) -> None:
     made = weights()
     made["conv2d/kernel"][..., 3:200] = 0
     made["conv2d/bias"][3:200] = -1
@@ -140,15 +140,15 @@ def test_channels_asleep_are_left_out_and_the_others_say_what_they_said(tmp_path
     sounds = bands(torch.randn(6, 16_000, generator=torch.Generator().manual_seed(0)) * 0.1)
     with torch.no_grad():
         before = network(sounds).numpy()
-        left = network.leave_out(before[:4].astype(np.float16))
+        left = network.prune_constant(before[:4].astype(np.float16))
         after = network(sounds).numpy()
-    assert len(network.front) == 4  # one block slept altogether
+    assert len(network.front) == 4  # one block was dead
     assert left.sum() <= 2 * (musicnn.WIDE - 197 - 51)
     assert after.shape == (6, left.sum())
     np.testing.assert_allclose(after, before[:, left], atol=1e-3)
 
 
-def test_it_gives_the_largest_and_the_mean_of_every_channel(tmp_path: Path) -> None:
+def test_the_output_is_maximum_and_mean_of_every_channel(tmp_path: Path) -> None:
     checkpoint(tmp_path, weights())
     audio = torch.randn(2, 16_000, generator=torch.Generator().manual_seed(0)) * 0.1
     with torch.no_grad():
@@ -158,17 +158,17 @@ def test_it_gives_the_largest_and_the_mean_of_every_channel(tmp_path: Path) -> N
     assert (pooled[0] - pooled[1]).abs().max() > 1e-3
 
 
-def test_its_kernels_lie_on_eight_bit_steps() -> None:
+def test_kernels_are_rounded_to_eight_bit_steps() -> None:
     kernel = np.random.default_rng(0).standard_normal((6, 1, 7, 38)).astype(np.float32)
-    small = musicnn.rounded(kernel)
+    small = musicnn.round_to_int8(kernel)
     assert np.abs(small - kernel).max() < np.abs(kernel).max() / 250
     assert eight_bit_steps(small) is not None
     assert eight_bit_steps(kernel) is None
     kernel[2] = 0
-    np.testing.assert_array_equal(musicnn.rounded(kernel)[2], 0)
+    np.testing.assert_array_equal(musicnn.round_to_int8(kernel)[2], 0)
 
 
-def test_slaneys_filters_are_those_of_librosa() -> None:
+def test_slaney_filters_equal_those_of_librosa() -> None:
     np.testing.assert_allclose(
         frontend.slaney_filters(96, 512, 16_000), librosa.filters.mel(sr=16_000, n_fft=512, n_mels=96).T, atol=1e-7
     )

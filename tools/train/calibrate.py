@@ -1,4 +1,4 @@
-"""From scores to honest probabilities, to a threshold a label, and to what each label is mistaken for."""
+"""Platt calibration, thresholds per label, and label confusion, from logits of held-out windows."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Scores = NDArray[np.float32]
 Labels = NDArray[np.int8]
 
 FULL = 4
-"""Calibration counts windows that hold at least so many labels: songs are heard in bands, not alone."""
+"""Least number of labels in a window for calibration: in songs several instruments play together."""
 RIDGE = 1e-3
-"""Pulls slope and offset towards 1 and 0 where a label is rare."""
+"""Regularization of slope and offset towards 1 and 0, for rare labels."""
 
 
 def sigmoid(x: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -39,7 +39,7 @@ def platt(score: Scores, truth: NDArray[np.bool_], rounds: int = 60) -> tuple[fl
 
 
 def calibrate(scores: Scores, labels: Labels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Slopes and offsets of all labels, from scores and labels [windows, labels] of held-out windows that are full."""
+    """Slopes and offsets of all labels, from logits and labels [windows, labels] of held-out windows."""
     full = (labels == 1).sum(axis=1) >= FULL
     scores, labels = scores[full], labels[full]
     slopes, offsets = np.ones(len(LABELS), np.float32), np.zeros(len(LABELS), np.float32)
@@ -52,7 +52,7 @@ def calibrate(scores: Scores, labels: Labels) -> tuple[NDArray[np.float32], NDAr
 
 
 def thresholds(probabilities: NDArray[np.float64], labels: Labels) -> dict[str, float]:
-    """The probability that gives each label its best F1 on held-out windows."""
+    """The threshold with the best F1 on held-out windows, by label."""
     best = {}
     for i, name in enumerate(LABELS):
         known = labels[:, i] >= 0
@@ -64,12 +64,11 @@ def thresholds(probabilities: NDArray[np.float64], labels: Labels) -> dict[str, 
 
 
 def confusion(probabilities: NDArray[np.float64], labels: Labels, keep: int = 8) -> dict[str, dict[str, float]]:
-    """What each label is taken for: how probable the others seem where it is and they are not, or it where they are.
+    """Weights of the labels that each label is confused with, largest first, at most ``keep``; they sum to 1.
 
-    The mean probability is weighed by how far it exceeds its mean over all windows that lack the other, so that what is
-    common is not everything's neighbour; a label of the other kind (drum or not) counts a quarter. Both ways count
-    alike: a splash that seems a crash says as much of the two as a crash that seems a splash. Weights of a label sum
-    to 1.
+    A weight grows with the mean probability of one label in windows that hold only the other, relative to its mean over
+    all windows without it, so that common labels are not everything's neighbour. It is symmetric, and a quarter between
+    drums and other labels.
     """
     drum = np.array([name in DRUMS for name in LABELS])
     lacking = labels == 0

@@ -1,6 +1,6 @@
-"""From the trained classifier to one ONNX file: weights packed small, metadata written, size and agreement checked.
+"""Export of the trained classifier to one ONNX file: weights packed, metadata written, size and outputs checked.
 
-python -m tools.train.export models/onnx/instruments.onnx     # write the families of its labels anew, nothing else
+python -m tools.train.export models/onnx/instruments.onnx     # rewrite only its label families
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from tools.train.network import Classifier
 OPSET = 17
 LARGEST_BYTES = 12 * 1024 * 1024
 PACKED_FROM = 4096
-"""Tensors of fewer numbers than this, and vectors, stay 32-bit."""
+"""Smaller tensors, and vectors, stay 32-bit."""
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What travels in the file's metadata besides its shape."""
+class ModelMetadata:
+    """Metadata of the model file besides labels, families and input format."""
 
     thresholds: dict[str, float]
     confusion: dict[str, dict[str, float]]
@@ -40,10 +40,10 @@ class Facts:
     version: str
 
 
-def export(classifier: Classifier, facts: Facts, path: Path) -> None:
+def export(classifier: Classifier, metadata: ModelMetadata, path: Path) -> None:
     """Write ``classifier`` to ``path``.
 
-    Raises ValueError when the file would exceed 12 MB or its probabilities stray by more than 0.02 from torch's.
+    Raises ValueError when the file would exceed 12 MB or its probabilities differ by more than 0.02 from torch's.
     """
     classifier.eval()
     model = onnx.load_model_from_string(as_onnx(classifier, ["probabilities"]))
@@ -54,34 +54,34 @@ def export(classifier: Classifier, facts: Facts, path: Path) -> None:
         {
             "labels": json.dumps(LABELS),
             "families": json.dumps(FAMILIES),
-            "thresholds": json.dumps(facts.thresholds),
-            "confusion": json.dumps(facts.confusion),
+            "thresholds": json.dumps(metadata.thresholds),
+            "confusion": json.dumps(metadata.confusion),
             "sample_rate": str(SAMPLE_RATE),
             "window_seconds": str(WINDOW_SECONDS),
-            "sources": json.dumps(facts.sources),
-            "version": facts.version,
+            "sources": json.dumps(metadata.sources),
+            "version": metadata.version,
         },
     )
     onnx.checker.check_model(model)
     data = model.SerializeToString(deterministic=True)
     if len(data) > LARGEST_BYTES:
         raise ValueError(f"the model takes {len(data)} bytes, more than {LARGEST_BYTES}")
-    stray = disagreement(classifier, data)
-    if stray > 0.02:
-        raise ValueError(f"the packed model's probabilities stray by {stray:.3f}")
+    difference = max_difference(classifier, data)
+    if difference > 0.02:
+        raise ValueError(f"the packed model's probabilities differ by {difference:.3f}")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_pinned(data, path)
 
 
 def write_pinned(data: bytes, path: Path) -> None:
-    """Write a model and its SHA-256 beside it: the engine refuses one whose checksum is not the one published."""
+    """Write a model and its SHA-256 beside it; the engine rejects a model with another checksum."""
     path.write_bytes(data)
     line = f"{hashlib.sha256(data).hexdigest()}  {path.name}\n"
     path.with_name(path.name + ".sha256").write_text(line, encoding="ascii")
 
 
 def write_families(path: Path) -> None:
-    """Write the families of the labels into the metadata of an exported model; its graph and weights stay."""
+    """Rewrite the label families in the metadata of an exported model; graph and weights stay."""
     model = onnx.load(path, load_external_data=False)
     facts = {entry.key: entry.value for entry in model.metadata_props}
     del model.metadata_props[:]
@@ -92,7 +92,7 @@ def write_families(path: Path) -> None:
 
 
 def as_onnx(module: nn.Module, outputs: list[str]) -> bytes:
-    """A module that takes audio [batch, 32000] as ONNX, nothing in it packed; every output begins with the batch."""
+    """A module that takes audio [batch, 32000] as ONNX, weights unpacked; the first axis of outputs is the batch."""
     buffer = io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
@@ -110,8 +110,8 @@ def as_onnx(module: nn.Module, outputs: list[str]) -> bytes:
     return buffer.getvalue()
 
 
-def disagreement(classifier: Classifier, model: bytes) -> float:
-    """Largest difference between torch's probabilities and the file's, over coloured noise and tones."""
+def max_difference(classifier: Classifier, model: bytes) -> float:
+    """Largest difference between torch's and the file's probabilities, over coloured noise and tones."""
     random = np.random.default_rng(0)
     noise = random.standard_normal((8, WINDOW)).astype(np.float32)
     noise[4:] = np.cumsum(noise[4:], axis=1) * 0.01
@@ -123,10 +123,9 @@ def disagreement(classifier: Classifier, model: bytes) -> float:
 
 
 def pack(model: onnx.ModelProto) -> None:
-    """Store large weights in fewer bits, widened again when the model loads.
+    """Store large weights as int8 or float16, cast to float32 when the model loads.
 
-    A kernel that already lies on 8-bit steps a channel (the trunk's) goes to int8 without loss; any other goes to
-    float16.
+    A kernel already rounded to 8-bit steps per channel (the backbones') becomes int8 without loss, any other float16.
     """
     graph = model.graph
     first: list[onnx.NodeProto] = []
@@ -152,7 +151,7 @@ def pack(model: onnx.ModelProto) -> None:
 
 
 def eight_bit_steps(values: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    """Step a leading channel such that all values are whole multiples of it within int8; None when there is none."""
+    """The step per leading channel of which all values are int8 multiples; None if there is none."""
     rows = values.reshape(values.shape[0], -1).astype(np.float64)
     steps = np.ones(len(rows))
     for i, row in enumerate(rows):

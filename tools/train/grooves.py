@@ -1,4 +1,4 @@
-"""Made-up drumming: patterns of many styles with fills, accents, ghost notes and pieces left out."""
+"""Generated drum grooves: patterns of many styles with fills, accents, ghost notes and pieces left out."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ Random = np.random.Generator
 
 
 @dataclass(frozen=True)
-class Stroke:
-    """A piece struck ``time`` seconds in, with a force from 0 to 1."""
+class DrumNote:
+    """A drum note: onset in seconds, piece, and force from 0 to 1."""
 
     time: float
     piece: str
@@ -96,12 +96,12 @@ PIECES = {
     "T": "tom", "M": SHAKEN,
 }  # fmt: skip
 RARE = ("tom", "tom", "rimshot", "splash", "splash", "splash", "clap", "crash", "ride")
-"""Pieces that are thrown in, so that each is heard often enough."""
+"""Pieces added at random, so that each occurs often enough."""
 FORCES = {"x": 0.9, "o": 0.62, "g": 0.22}
 
 
-def groove(random: Random, seconds: float) -> list[Stroke]:
-    """Strokes over ``seconds``, cut from anywhere in the bar, played by a person: late, early, harder, softer."""
+def groove(random: Random, seconds: float) -> list[DrumNote]:
+    """Notes over ``seconds``, from a random place in the bar, with humanized timing and force."""
     pattern = dict(STYLES[str(random.choice(list(STYLES)))])
     for piece in list(pattern):
         if len(pattern) > 1 and random.random() < 0.12:
@@ -123,40 +123,40 @@ def groove(random: Random, seconds: float) -> list[Stroke]:
     crash_bar = int(random.integers(0, 4)) if random.random() < 0.45 else -1
     drop, hard = float(random.choice([0, 0.05, 0.2])), float(random.uniform(0.6, 1.1))
     loose = float(random.uniform(0.001, 0.012))
-    strokes: list[Stroke] = []
+    strokes: list[DrumNote] = []
     for number in range(int(begin / step), int((begin + seconds) / step) + 1):
         place, index = number % 16, number // 16 % 4
         time = number * step + (swing * step if number % 2 else 0.0) - begin
         for stroke in _step(random, pattern, place, index == fill_bar, index == crash_bar, drop):
             late = float(random.normal(0, loose))
             force = float(np.clip(stroke.force * hard * random.normal(1, 0.12), 0.08, 1))
-            strokes.append(Stroke(time + late, stroke.piece, force))
+            strokes.append(DrumNote(time + late, stroke.piece, force))
     if random.random() < 0.25:
         strokes += scattered(random, seconds, list(RARE))
     return sorted((s for s in strokes if 0 <= s.time < seconds), key=lambda s: s.time)
 
 
-def _step(random: Random, pattern: dict[str, str], place: int, fill: bool, crash: bool, drop: float) -> list[Stroke]:
-    """What is struck on one sixteenth."""
+def _step(random: Random, pattern: dict[str, str], place: int, fill: bool, crash: bool, drop: float) -> list[DrumNote]:
+    """The notes on one sixteenth."""
     if fill and place >= 8:
         kind = str(random.choice(["tom", "tom", "snare", "snare", "kick"]))
-        strokes = [Stroke(0, kind, float(random.uniform(0.5, 1)))] if random.random() < 0.75 else []
-        return strokes + ([Stroke(0, "splash", 0.8)] if random.random() < 0.06 else [])
+        strokes = [DrumNote(0, kind, float(random.uniform(0.5, 1)))] if random.random() < 0.75 else []
+        return strokes + ([DrumNote(0, "splash", 0.8)] if random.random() < 0.06 else [])
     strokes = []
     for piece, line in pattern.items():
         mark = line[place]
         if mark != "-" and random.random() >= drop:
-            strokes.append(Stroke(0, PIECES[piece], FORCES[mark]))
+            strokes.append(DrumNote(0, PIECES[piece], FORCES[mark]))
     if crash and place == 0:
         kind = str(random.choice(["crash", "crash", "splash"]))
-        strokes = [s for s in strokes if s.piece not in ("hi-hat", OPEN, "ride")] + [Stroke(0, kind, 0.95)]
+        strokes = [s for s in strokes if s.piece not in ("hi-hat", OPEN, "ride")] + [DrumNote(0, kind, 0.95)]
         if not any(s.piece == "kick" for s in strokes) and random.random() < 0.8:
-            strokes.append(Stroke(0, "kick", 0.9))
+            strokes.append(DrumNote(0, "kick", 0.9))
     return strokes
 
 
-def scattered(random: Random, seconds: float, pieces: list[str]) -> list[Stroke]:
-    """A few single strokes anywhere: each piece alone must be known too."""
+def scattered(random: Random, seconds: float, pieces: list[str]) -> list[DrumNote]:
+    """A few single notes at random times."""
     count = int(random.choice([1, 1, 1, 2, 3, 4]))
     times = np.sort(random.uniform(0, seconds, count))
-    return [Stroke(float(time), str(random.choice(pieces)), float(random.uniform(0.4, 1))) for time in times]
+    return [DrumNote(float(time), str(random.choice(pieces)), float(random.uniform(0.4, 1))) for time in times]

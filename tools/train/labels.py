@@ -24,8 +24,8 @@ LABELS: tuple[str, ...] = (
     "speech",
 )
 
-TAUGHT: tuple[str, ...] = (*LABELS, "shaken", "struck")
-"""What is learned: the labels, and what has no output but must be told from them: tambourines, other percussion."""
+TARGETS: tuple[str, ...] = (*LABELS, "shaken", "struck")
+"""Training targets: the labels, and two that have no output but are easily confused with them."""
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "drum": LABELS[:9],
@@ -39,15 +39,15 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "vocal": ("vocal",),
     "speech": ("speech",),
 }
-"""Groups of labels by name; cymbals are drums as well."""
+"""Label families; cymbals are drums as well."""
 
 DRUMS: tuple[str, ...] = FAMILIES["drum"]
 SUSTAINED: tuple[str, ...] = LABELS[9:]
 
-INDEX: dict[str, int] = {label: i for i, label in enumerate(TAUGHT)}
+INDEX: dict[str, int] = {label: i for i, label in enumerate(TARGETS)}
 
 SAMPLE_RATE = 32_000
-"""Samples a second of the classifier's input: cymbals are told apart above 10 kHz."""
+"""Samples a second of the classifier's input: cymbals differ above 10 kHz."""
 
 WINDOW_SECONDS = 1.0
 WINDOW = int(SAMPLE_RATE * WINDOW_SECONDS)

@@ -1,9 +1,9 @@
-"""Measure a model on what was held out of training: mixtures of held-out soundfonts, single strokes of held-out kits.
+"""Measure a model on held-out material: mixtures of held-out soundfonts and single strokes of held-out kits.
 
     python -m tools.train.measure --data DIR [--model models/onnx/instruments.onnx] [--windows 500]
 
-DIR is what ``python -m tools.train`` filled. Prints a table each ("own" is F1 at the model's thresholds), the time a
-window takes on one thread, then one line of JSON.
+DIR is what ``python -m tools.train`` filled. Prints a table each ("own" is F1 at the model's thresholds), the time
+per window on one thread, then one line of JSON.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 from tools.metrics import auc, balanced_accuracy, precision_recall_f1
 from tools.train import bank
 from tools.train.bank import Bank
-from tools.train.grooves import Stroke as Struck
-from tools.train.grooves import groove
+from tools.train.grooves import DrumNote, groove
 from tools.train.kits import OPEN, OTHER, SHAKEN
 from tools.train.labels import DRUMS, INDEX, LABELS, SAMPLE_RATE, WINDOW
 from tools.train.mixing import SPAN, Labels, Mixer, Random
@@ -31,11 +30,11 @@ from tools.train.sound import Sound, add
 
 SEED = 2
 PAPER = {"bass": 0.95, "drums": 0.99, "guitar": 0.82, "piano": 0.89}
-"""F1 of Blaszke & Kostek (2022) on Slakh, for which our tables are the nearest that can be made of free sound."""
+"""F1 of Blaszke & Kostek (2022) on Slakh, which the arranged mixtures imitate with free material."""
 SLAKH = {"bass": 0.80, "drums": 0.905, "guitar": 0.48, "piano": 0.61}
-"""Share of Slakh's windows that hold each: what makes the F1 of "always yes" .89, .95, .65 and .76, as it is there."""
+"""Share of Slakh's windows that hold each; "always yes" has an F1 of .89, .95, .65 and .76 there."""
 TRIES = 200
-"""Windows drawn before it is said that the bank cannot give what was wanted."""
+"""Windows drawn before the bank is known not to hold what is needed."""
 DRUM_COLUMNS = [INDEX[name] for name in DRUMS]
 
 Draw = Callable[[Mixer, Random], tuple[Sound, Labels]]
@@ -47,32 +46,32 @@ def run(session: onnxruntime.InferenceSession, sounds: list[Sound]) -> NDArray[n
     return np.stack(rows)
 
 
-def tossed(mixer: Mixer, random: Random) -> tuple[Sound, Labels]:
-    """A window of bass, drums, guitar and piano, each there or not by the toss of a coin; drums may be one stroke."""
+def random_mix(mixer: Mixer, random: Random) -> tuple[Sound, Labels]:
+    """A random mix of bass, drums, guitar and piano, each with a probability of 1/2; drums may be one stroke."""
     names = [name for name in ("bass", "guitar", "piano") if random.random() < 0.5]
-    struck, drums = mixer.drumming(random) if random.random() < 0.5 or not names else ([], mixer.nothing())
-    return mixer.mix(random, [part for name in names if (part := mixer.part(random, name))], struck, drums)
+    notes, drums = mixer.drumming(random) if random.random() < 0.5 or not names else ([], mixer.silence())
+    return mixer.mix(random, [part for name in names if (part := mixer.part(random, name))], notes, drums)
 
 
 def arranged(mixer: Mixer, random: Random) -> tuple[Sound, Labels]:
-    """A window as Slakh's songs have them: each is heard in as large a share of windows, drums play grooves.
+    """A mix with the instrument frequencies of Slakh, in which drums play grooves.
 
-    Raises ValueError when the bank has not what it takes.
+    Raises ValueError when the bank lacks an instrument.
     """
-    wanted = {name: random.random() < share for name, share in SLAKH.items()}
+    included = {name: random.random() < share for name, share in SLAKH.items()}
     for _ in range(TRIES):
-        struck: list[Struck] = []
-        drums = mixer.nothing()
-        if wanted["drums"]:
+        notes: list[DrumNote] = []
+        drums = mixer.silence()
+        if included["drums"]:
             strokes = [s for s in groove(random, SPAN / SAMPLE_RATE) if s.piece in mixer.pieces]
-            struck, drums = mixer.strike(random, strokes)
-        names = [name for name in ("bass", "guitar", "piano") if wanted[name]]
+            notes, drums = mixer.render_drums(random, strokes)
+        names = [name for name in ("bass", "guitar", "piano") if included[name]]
         parts = [part for name in names if (part := mixer.part(random, name))]
-        sound, labels = mixer.mix(random, parts, struck, drums)
-        held = {name: labels[DRUM_COLUMNS].max() if name == "drums" else labels[INDEX[name]] for name in wanted}
-        if all(held[name] == there for name, there in wanted.items()):
+        sound, labels = mixer.mix(random, parts, notes, drums)
+        held = {name: labels[DRUM_COLUMNS].max() if name == "drums" else labels[INDEX[name]] for name in included}
+        if all(held[name] == there for name, there in included.items()):
             return sound, labels
-    raise ValueError(f"{TRIES} windows were drawn and none holds just {[name for name in wanted if wanted[name]]}")
+    raise ValueError(f"{TRIES} windows were drawn and none holds just {[name for name in included if included[name]]}")
 
 
 def mixtures(session: onnxruntime.InferenceSession, held: Bank, count: int, draw: Draw) -> dict[str, dict[str, float]]:
@@ -83,15 +82,15 @@ def mixtures(session: onnxruntime.InferenceSession, held: Bank, count: int, draw
     thresholds = json.loads(session.get_modelmeta().custom_metadata_map["thresholds"])
     limits = np.array([thresholds[label] for label in LABELS])
     mixer = Mixer(held, True, SEED)
-    made = [draw(mixer, np.random.default_rng([SEED, number])) for number in range(count)]
-    said, truth = run(session, [sound for sound, _ in made]), np.stack([labels for _, labels in made])
+    windows = [draw(mixer, np.random.default_rng([SEED, number])) for number in range(count)]
+    predicted, truth = run(session, [sound for sound, _ in windows]), np.stack([labels for _, labels in windows])
     table = {}
     for name in PAPER:
         columns = DRUM_COLUMNS if name == "drums" else [INDEX[name]]
-        score, label = said[:, columns].max(axis=1), truth[:, columns].max(axis=1)
+        score, label = predicted[:, columns].max(axis=1), truth[:, columns].max(axis=1)
         known = (truth[:, columns] >= 0).all(axis=1) | (label == 1)
         there, yes = label[known] == 1, score[known] >= 0.5
-        own = (said[known][:, columns] >= limits[columns]).max(axis=1)
+        own = (predicted[known][:, columns] >= limits[columns]).max(axis=1)
         always = 2 * there.mean() / (1 + there.mean())
         table[name] = {
             "f1": precision_recall_f1(there, yes)[2],
@@ -112,14 +111,14 @@ def single_strokes(session: onnxruntime.InferenceSession, held: Bank) -> dict[st
             continue
         sound = np.zeros(WINDOW, np.float32)
         add(sound, held.stroke(stroke) * np.float32(0.3), WINDOW // 10)
-        said = run(session, [sound])[0, : len(DRUMS)]
-        right.setdefault(name, []).append(DRUMS[int(said.argmax())] == name)
+        predicted = run(session, [sound])[0, : len(DRUMS)]
+        right.setdefault(name, []).append(DRUMS[int(predicted.argmax())] == name)
     table = {name: float(np.mean(values)) for name, values in sorted(right.items())}
     return table | {"mean of drums": float(np.mean(list(table.values())))}
 
 
 def milliseconds(session: onnxruntime.InferenceSession, count: int = 100) -> dict[str, float]:
-    """Median time of one window on one thread: by the clock, and of the processor alone."""
+    """Median wall time and CPU time of one window on one thread."""
     audio = np.random.default_rng(0).standard_normal((1, WINDOW)).astype(np.float32) * 0.1
     walls, works = [], []
     for _ in range(count):
@@ -142,7 +141,7 @@ def main() -> None:
     session = onnxruntime.InferenceSession(str(given.model), options, providers=["CPUExecutionProvider"])
     held = bank.load(given.data / "bank")
     total: dict[str, Any] = {}
-    for kind, draw in (("arranged", arranged), ("tossed", tossed)):
+    for kind, draw in (("arranged", arranged), ("random", random_mix)):
         table = total[f"mixtures {kind}"] = mixtures(session, held, given.windows, draw)
         print(f"mixtures {kind}\n{'':10} {'F1':>6} {'own':>6} {'paper':>6} {'always':>6} {'bal.':>6} {'AUC':>6}")
         for name, row in table.items():

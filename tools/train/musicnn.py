@@ -1,5 +1,5 @@
 # mypy: allow-subclassing-any
-"""musicnn (Pons & Serra 2019), trained on real music with 50 tags: its weights, read from the installed package."""
+"""musicnn (Pons & Serra 2019), a music tagging network: its layers and a reader of its TensorFlow checkpoints."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tools.train.frontend import Filterbank, Fourier, slaney_filters
 RATE, FFT, HOP, BANDS = 16_000, 512, 256, 96
 FRONT = 2 * 204 + 3 * 51
 WIDE = FRONT + 3 * 64
-"""Channels that its layers join before they are pooled over time."""
+"""Channels of all layers together, before pooling over time."""
 STRIDE = 4
-"""Bands from one place of a kernel to the next, 1 in the paper: a quarter of the places says nearly as much."""
+"""Kernel stride over bands, 1 in the paper: a quarter of the positions gives nearly the same output."""
 Weights = dict[str, NDArray[np.float32]]
 
 
-class Normalise(nn.Module):
-    """Batch normalisation with weights that stay: [batch, channels, ...] in and out."""
+class FrozenBatchNorm(nn.Module):
+    """Batch normalization with frozen statistics: [batch, channels, ...] in and out."""
 
     scale: Tensor
     shift: Tensor
@@ -40,12 +40,12 @@ class Normalise(nn.Module):
         return sound * self.scale.reshape(shape) + self.shift.reshape(shape)
 
 
-class Front(nn.Module):
-    """Convolution over time and bands, the loudest band of each channel, ReLU, normalisation.
+class FrontEnd(nn.Module):
+    """A front-end block: convolution over time and bands, maximum over bands, ReLU, normalization.
 
-    Input [batch, time, bands], output [batch, channels, time]. The paper's order is ReLU, normalisation, loudest band;
-    it comes to the same, as each only rises or only falls: a channel whose scale is below 0 has its sign turned, and is
-    held below 0 where others are held above.
+    Input [batch, time, bands], output [batch, channels, time]. The paper's order is ReLU, normalization, maximum.
+    Both are equal, since each step is monotonic: a channel with a negative scale has its sign inverted and is clamped
+    below 0 instead of above.
     """
 
     low: Tensor
@@ -54,46 +54,48 @@ class Front(nn.Module):
     def __init__(self, weights: Weights, number: int) -> None:
         super().__init__()
         name = f"_{number}" if number else ""
-        self.norm = Normalise(weights, f"batch_normalization_{number + 1}")
+        self.norm = FrozenBatchNorm(weights, f"batch_normalization_{number + 1}")
         falls = self.norm.scale < 0
         sign = torch.where(falls, -1.0, 1.0)
         self.norm.scale *= sign
         self.register_buffer("low", torch.where(falls, -torch.inf, 0.0)[:, None])
         self.register_buffer("high", torch.where(falls, 0.0, torch.inf)[:, None])
-        kernel = rounded(weights[f"conv2d{name}/kernel"].transpose(3, 2, 0, 1)) * sign[:, None, None, None].numpy()
+        kernel = (
+            round_to_int8(weights[f"conv2d{name}/kernel"].transpose(3, 2, 0, 1)) * sign[:, None, None, None].numpy()
+        )
         odd = np.pad(kernel, ((0, 0), (0, 0), (1 - kernel.shape[2] % 2, 0), (0, 0)))
         self.conv = nn.Conv2d(1, *odd.shape[::2], (1, STRIDE), (odd.shape[2] // 2, 0))
         self.conv.weight.data = torch.tensor(odd)
         self.conv.bias = nn.Parameter(torch.tensor(weights[f"conv2d{name}/bias"]) * sign)
-        self.places = (BANDS - kernel.shape[3]) // STRIDE + 1
+        self.positions = (BANDS - kernel.shape[3]) // STRIDE + 1
 
-    def keep(self, rows: Tensor) -> None:
-        """Compute no other channels than these, [channels] of bool."""
+    def prune(self, rows: Tensor) -> None:
+        """Keep only the channels of the mask ``rows``, [channels]."""
         for part in (*self.conv.parameters(), *self.norm.buffers(), self.low, self.high):
             part.data = part.data[rows]
 
     def forward(self, sound: Tensor) -> Tensor:
-        loudest = functional.max_pool2d(self.conv(sound[:, None]), (1, self.places))[..., 0]
+        loudest = functional.max_pool2d(self.conv(sound[:, None]), (1, self.positions))[..., 0]
         return self.norm(loudest.clamp(self.low, self.high))
 
 
-class Middle(nn.Module):
-    """Convolution over time, ReLU, normalisation: [batch, in, time] -> [batch, 64, time]."""
+class MidEnd(nn.Module):
+    """A mid-end block: convolution over time, ReLU, normalization: [batch, in, time] -> [batch, 64, time]."""
 
     rest: Tensor
 
     def __init__(self, weights: Weights, number: int) -> None:
         super().__init__()
-        kernel = rounded(weights[f"conv2d_{number}/kernel"][:, :, 0].transpose(2, 1, 0))
+        kernel = round_to_int8(weights[f"conv2d_{number}/kernel"][:, :, 0].transpose(2, 1, 0))
         self.conv = nn.Conv1d(kernel.shape[1], *kernel.shape[::2], padding=kernel.shape[2] // 2, bias=False)
         self.conv.weight.data = torch.tensor(kernel)
         self.register_buffer("rest", torch.tensor(weights[f"conv2d_{number}/bias"])[:, None])
-        self.norm = Normalise(weights, f"batch_normalization_{number + 1}")
+        self.norm = FrozenBatchNorm(weights, f"batch_normalization_{number + 1}")
 
-    def keep(self, rows: Tensor, rest: Tensor, time: int) -> None:
-        """Take no other channels in than these, [channels] of bool; the others always are ``rest``, [channels]."""
-        still = torch.where(rows, 0.0, rest)[None, :, None].expand(-1, -1, time)
-        self.rest = self.conv(still)[0].detach() + self.rest
+    def prune(self, rows: Tensor, rest: Tensor, time: int) -> None:
+        """Drop the input channels outside the mask ``rows``; constant at their value in ``rest``, [channels]."""
+        constant = torch.where(rows, 0.0, rest)[None, :, None].expand(-1, -1, time)
+        self.rest = self.conv(constant)[0].detach() + self.rest
         self.conv.weight.data = self.conv.weight.data[:, rows]
 
     def forward(self, sound: Tensor) -> Tensor:
@@ -101,7 +103,7 @@ class Middle(nn.Module):
 
 
 class LogMel(nn.Module):
-    """What both networks are given: audio [batch, 16000] at 16 kHz -> log10(1 + 10000 mel power) [batch, 63, 96]."""
+    """Input of both networks: audio [batch, 16000] at 16 kHz -> log10(1 + 10000 mel power) [batch, 63, 96]."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,7 +117,7 @@ class LogMel(nn.Module):
 
 
 class Musicnn(nn.Module):
-    """One of the two networks that the package holds, without its last two layers.
+    """One of the two pretrained networks of the package, without its last two layers.
 
     Input: :class:`LogMel` [batch, frames, 96]. Output [batch, 2 * WIDE]: the largest and the mean over time of each
     channel.
@@ -124,23 +126,23 @@ class Musicnn(nn.Module):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         weights = read_checkpoint(folder)
-        self.norm = Normalise(weights, "batch_normalization")
-        self.front = nn.ModuleList(Front(weights, number) for number in range(5))
-        self.middle = nn.ModuleList(Middle(weights, number) for number in range(5, 8))
+        self.norm = FrozenBatchNorm(weights, "batch_normalization")
+        self.front = nn.ModuleList(FrontEnd(weights, number) for number in range(5))
+        self.middle = nn.ModuleList(MidEnd(weights, number) for number in range(5, 8))
 
-    def leave_out(self, heard: NDArray[np.float16]) -> NDArray[np.bool_]:
-        """Compute the front's channels that never moved in outputs heard, [n, 2 * WIDE] of 1 s, no more.
+    def prune_constant(self, outputs: NDArray[np.float16]) -> NDArray[np.bool_]:
+        """Remove the front end's channels that are constant in ``outputs`` for 1 s windows, [n, 2 * WIDE].
 
-        Most of them never could. Returns which outputs are left, [2 * WIDE].
+        Most of them are dead units. Returns the mask of the remaining outputs, [2 * WIDE].
         """
-        moved = (np.ptp(heard, axis=0) > 0).reshape(2, WIDE).any(axis=0)
-        moved[FRONT:] = True
-        rows = torch.tensor(moved[:FRONT])
-        self.middle[0].keep(rows, torch.tensor(heard[0, :FRONT].astype(np.float32)), 1 + RATE // HOP)
+        varying = (np.ptp(outputs, axis=0) > 0).reshape(2, WIDE).any(axis=0)
+        varying[FRONT:] = True
+        rows = torch.tensor(varying[:FRONT])
+        self.middle[0].prune(rows, torch.tensor(outputs[0, :FRONT].astype(np.float32)), 1 + RATE // HOP)
         for block, some in zip(self.front, rows.split([len(block.norm.shift) for block in self.front]), strict=True):
-            block.keep(some)
+            block.prune(some)
         self.front = nn.ModuleList(block for block in self.front if len(block.norm.shift))
-        return np.tile(moved, 2)
+        return np.tile(varying, 2)
 
     def forward(self, bands: Tensor) -> Tensor:
         sound = self.norm(bands[:, None])[:, 0]
@@ -154,18 +156,18 @@ class Musicnn(nn.Module):
         return torch.cat([every.amax(2), every.mean(2)], 1)
 
 
-def rounded(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A kernel [out, ...] on 8-bit steps of each output channel, so that it packs small."""
+def round_to_int8(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A kernel [out, ...] rounded to 8-bit steps per output channel, which the export packs as int8."""
     peaks = np.abs(kernel).reshape(len(kernel), -1).max(axis=1).reshape(-1, *[1] * (kernel.ndim - 1))
     steps = np.where(peaks > 0, peaks, 1) / 127
     return np.asarray(np.round(kernel / steps) * steps, dtype=np.float32)
 
 
 def read_checkpoint(folder: Path) -> Weights:
-    """Name -> array of a TensorFlow checkpoint, without what only its optimiser used.
+    """Name -> array of a TensorFlow checkpoint, without the optimizer's state.
 
     The index is a table of blocks of sorted keys (LevelDB's format, here not compressed), each value a protocol buffer
-    of shape, place and size. Raises ValueError when the folder's files are not so.
+    of shape, offset and size. Raises ValueError for any other format.
     """
     index, data = (folder / ".index").read_bytes(), (folder / ".data-00000-of-00001").read_bytes()
     if index[-8:] != bytes.fromhex("57fb808b247547db"):
@@ -188,7 +190,7 @@ def read_checkpoint(folder: Path) -> Weights:
 
 
 def varint(raw: bytes, at: int) -> tuple[int, int]:
-    """(number, place after it): seven bits a byte, lowest first."""
+    """(number, offset after it): seven bits a byte, lowest first."""
     value = shift = 0
     while True:
         value |= (raw[at] & 0x7F) << shift

@@ -1,5 +1,5 @@
 # mypy: allow-subclassing-any
-"""Weights that others trained on real sound, read from installed packages: YAMNet, FireRed event detector, musicnn.
+"""Pretrained backbones read from installed packages: YAMNet, FireRed event detector, musicnn.
 
 - YAMNet (Apache-2.0, trained on AudioSet, 521 sound events; Plakal & Ellis 2020), 8-bit weights as the package
   ``sead`` carries them.
@@ -31,7 +31,7 @@ from torch.nn import functional
 from tools.train.frontend import Filterbank, Fourier, Kaldi, mel_filters
 from tools.train.musicnn import LogMel, Musicnn
 
-TRUNK_RATE = 16_000
+BACKBONE_RATE = 16_000
 FRAME, HOP, FFT = 400, 160, 512
 
 
@@ -51,16 +51,16 @@ def packaged(package: str, suffix: str) -> Path:
 
 
 class Yamnet(nn.Module):
-    """YAMNet without its classifier's sigmoid.
+    """YAMNet up to its logits.
 
     Input: power spectrum frames [batch, 98, 257] of 1 s at 16 kHz. Output: (embedding [batch, 1024] averaged over time
-    and frequency, map [batch, 1024, 3, 2], class scores [batch, 521] before the sigmoid).
+    and frequency, map [batch, 1024, 3, 2], class logits [batch, 521]).
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         weights, strides = read_yamnet(path)
-        self.mel = Filterbank(mel_filters(64, FFT, TRUNK_RATE, 125.0, 7500.0))
+        self.mel = Filterbank(mel_filters(64, FFT, BACKBONE_RATE, 125.0, 7500.0))
         self.convs = nn.ModuleList()
         for (given, bias), stride in zip(weights[:-1], strides, strict=True):
             groups = given.shape[0] if given.shape[1] == 1 and given.shape[2] == 3 and len(self.convs) else 1
@@ -121,10 +121,10 @@ def _tensor(tensor: Any, external: bytes) -> NDArray[Any]:
 
 
 class EventDetector(nn.Module):
-    """FireRed event detector: is there speech, singing, music, by 10 ms frames.
+    """FireRed audio event detector: speech, singing and music per 10 ms frame.
 
     Input: power frames [batch, frames, 257], :class:`~tools.train.frontend.Kaldi`'s of audio scaled to 16-bit
-    integers' range. Output: (hidden [batch, frames, 128], scores [batch, frames, 3] before the sigmoid).
+    integers' range. Output: (hidden [batch, frames, 128], logits [batch, frames, 3]).
     """
 
     mean: Tensor
@@ -135,7 +135,7 @@ class EventDetector(nn.Module):
         layers, mean, scale = read_detector(path)
         dense = [layer for layer in layers if layer[0] == "dense"]
         memory = [layer[1] for layer in layers if layer[0] == "memory"]
-        self.mel = Filterbank(mel_filters(80, FFT, TRUNK_RATE, 20.0, 8000.0))
+        self.mel = Filterbank(mel_filters(80, FFT, BACKBONE_RATE, 20.0, 8000.0))
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("scale", torch.tensor(scale))
         self.dense = nn.ModuleList()
@@ -147,25 +147,25 @@ class EventDetector(nn.Module):
             self.dense.append(linear)
         self.memory = nn.ModuleList()
         for back, ahead in zip(memory[::2], memory[1::2], strict=True):
-            # One convolution does it all: 20 frames back (this one the last of them), itself once more, 20 ahead.
+            # One convolution: 20 frames back (the last is the current frame), the current frame again, 20 ahead.
             conv = nn.Conv2d(128, 128, (1, 41), padding=(0, 20), groups=128, bias=False)
             kernel = np.concatenate([np.zeros((128, 1, 1), np.float32), back, ahead], 2)
             kernel[:, :, 20] += 1.0
             conv.weight.data = torch.tensor(kernel[:, :, None])
             self.memory.append(conv)
 
-    def _remember(self, hidden: Tensor, block: int) -> Tensor:
-        """Adds what the 20 frames up to now and the 20 frames after say: [batch, 128, frames] in and out."""
+    def _memory(self, hidden: Tensor, block: int) -> Tensor:
+        """FSMN memory block over 20 frames back and 20 ahead: [batch, 128, frames] in and out."""
         out: Tensor = self.memory[block](hidden[:, :, None])[:, :, 0]
         return out
 
     def forward(self, power: Tensor) -> tuple[Tensor, Tensor]:
         frames = (torch.log(self.mel(power).clamp(min=1.1921e-7)) - self.mean) * self.scale
         hidden = functional.relu(self.dense[1](functional.relu(self.dense[0](frames))))
-        hidden = self._remember(hidden.transpose(1, 2), 0)
+        hidden = self._memory(hidden.transpose(1, 2), 0)
         for block in range(1, len(self.memory)):
             inner = functional.relu(self.dense[2 * block](hidden.transpose(1, 2)))
-            hidden = hidden + self._remember(self.dense[2 * block + 1](inner).transpose(1, 2), block)
+            hidden = hidden + self._memory(self.dense[2 * block + 1](inner).transpose(1, 2), block)
         hidden = hidden.transpose(1, 2)
         return hidden, self.dense[-1](functional.relu(self.dense[-2](hidden)))
 
@@ -207,8 +207,8 @@ def read_detector(path: Path) -> tuple[list[Any], NDArray[np.float32], NDArray[n
     return layers, mean, scale
 
 
-class Trunk(nn.Module):
-    """All pretrained networks on the same second of sound.
+class Backbones(nn.Module):
+    """All pretrained networks on the same second of audio.
 
     Input: audio [batch, 16000] at 16 kHz, of about 0.1 RMS. Output: dict of ``map`` [batch, 1024, 3, 2] and ``classes``
     [batch, 521] of YAMNet, ``hidden`` [batch, 98, 128] and ``events`` [batch, 98, 3] of the event detector, ``music``
