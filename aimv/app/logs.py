@@ -52,12 +52,9 @@ class _JsonFormatter(logging.Formatter):
             "event": redact_secrets(record.getMessage()),
         }
         for name, value in getattr(record, "fields", {}).items():
-            fields[name] = "***" if _SECRET_NAMES.search(name) else _plain(value)
+            plain = value if isinstance(value, int | float | None) else redact_secrets(str(value))
+            fields[name] = "***" if _SECRET_NAMES.search(name) else plain
         return json.dumps(fields, ensure_ascii=False)
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, int | float | bool) or value is None else redact_secrets(str(value))
 
 
 def log_to_file(path: Path) -> None:

@@ -3,30 +3,22 @@
 import contextlib
 from collections.abc import Callable, Iterator
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich import progress
 
 from aimv.cli.options import console
-from engine.types import Progress as ProgressListener
+from engine.types import Progress
 
 
-def _bars(shown: bool = True) -> Progress:
-    return Progress(
-        TextColumn("{task.description:10}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        MofNCompleteColumn(" of "),
-        TextColumn("{task.fields[unit]:5}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+def _bars(shown: bool = True) -> progress.Progress:
+    return progress.Progress(
+        progress.TextColumn("{task.description:10}"),
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+        progress.MofNCompleteColumn(" of "),
+        progress.TextColumn("{task.fields[unit]:5}"),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("left"),
+        progress.TimeRemainingColumn(),
         console=console,
         transient=True,
         disable=not (shown and console.is_terminal),
@@ -41,7 +33,7 @@ def listening_bar(shown: bool) -> Iterator[Callable[[float, float], None]]:
         yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
-class VideoBars(ProgressListener):
+class VideoBars(Progress):
     """Bars for listening, rendering and writing, which go on side by side."""
 
     def __init__(self) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # a sentence is made without loading a sound library
     from engine.analysis.windows import WindowAnalysis
 
 _COUNT = 3  # instruments in the tuple
+_CONFIDENT = 0.7  # the least probability of an instrument that is named
 # Set by the content language; every other pair is found by similarity.
 FIXED_PAIRS = {
     "crash": "impact", "splash": "wave", "synth": "tech",
@@ -52,17 +53,15 @@ class InstrumentChoice(msgspec.Struct, frozen=True):
     confident: int  # how many of them, from the first, passed the threshold
 
 
-def choose_instruments(
-    probabilities: dict[str, float], confusion: Confusion, threshold: float = 0.7
-) -> InstrumentChoice:
+def choose_instruments(probabilities: dict[str, float], confusion: Confusion) -> InstrumentChoice:
     """The three instruments of the tuple.
 
-    Those with at least `threshold`, most confident first. If they are fewer than three, the rest are second and
+    Those with a probability of at least .7, most confident first. If they are fewer than three, the rest are second and
     third guesses of those: what the classifier mistakes each for (`confusion[label][other]`, measured on validation
     data), weighted by the probability in this window. Without a confident one, the three most probable, none confident.
     """
     ranked = sorted(probabilities, key=lambda label: -probabilities[label])
-    confident = [label for label in ranked if probabilities[label] >= threshold][:_COUNT]
+    confident = [label for label in ranked if probabilities[label] >= _CONFIDENT][:_COUNT]
     if not confident:
         return InstrumentChoice(tuple(ranked[:_COUNT]), 0)
 
@@ -71,20 +70,18 @@ def choose_instruments(
         return confusions * (0.1 + probabilities[label])
 
     others = [label for label in ranked if label not in confident and label != "speech"]
-    others.sort(key=lambda label: (-mistaken_for(label), -probabilities[label]))
-    return InstrumentChoice(tuple([*confident, *others][:_COUNT]), len(confident))
+    others.sort(key=mistaken_for, reverse=True)
+    return InstrumentChoice((*confident, *others)[:_COUNT], len(confident))
 
 
-def make_content(
-    analysis: WindowAnalysis, confusion: Confusion, threshold: float = 0.7
-) -> tuple[Content, InstrumentChoice, str]:
+def make_content(analysis: WindowAnalysis, confusion: Confusion) -> tuple[Content, InstrumentChoice, str]:
     """The content tuple of a window or a span, the instruments chosen for it and its colour as "#rrggbb".
 
     In silence the tuple has neither instruments nor abstractions; where nothing is confident it has abstractions of
     the best guesses but names no instrument.
     """
     silent = analysis.lufs <= SILENCE_LUFS
-    choice = choose_instruments(analysis.probabilities, confusion, threshold)
+    choice = choose_instruments(analysis.probabilities, confusion)
     hex_colour = SILENT_HEX if silent else hex_of_frequency(analysis.frequency_hz)
     content = Content(
         loudness="loud" if analysis.loud else "quiet",

@@ -32,11 +32,8 @@ def is_allowed(word: str) -> bool:
     """False for slurs, in singular or plural: they are transcribed but never shown in a picture."""
     folded = unicodedata.normalize("NFKD", word.lower())
     bare = "".join(letter for letter in folded if letter.isalnum())
-    return all(_digest(form) not in blocklist() for form in (bare, bare.removesuffix("s"), bare.removesuffix("es")))
-
-
-def _digest(word: str) -> str:
-    return hashlib.sha256(word.encode()).hexdigest()[:12]
+    forms = (bare, bare.removesuffix("s"), bare.removesuffix("es"))
+    return blocklist().isdisjoint(hashlib.sha256(form.encode()).hexdigest()[:12] for form in forms)
 
 
 def sung_object(words: str | None, english: str | None = None) -> str | None:

@@ -65,31 +65,14 @@ def cut_shots(
     windows: list[WindowAnalysis] = []
     unread = iter(analyses)
     start = 0.0
-    while start < duration - 1e-6:
-        while not windows or windows[-1].end < start + rule.longest_s + 1.0:
-            if (window := next(unread, None)) is None:
-                break
-            windows.append(window)
-        end = _next_cut(start, windows, beats, onsets, duration, rule)
-        yield merge_windows(windows, start, end)
-        windows = [window for window in windows if window.end > end - 1.5]  # a last shot may begin after them all
-        start = end
 
-
-def _next_cut(
-    start: float,
-    windows: Sequence[WindowAnalysis],
-    beats: Sequence[float],
-    onsets: Sequence[Onset],
-    duration: float,
-    rule: CutRule,
-) -> float:
-    near_end = duration - start <= rule.longest_s
-    earliest, latest = start + rule.shortest_s, duration - rule.shortest_s if near_end else start + rule.longest_s
-    times = list(beats[bisect.bisect_left(beats, earliest) : bisect.bisect_right(beats, latest)])
-    if not times:
-        times = [onset.time for onset in onsets if earliest <= onset.time <= latest]
-    if not times:
+    def next_cut() -> float:
+        near_end = duration - start <= rule.longest_s
+        earliest, latest = start + rule.shortest_s, duration - rule.shortest_s if near_end else start + rule.longest_s
+        times = list(beats[bisect.bisect_left(beats, earliest) : bisect.bisect_right(beats, latest)])
+        times = times or [onset.time for onset in onsets if earliest <= onset.time <= latest]
+        if times:
+            return max(times, key=score)
         return duration if near_end else start + rule.usual_s
 
     def score(time: float) -> float:
@@ -98,7 +81,15 @@ def _next_cut(
         passed = bisect.bisect_left(beats, time - _NEAR_S) - bisect.bisect_left(beats, start - _NEAR_S)
         return rule.score(rule.change(before, after), time - start, passed if beats else 1)
 
-    return max(times, key=score)
+    while start < duration - 1e-6:
+        while not windows or windows[-1].end < start + rule.longest_s + 1.0:
+            if (window := next(unread, None)) is None:
+                break
+            windows.append(window)
+        end = next_cut()
+        yield merge_windows(windows, start, end)
+        windows = [window for window in windows if window.end > end - 1.5]  # a last shot may begin after them all
+        start = end
 
 
 def merge_windows(windows: Sequence[WindowAnalysis], start: float, end: float) -> WindowAnalysis:

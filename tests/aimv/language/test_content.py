@@ -64,13 +64,6 @@ def test_a_guess_counts_by_how_sure_its_instrument_is() -> None:
     assert choose_instruments(probabilities(crash=0.7, vocal=0.95), confusion).names == ("vocal", "crash", "bass")
 
 
-def test_the_threshold_can_be_chosen() -> None:
-    assert choose_instruments(probabilities(kick=0.6), CONFUSION, threshold=0.5).confident == 1
-    content, chosen, _ = make_content(analysis(kick=0.6), CONFUSION, threshold=0.5)
-    assert chosen.confident == 1
-    assert content.instruments[0] == "kick"
-
-
 def test_the_tuple_of_a_window() -> None:
     window = WindowAnalysis(
         0, 1, True, -14.0, 440.0, probabilities(crash=0.9), (Word("corazón", 0, 1, 1, None, "heart"),)
