@@ -191,9 +191,9 @@ def decode_batches(vae: Any, latents: torch.Tensor, scale: float, tiled: bool) -
             vae.disable_tiling()
         return
     size, count = vae.num_latent_frames_batch_size, latents.size(2)
-    first = min(count, size + count % size)
+    later = max(1, count // size) - 1
     conv_cache = None
-    for part in (latents[:, :, :first], *latents[:, :, first:].split(size, dim=2)):
+    for part in latents.split([count - later * size] + [size] * later, dim=2):
         ready = part if vae.post_quant_conv is None else vae.post_quant_conv(part)
         video, conv_cache = vae.decoder(ready, conv_cache=conv_cache)
         yield video
