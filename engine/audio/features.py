@@ -49,7 +49,6 @@ class Onset(msgspec.Struct, frozen=True):
 
     time: float  # s
     strength: float  # 0..1, against the recent song
-    band: int  # index into BANDS_HZ of the band that rose most
 
 
 def _time_of(onset: Onset) -> float:
@@ -88,7 +87,6 @@ class FeatureExtractor:
         self._previous: NDArray[np.float32] | None = None
         self._flux_peak = 1e-3
         self._recent_flux: list[float] = []
-        self._recent_bands: list[int] = []
         self._recent_loud: list[float] = []
         self._cumulative_flux: list[float] = []
         self._levels: list[tuple[float, float, float, float]] = []
@@ -143,9 +141,8 @@ class FeatureExtractor:
         self.onset_strength.append(2.0 * low + mid + high)  # kick and bass carry the beat: as much as the rest together
         self._flux_peak = max(flux, self._flux_peak * math.exp(-1 / (RATE * _LEVEL_MEMORY_S)), 1e-3)
         self._recent_flux.append(flux)
-        self._recent_bands.append(int((rise / np.array([len(b) for b in self._bins])).argmax()))
         self._recent_loud.append(loud)
-        del self._recent_flux[:-20], self._recent_bands[:-20], self._recent_loud[:-20]
+        del self._recent_flux[:-20], self._recent_loud[:-20]
         self._pick(frame)
 
     def _pick(self, frame: int) -> None:
@@ -164,7 +161,7 @@ class FeatureExtractor:
         time = self._refine((frame - 1) / RATE)
         if self.onsets and time - self.onsets[-1].time < _ONSET_GAP_S:
             return
-        self.onsets.append(Onset(time, min(1.0, value / self._flux_peak), self._recent_bands[-2]))
+        self.onsets.append(Onset(time, min(1.0, value / self._flux_peak)))
 
     def _refine(self, about: float) -> float:
         """The steepest rise of the waveform's envelope in the 30 ms before the window's end, in s."""
@@ -312,7 +309,7 @@ class AttackDetector:
         if self._pending:
             begins, before = self._pending
             self._pending = None
-            return Onset(begins, min(1.0, (max(power, before) / self._peak) ** 0.25), 2)
+            return Onset(begins, min(1.0, (max(power, before) / self._peak) ** 0.25))
         if stands_out and power >= max(_FLOOR, _AGAINST_PEAK * self._peak) and time - self._last >= _GAP_S:
             self._last = time
             self._pending = (time, power)

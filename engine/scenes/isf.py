@@ -66,10 +66,9 @@ class Input(msgspec.Struct, frozen=True):
 
 
 class Pass(msgspec.Struct, frozen=True):
-    """One drawing pass: into the buffer `target` or, without one, into the frame."""
+    """One drawing pass: into the buffer `target`, which persists, or, without one, into the frame."""
 
     target: str = msgspec.field(name="TARGET", default="")
-    persistent: bool = msgspec.field(name="PERSISTENT", default=False)
     floating: bool = msgspec.field(name="FLOAT", default=False)
     width: str | float = msgspec.field(name="WIDTH", default="$WIDTH")
     height: str | float = msgspec.field(name="HEIGHT", default="$HEIGHT")
@@ -89,15 +88,12 @@ class _Header(msgspec.Struct, frozen=True):
     inputs: tuple[Input, ...] = msgspec.field(name="INPUTS", default=())
     passes: tuple[Pass, ...] = msgspec.field(name="PASSES", default=())
     imported: dict[str, Imported] = msgspec.field(name="IMPORTED", default_factory=dict)
-    persistent: dict[str, Any] | tuple[str, ...] = msgspec.field(name="PERSISTENT_BUFFERS", default=())  # version 1
 
 
 class Scene(msgspec.Struct, frozen=True):
     """A parsed scene: its header, and its shaders as GLSL 3.30."""
 
     name: str
-    description: str
-    categories: tuple[str, ...]
     keywords: tuple[str, ...]
     soft: bool  # whether it may be drawn below full size
     inputs: tuple[Input, ...]
@@ -183,20 +179,14 @@ def parse(text: str, name: str, folder: Path, vertex: str = "") -> Scene:
         if not _NAME.match(each):
             raise RenderError(f"{name}: {each[:80]!r} is not a name that GLSL allows")
     images = {each: _resolve(folder, image.path, f"{name}: imports") for each, image in header.imported.items()}
-    kept = [
-        msgspec.structs.replace(step, persistent=step.persistent or step.target in header.persistent)
-        for step in header.passes
-    ]
     body = text[found.end() :]
     first_line = text[: found.end()].count("\n") + 1
     return Scene(
         name=name,
-        description=header.description,
-        categories=header.categories,
         keywords=tuple(word.lower() for word in header.keywords) or _derived_keywords(name, header),
         soft=header.soft,
         inputs=header.inputs,
-        passes=tuple(kept) or (Pass(),),
+        passes=header.passes or (Pass(),),
         images=images,
         vertex_body=_vertex(header, vertex),
         fragment_body=_fragment(header, body, first_line, name, folder),

@@ -46,7 +46,7 @@ def cuts(
     rule: CutRule = RULE,
 ) -> list[float]:
     """The ends of the shots."""
-    hits = [Onset(time, 1.0, 0) for time in onsets]
+    hits = [Onset(time, 1.0) for time in onsets]
     return [shot.end for shot in cut_shots(song(duration, change_at), beats, hits, duration, rule)]
 
 
@@ -78,7 +78,7 @@ def test_shots_cover_the_song_without_gap_each_with_all_its_windows(
     duration: float, beats: list[float], onsets: list[float], change_at: float
 ) -> None:
     windows = song(duration, change_at)
-    shots = list(cut_shots(windows, sorted(beats), [Onset(time, 1.0, 0) for time in sorted(onsets)], duration))
+    shots = list(cut_shots(windows, sorted(beats), [Onset(time, 1.0) for time in sorted(onsets)], duration))
     assert shots[0].start == 0.0
     assert shots[-1].end == pytest.approx(duration, abs=1e-6)
     for shot, following in itertools.pairwise(shots):

@@ -32,7 +32,7 @@ void main() { gl_FragColor = vec4(size); }
     assert scene.keywords == ("ring", "echo")
     assert [item.type for item in scene.inputs] == ["float", "point2D", "long"]
     assert scene.inputs[2].values == (0, 1, 4)
-    assert scene.passes[0].target == "trail" and scene.passes[0].persistent and scene.passes[0].floating
+    assert scene.passes[0].target == "trail" and scene.passes[0].floating
     assert "uniform vec2 at;" in scene.fragment(0)
     assert "uniform sampler2D trail;" in scene.fragment(0)
     assert "isf_FragColor = vec4(size)" in scene.fragment(0)
