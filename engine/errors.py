@@ -1,23 +1,10 @@
-"""Every error AIMV raises on purpose, as one tree.
-
-    AimvError                 one line: what is wrong and what to do; exit status 1
-    ├── UsageError            the request cannot be met as it was put; exit status 2
-    │   └── MissingExtra      a part that is installed by an extra; names it
-    ├── MediaError            the sound cannot be used: not audio, truncated, not finite, rate out of range
-    ├── ModelError            a model is missing, damaged or of another kind
-    ├── RenderError           clips could not be rendered
-    │   └── ProtocolError     a message that breaks the render protocol
-    ├── OutputError           the result could not be written: no room, no permission
-    └── DeviceError           a sound device, or the library it is reached by, is not there
-
-Anything else that reaches a user is a bug.
-"""
+"""Every error AIMV raises on purpose, as one tree; anything else that reaches a user is a bug."""
 
 import errno
 
 
 class AimvError(Exception):
-    """Base of all expected failures; `str(error)` is one line for a person.
+    """Base of all expected failures; `str(error)` is one line for a person: what is wrong and what to do.
 
     `option` names the field of `aimv.options` whose value was wrong, if it was one: the command line adds advice.
     """
@@ -36,7 +23,7 @@ class UsageError(AimvError):
 
 
 class MissingExtra(UsageError):
-    """A command needs an optional part that is not installed."""
+    """A command needs an optional part that is not installed; names the extra that installs it."""
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs the '{extra}' extra: in a clone of AIMV, pip install '.[{extra}]'")
@@ -44,7 +31,7 @@ class MissingExtra(UsageError):
 
 
 class MediaError(AimvError):
-    """The input's sound cannot be used."""
+    """The input's sound cannot be used: not audio, truncated, not finite, rate out of range."""
 
 
 class ModelError(AimvError):
@@ -60,7 +47,7 @@ class ProtocolError(RenderError):
 
 
 class OutputError(AimvError):
-    """The result could not be written."""
+    """The result could not be written: no room, no permission."""
 
 
 class DeviceError(AimvError):
