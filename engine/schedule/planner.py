@@ -32,6 +32,7 @@ class Planner:
         self._state = state
         self._live = live
         self._workers = workers
+        self._cheapest = len(state.levels) - 1
 
     def next(self, now: float) -> RenderTask | None:
         """What a worker that is free at `now` (s of the song) should render; None if there is nothing to do."""
@@ -48,15 +49,14 @@ class Planner:
         newest = len(state.shots) - 1
         if not self._live or newest < 0 or state.is_settled(newest):
             return None
-        latest = max(in_progress, key=lambda each: each[1], default=None)
-        if latest is None:
+        if (latest := max(in_progress, key=lambda each: each[1], default=None)) is None:
             return None
         task, started = latest
         return task if now - started < _CANCEL_SHARE * state.worker_seconds(task.seconds, task.level) else None
 
     def _next_live(self) -> RenderTask | None:
         state = self._state
-        newest, cheapest = len(state.shots) - 1, len(state.levels) - 1
+        newest = len(state.shots) - 1
         if state.is_settled(newest):
             return None
         if state.speed.is_measured:
@@ -66,21 +66,20 @@ class Planner:
                     in_time = state.seconds_until_ready(seconds, level) <= budget
                     if in_time and state.worker_seconds(seconds, level) <= STRETCH * seconds:
                         return RenderTask(newest, level, seconds)
-        return RenderTask(newest, cheapest, SHORTEST_S)
+        return RenderTask(newest, self._cheapest, SHORTEST_S)
 
     def _next_ahead(self, now: float) -> RenderTask | None:
         state = self._state
-        cheapest = len(state.levels) - 1
         open_sections = list(self._sections_without_clip(now))
         for index in self._shots_without_clip(now):
             shot = state.shots[index]
             seconds = min(shot.seconds, LONGEST_CLIP_S)
             if not state.speed.is_measured:
-                return RenderTask(index, cheapest, max(SHORTEST_S, min(seconds, LONGEST_CLIP_S / 2)))
+                return RenderTask(index, self._cheapest, max(SHORTEST_S, min(seconds, LONGEST_CLIP_S / 2)))
             if not state.clips and not state.expected:  # the show waits for its first clip, however long it takes
                 return RenderTask(index, self._level(shot.start - now), seconds)
             latest = shot.start + _LATE_SHARE * shot.seconds
-            for level in range(self._level(shot.start - now), cheapest + 1):
+            for level in range(self._level(shot.start - now), self._cheapest + 1):
                 free = now + state.worker_seconds(seconds, level)
                 in_time = now + state.seconds_until_ready(seconds, level) <= latest
                 if in_time and self._leaves_room(index, free, open_sections):
@@ -90,20 +89,19 @@ class Planner:
     def _last_resort(self, now: float, open_sections: list[int]) -> RenderTask | None:
         """Nothing can be in time as it should be: the soonest section without a clip gets a short one."""
         state = self._state
-        cheapest = len(state.levels) - 1
         for index in open_sections:
             end = max(state.shots[other].end for other in self._rest_of_section(index))
             for seconds in (min(state.shots[index].seconds, LONGEST_CLIP_S), SHORTEST_S):
-                if now + state.seconds_until_ready(seconds, cheapest) <= state.shots[index].start:
-                    return RenderTask(index, cheapest, seconds)
-            if now + state.seconds_until_ready(SHORTEST_S, cheapest) < end - _USEFUL_S:
-                return RenderTask(index, cheapest, SHORTEST_S)
+                if now + state.seconds_until_ready(seconds, self._cheapest) <= state.shots[index].start:
+                    return RenderTask(index, self._cheapest, seconds)
+            if now + state.seconds_until_ready(SHORTEST_S, self._cheapest) < end - _USEFUL_S:
+                return RenderTask(index, self._cheapest, SHORTEST_S)
         return None
 
     def _shots_without_clip(self, now: float) -> Iterator[int]:
         """Shots to come within the horizon, or just begun, that have no clip and none being rendered."""
         state = self._state
-        for index in range(state.index_at(now), len(state.shots)):
+        for index in range(state.shots.at(now), len(state.shots)):
             if state.shots[index].start > now + HORIZON_S:
                 return
             if not state.is_settled(index):
@@ -131,13 +129,12 @@ class Planner:
     def _leaves_room(self, index: int, free: float, open_sections: list[int]) -> bool:
         """Whether each other section without a clip can still get one in good time by a worker that is then `free`."""
         state = self._state
-        cheapest = len(state.levels) - 1
         for other in open_sections:
             if state.shots[other].section != state.shots[index].section:
                 length = min(state.shots[other].seconds, LONGEST_CLIP_S)
-                busy = state.worker_seconds(length, cheapest)
+                busy = state.worker_seconds(length, self._cheapest)
                 free += busy / self._workers
-                ready = free + state.seconds_until_ready(length, cheapest) - busy
+                ready = free + state.seconds_until_ready(length, self._cheapest) - busy
                 margin = MARGIN_S if state.shots[other].start > state.shots[index].start else 0.0
                 if ready > state.shots[other].start - margin:
                     return False
@@ -150,4 +147,4 @@ class Planner:
         for index, level in enumerate(state.levels):
             if level.work * state.speed.busy_factor <= allowed:
                 return index
-        return len(state.levels) - 1
+        return self._cheapest

@@ -192,7 +192,7 @@ class Scheduler:
                 self._pool.release(clip)
 
     def _check_first_clip(self) -> None:
-        first = self._state.index_at(self._position())
+        first = self._state.shots.at(self._position())
         if first in self._state.clips or (first in self._state.failed and self._state.clips):
             self._has_first_clip.set()
 

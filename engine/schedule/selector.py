@@ -50,7 +50,7 @@ class ClipSelector:
     def at(self, t: float) -> Placement | None:
         """What is on screen at `t`; None only while there is no clip at all."""
         state, current = self._state, self._current
-        basis = (state.index_at(t), state.version)
+        basis = (state.shots.at(t), state.version)
         if current and t < current.end and basis == self._basis:
             self._last_t = t
             return current

@@ -135,10 +135,8 @@ class ScheduleState:
         index = len(self.shots)
         self.shots.append(shot)
         alike = self._same_key.setdefault(shot.key, [])
-        for other in alike:
-            if other in self.clips:
-                self.clips[index] = self.clips[other]
-                break
+        if (twin := next((each for each in alike if each in self.clips), None)) is not None:
+            self.clips[index] = self.clips[twin]
         alike.append(index)
         self._same_section.setdefault(shot.section, []).append(index)
 
@@ -184,10 +182,6 @@ class ScheduleState:
             if shot not in self.clips and shot not in self.expected:
                 self.forget_clip(shot)
                 self.shots.forget(shot)
-
-    def index_at(self, time: float) -> int:
-        """The shot at `time`; the first before the song, the last known after it."""
-        return self.shots.at(time)
 
     def mean_shot_seconds(self) -> float:
         """The mean length of the latest shots."""

@@ -176,7 +176,7 @@ def _account(show: Show, selector: ClipSelector, state: ScheduleState, t: float,
         # Before its first clip a live show opens with a picture that the compositor draws itself.
         show.frames["frozen" if live and not state.clips else "blank"] += 1
         return
-    now = state.index_at(t)
+    now = state.shots.at(t)
     show.frames[span.kind] += 1
     show.own_section += state.shots[span.shot].section == state.shots[now].section
     if live:

@@ -123,7 +123,7 @@ def test_any_time_has_its_shot() -> None:
     for number in range(10):
         state.add_shot(shot(number))
     times = (-1.0, 0.0, 1.9, 2.0 - 1e-10, 2.0, 2.5, 100.0)
-    assert [state.index_at(time) for time in times] == [0, 0, 0, 1, 1, 1, 9]
+    assert [state.shots.at(time) for time in times] == [0, 0, 0, 1, 1, 1, 9]
 
 
 def test_a_forgotten_shot_shares_nothing() -> None:
@@ -152,7 +152,7 @@ def test_shots_that_have_no_clip_are_forgotten_and_numbers_stay() -> None:
     assert len(state.shots) == 1000
     assert [number for number in range(1000) if is_kept(state, number)] == [100, 200, *range(950, 1000)]
     assert state.shots[100] == shot(100) and state.shots[-1] == shot(999) and state.shots[-2] == shot(998)
-    assert (state.index_at(1990.0), state.index_at(1e9), state.failed) == (995, 999, set())
+    assert (state.shots.at(1990.0), state.shots.at(1e9), state.failed) == (995, 999, set())
     assert state.same_section(955) == [100, 200, *range(950, 1000, 5)]
     assert state.mean_shot_seconds() == pytest.approx(2.0)
     state.finish(RenderTask(200, 0, 2.0), None)
