@@ -4,8 +4,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from engine.playback.clock import Clock
 from engine.threads import to_thread
@@ -53,14 +52,18 @@ async def play(
     drawing_s = 0.0  # that a picture takes to draw, smoothed
     picture: Frame | None = None
     announced = -1
-    async with _Preparation(prepare) as preparation:
+    preparing: asyncio.Task[None] | None = None  # for one picture at a time
+    try:
         while not clock.finished() and not stop():
             now = clock.time()
             number = max(previous + 1, math.floor(now * fps + 1e-6))
             if number != announced:
                 announced = number
                 on_next(number / fps)
-                await preparation.begin(number / fps)
+                if prepare:
+                    if preparing:
+                        await preparing
+                    preparing = asyncio.create_task(to_thread(prepare, number / fps), name="prepare picture")
             due = draw_now if number / fps - now < 1.0 / fps else None
             await _sleep(clock, min(number / fps - drawing_s - now, 2.0 / fps), due)
             if clock.finished():
@@ -71,7 +74,8 @@ async def play(
             if draw_now:
                 draw_now.clear()
             begun = clock.time()
-            await preparation.done()
+            if preparing:
+                await preparing
             picture = await to_thread(source.frame, number / fps)
             drawing_s += 0.1 * (min(clock.time() - begun, 1.0 / fps) - drawing_s)
             if draw_now is None:
@@ -81,36 +85,10 @@ async def play(
             stats.skipped += number - previous - 1
             previous = number
             stats.drawn += 1
+    finally:
+        if preparing:
+            await asyncio.wait([preparing])
     return replace(stats)
-
-
-class _Preparation:
-    """Work in a thread for one picture before its time; never for two at once."""
-
-    def __init__(self, prepare: Callable[[float], None] | None) -> None:
-        self._prepare = prepare
-        self._task: asyncio.Task[None] | None = None
-
-    async def begin(self, t: float) -> None:
-        """Start for the picture at `t` s, once the work for another is done."""
-        if self._prepare:
-            await self.done()
-            self._task = asyncio.create_task(to_thread(self._prepare, t), name="prepare picture")
-
-    async def done(self) -> None:
-        """Wait for the work; raises what it raised."""
-        task, self._task = self._task, None
-        if task:
-            await task
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._task:
-            await asyncio.wait([self._task])
 
 
 async def _sleep(clock: Clock, seconds: float, draw_now: asyncio.Event | None) -> None:
