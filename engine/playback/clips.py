@@ -47,6 +47,7 @@ class ClipReader:
             raise RenderError(f"{path.name}: a clip without frames")
         self.count = len(self._times)
         self.fps = float(self._stream.average_rate or 0) or 1.0
+        self._interpolator = FrameInterpolator()
         self._cache: OrderedDict[int, Planes] = OrderedDict()
         self._packets: Iterator[av.Packet] = iter(())
         self._decoder: Iterator[av.VideoFrame] | None = None
@@ -65,6 +66,13 @@ class ClipReader:
             return self._read(index)
         except (av.FFmpegError, StopIteration):
             raise RenderError(f"{self.path.name}: damaged at frame {index}") from None
+
+    def between(self, index: int, share: float) -> Planes:
+        """The picture at `share` (0..1) of the way from frame `index` to the next, along their motion.
+
+        Raises as `frame`.
+        """
+        return self._interpolator.interpolate(self.frame(index), self.frame(index + 1), share, index)
 
     def _read(self, index: int) -> Planes:
         key = self._keys[max(0, bisect.bisect_right(self._keys, self._times[index]) - 1)]
@@ -119,13 +127,13 @@ class FrameInterpolator:
 
     def __init__(self) -> None:
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        self._pair: tuple[int, int] | None = None
+        self._pair: int | None = None
         self._flows: tuple[Flow, Flow] | None = None  # of luma and of chroma
 
-    def interpolate(self, first: Planes, second: Planes, share: float, key: tuple[int, int]) -> Planes:
-        """The picture at `share` (0..1) of the way from `first` to `second`; `key` names the pair."""
-        if self._pair != key:
-            self._pair, self._flows = key, self._measure(first, second)
+    def interpolate(self, first: Planes, second: Planes, share: float, pair: int) -> Planes:
+        """The picture at `share` (0..1) of the way from `first` to `second`; `pair` is the pair's number."""
+        if self._pair != pair:
+            self._pair, self._flows = pair, self._measure(first, second)
         if self._flows is None:
             return mix(first, second, share)
         return mix(_warped(first, self._flows, -share), _warped(second, self._flows, 1.0 - share), share)

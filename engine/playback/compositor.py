@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from engine.playback.captions import CaptionRenderer
-from engine.playback.clips import ClipReader, FrameInterpolator, mix
+from engine.playback.clips import ClipReader, mix
 from engine.playback.effects import Effects, FeatureSource
 from engine.playback.flash_guard import FlashGuard
 from engine.playback.yuv import crop, from_rgb, resize, to_rgb
@@ -58,7 +58,6 @@ class Compositor:
         self._brightness = 1.0
         self._placed: tuple[PlacedClip, ...] = ()
         self._readers: dict[Path, ClipReader] = {}
-        self._interpolators: dict[Path, FrameInterpolator] = {}
         self._last_frames: dict[PlacedClip, int] = {}  # read of the latest clips
 
     def place(self, start_s: float, end_s: float, clip_path: Path) -> None:
@@ -128,7 +127,6 @@ class Compositor:
         for reader in self._readers.values():
             reader.close()
         self._readers.clear()
-        self._interpolators.clear()
 
     def _clip_picture(self, t: float, reaction: float) -> Planes:
         """The clip at `t`, mixed with the one before it while it fades in."""
@@ -175,19 +173,15 @@ class Compositor:
         self._last_frames = {**dict(list(self._last_frames.items())[-_OPEN_CLIPS:]), placed: first}
         if rest < _SHARP:
             return reader.frame(first)
-        pair = (reader.frame(first), reader.frame(first + 1))
-        if not slow:  # so near in time that no motion would be seen between them
-            return mix(*pair, rest)
-        return self._interpolators[placed.path].interpolate(*pair, rest, (first, first + 1))
+        if not slow:  # frames so near in time that no motion would be seen between them
+            return mix(reader.frame(first), reader.frame(first + 1), rest)
+        return reader.between(first, rest)
 
     def _reader(self, path: Path) -> ClipReader:
         reader = self._readers.pop(path, None) or ClipReader(path)
         self._readers[path] = reader  # most recently used last
-        self._interpolators.setdefault(path, FrameInterpolator())
         while len(self._readers) > _OPEN_CLIPS:
-            oldest = next(iter(self._readers))
-            self._readers.pop(oldest).close()
-            del self._interpolators[oldest]
+            self._readers.pop(next(iter(self._readers))).close()
         return reader
 
     def _fitted(self, picture: Planes) -> Planes:
