@@ -1,8 +1,7 @@
-"""Song time: the audio device's count of samples, or a virtual clock for tests."""
+"""Song time, counted by the audio device."""
 
 import asyncio
 import time
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -29,39 +28,7 @@ class Clock(Protocol):
 
     async def __aenter__(self) -> Self: ...
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
-class VirtualClock:
-    """Time that passes only in `sleep` and `advance`: a song of minutes plays in milliseconds."""
-
-    def __init__(self, length: float) -> None:
-        """`length` is the song's, in seconds."""
-        self._length, self._now = length, 0.0
-
-    def finished(self) -> bool:
-        return self._now >= self._length
-
-    def time(self) -> float:
-        return self._now
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass, as slow work does."""
-        self._now += seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.advance(max(0.0, seconds))
-        await asyncio.sleep(0)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
+    async def __aexit__(self, *_: object) -> None: ...
 
 
 class AudioClock:
@@ -111,9 +78,7 @@ class AudioClock:
             raise DeviceError(f"no sound output ({error}): connect one") from None
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._stream.close()
 
     def _callback(self, out: NDArray[np.float32], frames: int, times: Any, status: Any) -> None:

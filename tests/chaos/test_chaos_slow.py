@@ -9,13 +9,13 @@ from engine.audio.features import FeatureExtractor
 from engine.generators.registry import find_spec
 from engine.outputs.base import BaseOutput
 from engine.pipeline import PlannedClip, initial_state, run_show
-from engine.playback.clock import VirtualClock
 from engine.playback.compositor import Compositor
 from engine.render.cache import ClipCache
 from engine.render.pool import WorkerEvent, WorkerPool
 from engine.render.protocol import Job
 from engine.types import Frame, Progress
 from tests.chaos.conftest import Tally, rounds
+from tests.support.clock import VirtualClock
 
 ROW = "render process slow by 10 times"
 PLANNED_S, SLOW_S = 0.02, 0.2  # a frame

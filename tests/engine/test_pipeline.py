@@ -25,13 +25,13 @@ from engine.pipeline import (
     run_show,
     write_video,
 )
-from engine.playback.clock import VirtualClock
 from engine.playback.compositor import Compositor
 from engine.playback.yuv import to_rgb
 from engine.render.cache import ClipCache
 from engine.render.pool import WorkerPool
 from engine.render.protocol import Clip, Job
 from engine.types import Frame, Overrides, Planes, Progress
+from tests.support.clock import VirtualClock
 
 COLOURS = ("#ff0000", "#00ff00", "#0000ff")
 FPS = 10.0
@@ -113,10 +113,10 @@ class WallClock(VirtualClock):
         self._begun: float | None = None
 
     def time(self) -> float:
-        return 0.0 if self._begun is None else min(time.monotonic() - self._begun, self._length)
+        return 0.0 if self._begun is None else min(time.monotonic() - self._begun, self.length)
 
     def finished(self) -> bool:
-        return self.time() >= self._length
+        return self.time() >= self.length
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(0.0, seconds))

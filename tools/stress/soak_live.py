@@ -30,7 +30,6 @@ from engine.audio.capture import CaptureClock
 from engine.audio.features import LiveFeatureExtractor
 from engine.audio.song import load_song
 from engine.outputs.base import BaseOutput, MediaFormat
-from engine.playback.clock import VirtualClock
 from engine.playback.player import FrameStats, play
 from engine.types import Frame
 
@@ -39,22 +38,21 @@ BLOCK = 882  # samples handed over at once: 20 ms
 XRUN_S = 60.0
 
 
-class Rig(VirtualClock):
+class Rig:
     """Virtual time in which a device captures at its own rate; its time for the player is that of the capture clock."""
 
     def __init__(self, seconds: float, ppm: float, sound: NDArray[np.float32]) -> None:
-        super().__init__(seconds)
         self.capture = CaptureClock(RATE)
         self.reactions = LiveFeatureExtractor(RATE, Tempo())
         self.offsets: list[tuple[float, float]] = []  # machine's time, picture against sound in s
         self.lengths = {"onsets": 0, "levels": 0}
         self._true = RATE * (1.0 + ppm * 1e-6)
         self._sound, self._random = sound, np.random.default_rng(0)
-        self._wall = 0.0
+        self._seconds, self._wall = seconds, 0.0
         self._next = (BLOCK / self._true, BLOCK / self._true)  # when the next block is complete, and when it comes
 
     def finished(self) -> bool:
-        return self._wall >= self._length
+        return self._wall >= self._seconds
 
     def time(self) -> float:
         return self.capture.time(self._wall)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from engine.errors import DeviceError, MissingExtra
-from engine.playback.clock import AudioClock, VirtualClock
+from engine.playback.clock import AudioClock
+from tests.support.clock import VirtualClock
 
 RATE = 1000
 

@@ -7,9 +7,9 @@ import pytest
 
 from engine.errors import RenderError
 from engine.outputs.base import BaseOutput
-from engine.playback.clock import VirtualClock
 from engine.playback.player import FrameStats, play
 from engine.types import Frame
+from tests.support.clock import VirtualClock
 
 BLANK: Frame = np.zeros((2, 2, 3), np.uint8)
 
