@@ -1,13 +1,14 @@
 """Control by MIDI: the knobs, keys and pads of a controller, each mapped to a command."""
 
 import asyncio
+import contextlib
 import functools
 import importlib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from engine.control.commands import Command, CommandRefused, find_command
+from engine.control.commands import Command, CommandRefused, CommandSpec, find_command
 from engine.control.state import ControlContext, ControlState, Transport
 from engine.errors import DeviceError, MissingExtra, UsageError
 from engine.files import suppress_stderr
@@ -88,7 +89,7 @@ class MidiMap:
 
     def __init__(self, given: Mapping[str, str]) -> None:
         """Raises UsageError for a control or a command that does not exist."""
-        self._commands: dict[str, tuple[str, str | None]] = {}
+        self._commands: dict[str, tuple[CommandSpec, Command | None]] = {}  # the command, if it has a value
         self._positions: dict[str, float] = {}
         for control, wanted in given.items():
             match = _CONTROL.fullmatch(control.lower())
@@ -96,25 +97,23 @@ class MidiMap:
                 raise UsageError(f"there is no MIDI control {control!r}: write ch1 cc7, ch10 note36 or ch1 pitch")
             name, _, value = wanted.partition(" ")
             try:
-                if value or find_command(name).takes == "text":
-                    Command(name, value)
+                spec = find_command(name)
+                fixed = Command(name, value) if value or spec.takes == "text" else None
             except CommandRefused as error:
                 raise UsageError(f"the MIDI control {control!r}: {error}") from None
-            key = f"ch{match[1]} {match[2]}{match[3]}"
-            self._commands[key] = (name, value or None)
+            self._commands[f"ch{match[1]} {match[2]}{match[3]}"] = (spec, fixed)
 
     def command(self, control: str, position: float) -> Command | None:
         """The command of the control at `position`; None if it is not mapped, or is only being released."""
         if control not in self._commands:
             return None
-        name, value = self._commands[control]
+        spec, fixed = self._commands[control]
         before, self._positions[control] = self._positions.get(control, 0.0), position
         is_key = "note" in control
         pressed = position >= _PRESSED > before or (is_key and position > 0.0)
-        spec = find_command(name)
         toggles = spec.takes == "switch" and is_key  # a knob or a lever sets a switch
-        if value is not None or spec.takes == "nothing" or toggles:
-            return Command(name, value) if pressed else None
+        if fixed or spec.takes == "nothing" or toggles:
+            return (fixed or Command(spec.name)) if pressed else None
         return None if is_key and not pressed else spec.at_position(position)
 
 
@@ -143,13 +142,9 @@ class MidiInput(Transport):
 
     def receive(self, message: Any) -> None:
         """Apply the command of one message, if it has one."""
-        if (control := read_control(message)) is None:
-            return
-        try:
-            if command := self._map.command(*control):
+        if (control := read_control(message)) and (command := self._map.command(*control)):
+            with contextlib.suppress(CommandRefused):  # the state shows it
                 self._state.apply(command)
-        except CommandRefused as error:
-            self._state.notify(str(error))
 
 
 def open_input(name: str, on_message: Callable[[Any], None]) -> Any:
