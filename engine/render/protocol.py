@@ -241,7 +241,4 @@ def decode(data: bytes) -> Message:
 
 def error_kind(error: AimvError) -> ErrorKind:
     """The name of an error in the protocol."""
-    for kind, cls in _ERRORS.items():
-        if isinstance(error, cls):
-            return kind
-    return "render"
+    return next((kind for kind, cls in _ERRORS.items() if isinstance(error, cls)), "render")

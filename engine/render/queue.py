@@ -47,7 +47,7 @@ class Assignment:
         """Write one chunk of the clip; one out of order ends the upload.
 
         Raises:
-            OSError: there is no room or no permission; nothing is left.
+            OSError: there is no room or no permission; `end` removes what was received.
         """
         try:
             if chunk.offset == 0:
@@ -57,9 +57,6 @@ class Assignment:
                 self.upload.write(chunk)
         except ProtocolError:
             self.abort_upload()
-        except OSError:
-            self.abort_upload()
-            raise
 
     def abort_upload(self) -> None:
         """Remove what was received of the clip."""
