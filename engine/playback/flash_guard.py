@@ -132,7 +132,7 @@ class _TransitionCounter:
         """A change of `step` counts; a second has `second` pictures."""
         self._step, self._second = step, second
         self._extreme: NDArray[np.float32] | None = None  # the value at the last turn
-        self._direction: NDArray[np.int8] = np.zeros(0, np.int8)
+        self._direction = np.zeros(_BLOCKS[::-1], np.int8)
         self._recent: list[NDArray[np.bool_]] = []
 
     def last(self, value: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -142,12 +142,12 @@ class _TransitionCounter:
     def measure(self, value: NDArray[np.float32], counts: NDArray[np.bool_]) -> _Transitions:
         """What `value` would change; only blocks in `counts` may turn."""
         extreme = self.last(value)
-        before = self._direction if self._direction.size else np.zeros(value.shape, np.int8)
+        before = self._direction
         change = value - extreme
         direction = np.sign(change).astype(np.int8)
         turned = (np.abs(change) >= self._step) & (direction != before) & counts
         further = direction == before  # the same direction: the extreme moves along
-        recent = [*self._recent[1 - self._second :], turned] if self._second > 1 else [turned]
+        recent = [*self._recent, turned][-self._second :]
         return _Transitions(
             turned,
             np.where(turned, direction, before).astype(np.int8),
