@@ -71,7 +71,11 @@ def read_config(path: Path, options: Mapping[str, Iterable[Option]]) -> Config:
                 where = title and f" in{title}"
                 raise _unknown(path, f"there is no setting {key[:_SHOWN]!r}{where}", name, names)
             for command, option in found.items():
-                settings[command][name] = _checked(path, title, option, value)
+                try:
+                    option.parse(value)
+                except UsageError as error:
+                    raise UsageError(f"the config {path}:{title} {name}: {error}") from None
+                settings[command][name] = Setting(value, f"{path}{title}")
 
     parsed = _parse(path)
     tables = {key: value for key, value in parsed.items() if isinstance(value, dict)}
@@ -114,14 +118,6 @@ def _parse(path: Path) -> dict[str, Any]:
         raise UsageError(f"the config {path} cannot be read ({error}): mend it or move it away") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"the config {path} is not TOML: {error}") from None
-
-
-def _checked(path: Path, title: str, option: Option, value: Any) -> Setting:
-    try:
-        option.parse(value)
-    except UsageError as error:
-        raise UsageError(f"the config {path}:{title} {option.name}: {error}") from None
-    return Setting(value, f"{path}{title}")
 
 
 def _midi(path: Path, table: dict[str, Any]) -> dict[str, str]:

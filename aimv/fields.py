@@ -80,11 +80,6 @@ def _option_of(field: dataclasses.Field[Any]) -> Option:
     )
 
 
-def with_default(group: Any, name: str, default: Any) -> Any:
-    """The field `name` of another group, with another default."""
-    return dataclasses.field(default=default, metadata=group.__dataclass_fields__[name].metadata)
-
-
 def between(low: float, high: float, what: str) -> Callable[[float], float]:
     """A check for a number from `low` to `high`; `what` has a place for the number."""
 

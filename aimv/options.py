@@ -9,13 +9,13 @@ To add an option, add a field: its flag, help, check, config key and place in do
 options of the groups that its function takes (aimv/cli).
 """
 
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import platformdirs
 
-from aimv.fields import Group, between, named, option, with_default
+from aimv.fields import Group, between, named, option
 from engine.errors import UsageError
 from engine.generators.registry import check_name, check_preset, names, presets
 from engine.render.protocol import MAX_WORKERS
@@ -151,7 +151,7 @@ class Settings(ScoreSettings, Generation):
 class ShowSettings(Settings):
     """How a video looks that is shown while it is made."""
 
-    fps: float = with_default(Settings, "fps", 30.0)
+    fps: float = field(default=30.0, metadata=Settings.__dataclass_fields__["fps"].metadata)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -197,7 +197,7 @@ class Renderer:
             ):
                 self._show, show.worker = show, self._worker
                 show.control.generator = self.selection.generator
-                clips = self._plan(source.shots(), source, picture, settings, show.add_shot)
+                clips = self._plan(source.shots(), source, picture, settings, show.shots.append)
                 planned = _add_sections(clips, source.song)
                 async with show.service:
                     return await run_show(

@@ -36,7 +36,7 @@ class PlayedSong(Show, BaseOutput):
         tempo, reaction = Tempo(), compositor.overrides.reaction
         control = ControlState(tempo, self.clock.time, reaction=reaction, not_live=_NOT_LIVE)
         super().__init__(compositor, control, tempo, self.clock.time)
-        self._shots: list[Shot] = []
+        self.shots: list[Shot] = []  # known so far; appended from any thread
         self._offsets: deque[float] = deque(maxlen=_OFFSETS)  # s by which pictures were later than their sound
         self._song, self._features, self._title = song, features, title
         self._written = 0  # samples written to the outputs
@@ -65,15 +65,11 @@ class PlayedSong(Show, BaseOutput):
         """Whether the window or a command has ended the show."""
         return self.window.quit or self.control.quit
 
-    def add_shot(self, shot: Shot) -> None:
-        """The next shot of the song; from any thread."""
-        self._shots.append(shot)
-
     def sound(self) -> SoundState:
         """The song now."""
         time = self.clock.time()
-        index = bisect.bisect_right(self._shots, time, key=lambda shot: shot.start) - 1
-        shot = self._shots[index] if index >= 0 else None  # none is known yet
+        index = bisect.bisect_right(self.shots, time, key=lambda shot: shot.start) - 1
+        shot = self.shots[index] if index >= 0 else None  # none is known yet
         now = self._features.at(time)
         lead = max(0.0, self.compositor.ready_until - time)
         offset = 1000 * statistics.median(self._offsets) if self._offsets else 0.0

@@ -99,16 +99,14 @@ def print_row(out: Console, row: Row, first: bool) -> None:
     from rich.text import Text
 
     if first:
-        titles = ("   time        LUFS  colour", "instruments", "words and their starts")
-        out.print("{:45}{:34}{}".format(*titles), style="bold")
-    certain = row.analysis.probabilities
+        out.print(f"{'   time        LUFS  colour':45}{'instruments':34}words and their starts", style="bold")
     line = Text(f"{row.analysis.start:7.2f} {'loud' if row.analysis.loud else 'quiet':5} {row.analysis.lufs:6.1f}  ")
     line.append("██ ", style=row.hex)
     line.append(f"{row.content.colour:20}")
     instruments = Text()
     for index, name in enumerate(row.instruments.names):
         style = "bold" if index < row.instruments.confident else "dim"
-        instruments.append(f"{name} {certain[name]:.0%}  ", style=style)
+        instruments.append(f"{name} {row.analysis.probabilities[name]:.0%}  ", style=style)
     instruments.pad_right(max(0, 34 - len(instruments)))
     line.append_text(instruments)
     for word in row.analysis.words:

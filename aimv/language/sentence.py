@@ -87,10 +87,9 @@ def _title(instrument: str) -> str:
 
 def _together(names: Sequence[str]) -> str | None:
     """ "Crash and Splash hit": two with one verb share its plural."""
-    verbs = {_verbs(name) for name in names}
-    return (
-        f"{_title(names[0])} and {_title(names[1])} {verbs.pop()[1]}" if len(names) == 2 and len(verbs) == 1 else None
-    )
+    if len(names) != 2 or _verbs(names[0]) != _verbs(names[1]):
+        return None
+    return f"{_title(names[0])} and {_title(names[1])} {_verbs(names[0])[1]}"
 
 
 def _background(names: Sequence[str]) -> str:
