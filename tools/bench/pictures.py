@@ -19,7 +19,7 @@ from rich.table import Table
 
 from engine.audio.features import FeatureExtractor
 from engine.colour import harmony
-from engine.generators.scenes.generator import SceneGenerator
+from engine.generators.scenes import SceneGenerator
 from engine.outputs.encoder import encode_clip
 from engine.playback.compositor import Compositor
 from engine.render.protocol import Job

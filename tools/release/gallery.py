@@ -27,7 +27,7 @@ from engine.audio.song import load_song
 from engine.colour import harmony, hex_of_name
 from engine.generators.base import FrameStream
 from engine.generators.registry import select_generator
-from engine.generators.scenes.generator import SceneGenerator
+from engine.generators.scenes import SceneGenerator
 from engine.outputs.encoder import encode_clip
 from engine.playback.compositor import Compositor
 from engine.render.protocol import Job

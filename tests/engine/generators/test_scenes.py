@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.errors import Cancelled, ModelError, RenderError
-from engine.generators.scenes.generator import SceneGenerator
+from engine.generators.scenes import SceneGenerator
 from engine.render.protocol import Job
 from engine.scenes import isf
 from engine.scenes.gl import soft_size
@@ -254,7 +254,7 @@ def test_a_soft_scene_drawn_at_half_the_size_looks_as_if_drawn_whole(
     """Structural similarity (Wang et al. 2004) of light, at 1280x720; a scene too fine for it must not be soft."""
     wanted = job("any", seconds=0.2, size=720)
     small = draw(only(name), wanted)[-1]
-    monkeypatch.setattr("engine.generators.scenes.generator.soft_size", lambda width, height: (width, height))
+    monkeypatch.setattr("engine.scenes.gl.soft_size", lambda width, height: (width, height))
     whole = draw(only(name), wanted)[-1]
     assert small.shape == (360, 640, 3) and whole.shape == (720, 1280, 3)
     grown = cv2.resize(small, (1280, 720), interpolation=cv2.INTER_CUBIC)

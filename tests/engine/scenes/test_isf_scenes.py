@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.errors import RenderError
-from engine.generators.scenes.generator import SceneGenerator
+from engine.generators.scenes import SceneGenerator
 from engine.render.protocol import Job
 
 TEAL = ("#008b8b", "#d8663c")
