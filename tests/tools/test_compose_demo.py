@@ -1,4 +1,4 @@
-"""The shipped demo song is what its truth says: length, level, sections, hits where they are told."""
+"""The shipped demo song matches its ground truth: length, level, sections, onsets."""
 
 from __future__ import annotations
 
@@ -89,11 +89,11 @@ def test_each_of_three_instruments_sounds_in_nearly_every_second(truth: dict[str
         seconds = np.arange(np.ceil(section["start_s"]), np.floor(min(section["end_s"], truth["beats"][-1])))
         for label in section["instruments"]:
             spans = truth["instruments"][label]
-            heard = [any(s["start_s"] < t + 0.9 and s["end_s"] > t + 0.1 for s in spans) for t in seconds]
-            assert np.mean(heard) >= 0.9, (section["name"], label)
+            sounding = [any(s["start_s"] < t + 0.9 and s["end_s"] > t + 0.1 for s in spans) for t in seconds]
+            assert np.mean(sounding) >= 0.9, (section["name"], label)
 
 
-def test_cymbals_are_heard_where_they_are_told(song: Any, truth: dict[str, Any]) -> None:
+def test_cymbals_sound_at_their_true_onsets(song: Any, truth: dict[str, Any]) -> None:
     sound, rate = song
     bright = sosfilt(butter(4, 8000, "highpass", fs=rate, output="sos"), sound.mean(axis=1))
     rises = [rise_db(bright, rate, s["start_s"]) for s in truth["instruments"]["crash"]]
@@ -101,13 +101,13 @@ def test_cymbals_are_heard_where_they_are_told(song: Any, truth: dict[str, Any])
     assert rise_db(bright, rate, truth["sections"][1]["start_s"]) > 12
 
 
-def test_kicks_are_heard_where_they_are_told(song: Any, truth: dict[str, Any]) -> None:
+def test_kicks_sound_at_their_true_onsets(song: Any, truth: dict[str, Any]) -> None:
     sound, rate = song
     low = sosfilt(butter(4, 110, fs=rate, output="sos"), sound.mean(axis=1))
     kicks = [s["start_s"] for s in truth["instruments"]["kick"]]
     between = [level_db(cut(low, rate, t - 0.06, t - 0.01)) for t in kicks[1:]]
-    struck = [level_db(cut(low, rate, t + 0.01, t + 0.08)) for t in kicks[1:]]
-    assert np.median(np.subtract(struck, between)) > 3
+    after = [level_db(cut(low, rate, t + 0.01, t + 0.08)) for t in kicks[1:]]
+    assert np.median(np.subtract(after, between)) > 3
 
 
 def test_heart_is_sung_in_both_choruses_and_nowhere_else(truth: dict[str, Any]) -> None:
@@ -130,8 +130,8 @@ def test_beats_are_even_and_on_the_kick(truth: dict[str, Any]) -> None:
 
 def test_composing_gives_the_same_notes_again(truth: dict[str, Any]) -> None:
     pytest.importorskip("mido")
-    from tools.release.demo.arrangement import parts, seconds  # noqa: PLC0415
+    from tools.release.demo.arrangement import seconds, tracks  # noqa: PLC0415
 
-    told = [s["start_s"] for s in truth["instruments"]["guitar"]]
-    played = [round(seconds(n.start), 3) for p in parts() if p.label == "guitar" for n in p.notes]
-    assert sorted(played) == told
+    expected = [s["start_s"] for s in truth["instruments"]["guitar"]]
+    played = [round(seconds(n.start), 3) for p in tracks() if p.label == "guitar" for n in p.notes]
+    assert sorted(played) == expected

@@ -1,4 +1,4 @@
-"""The made-up music and its sound: the same from the same seed, in range, and labelled as played."""
+"""Generated training music: deterministic for a seed, in range, with the right labels."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import soundfile
 pytest.importorskip("soxr")
 pytest.importorskip("pyworld")
 
+from tools.synthesis import Note
 from tools.train import effects, grooves, kits, measure, midi, mixing, phrases, sampler, synths
 from tools.train.bank import LENGTH, Bank, Stem, Stroke, with_splashes
-from tools.train.kits import SHAKEN, Hit, alike, frankensnare, jingles, made_small, piece_named
+from tools.train.kits import SHAKEN, Hit, frankensnare, is_same_recording, jingles, piece_named, splash_from_crash
 from tools.train.labels import INDEX, LABELS, TARGETS, WINDOW
 from tools.train.sound import Sound, starting_at_onset
 
@@ -35,7 +36,7 @@ def bank() -> Bank:
 
 
 @pytest.mark.parametrize("label", ["bass", "guitar", "piano", "violin", "vocal", ""])
-def test_a_phrase_follows_from_its_seed_and_keeps_its_range(label: str) -> None:
+def test_a_phrase_is_deterministic_and_stays_in_range(label: str) -> None:
     notes = phrases.phrase(np.random.default_rng(3), label, 8.0)
     assert notes == phrases.phrase(np.random.default_rng(3), label, 8.0)
     assert notes
@@ -64,8 +65,8 @@ def test_two_hands_play_below_and_above() -> None:
         assert max(keys) > 62, seed
 
 
-def test_a_computed_synthesizer_plays_in_tune_and_every_patch_is_another() -> None:
-    played = midi.Note(0.1, 0.8, 69, 100)
+def test_the_synthesizer_plays_in_tune_and_every_patch_differs() -> None:
+    played = Note(0.1, 0.8, 69, 100)
     sounds = [synths.play(synths.synthesizer(np.random.default_rng(seed)), [played], 1.5) for seed in range(6)]
     for sound in sounds:
         assert len(sound) == 48_000
@@ -87,9 +88,9 @@ def test_a_saw_is_band_limited() -> None:
     assert others.max() < 0.03 * spectrum[2637]
 
 
-def test_a_computed_electric_piano_dies_away_and_brightens_with_force() -> None:
+def test_the_electric_piano_decays_and_is_brighter_at_high_velocity() -> None:
     def bright(velocity: int) -> float:
-        sound = synths.play(synths.electric_piano(np.random.default_rng(1)), [midi.Note(0.0, 1.9, 48, velocity)], 2.0)
+        sound = synths.play(synths.electric_piano(np.random.default_rng(1)), [Note(0.0, 1.9, 48, velocity)], 2.0)
         assert np.abs(sound[48_000:56_000]).max() < 0.7 * np.abs(sound[:8000]).max()
         spectrum = np.abs(np.fft.rfft(sound[:16_000])) ** 2
         return float(spectrum[400:].sum() / spectrum.sum())
@@ -97,25 +98,25 @@ def test_a_computed_electric_piano_dies_away_and_brightens_with_force() -> None:
     assert bright(120) > 1.5 * bright(50)
 
 
-def test_splashes_are_made_of_crashes_that_are_not_held_out() -> None:
+def test_splashes_are_derived_from_crashes_that_are_not_held_out() -> None:
     crashes = [Hit(kit, "crash", 0.7, tone(900.0, 40_000)) for kit in ("Kit", "VariBreaks") for _ in range(20)]
     made = [hit for hit in with_splashes(iter(crashes), 1) if hit.piece == "splash"]
     assert 4 < len(made) < 20
     assert {hit.kit for hit in made} == {"Kit made small"}
 
 
-def test_a_track_tunes_muffles_and_doubles_its_drum() -> None:
-    struck = tone(400.0, 32_000)
+def test_a_drum_channel_tunes_damps_and_layers_its_drum() -> None:
+    stroke = tone(400.0, 32_000)
     plain = mixing.DrumChannel(1.0, None, 0.0, None)
-    assert plain.process(struck) == pytest.approx(struck)
-    higher = mixing.DrumChannel(1.25, None, 0.0, None).process(struck)
+    assert plain.process(stroke) == pytest.approx(stroke)
+    higher = mixing.DrumChannel(1.25, None, 0.0, None).process(stroke)
     assert np.abs(np.fft.rfft(higher[:16_000])).argmax() == 250
-    muffled = mixing.DrumChannel(1.0, None, 0.1, None).process(struck)
+    muffled = mixing.DrumChannel(1.0, None, 0.1, None).process(stroke)
     assert np.abs(muffled[16_000:]).max() < 0.01
     second = np.ones(40_000, np.float32)
-    assert mixing.DrumChannel(1.0, None, 0.0, second).process(struck)[32_000:] == pytest.approx(second[32_000:])
+    assert mixing.DrumChannel(1.0, None, 0.0, second).process(stroke)[32_000:] == pytest.approx(second[32_000:])
     toned = mixing.DrumChannel(1.0, 7, 0.0, None)
-    assert toned.process(struck) == pytest.approx(toned.process(struck))
+    assert toned.process(stroke) == pytest.approx(toned.process(stroke))
 
 
 def test_every_style_of_drumming_has_sixteen_steps_of_known_pieces() -> None:
@@ -131,7 +132,7 @@ def test_a_groove_lies_within_its_seconds() -> None:
 
 
 def test_a_midi_file_has_one_track_with_its_notes_and_length() -> None:
-    file = midi.midi_file([midi.Part(24, (midi.Note(0.0, 1.0, 60, 90),))], 2.0)
+    file = midi.midi_file([midi.Part(24, (Note(0.0, 1.0, 60, 90),))], 2.0)
     (track,) = file.tracks
     assert [(each.type, each.note, each.velocity) for each in track if each.type == "note_on"] == [("note_on", 60, 90)]
     assert file.length == 3.0  # the note's second, and the two to the next part
@@ -163,15 +164,15 @@ def test_drum_pieces_are_read_from_kit_names() -> None:
     assert piece_named("Cowbell") == "other"
 
 
-def test_one_recording_is_known_at_any_level() -> None:
-    struck = np.random.default_rng(5).normal(0, 0.1, 9000).astype(np.float32)
-    assert alike(struck, struck[:8000] * np.float32(0.3))
-    assert not alike(struck, np.roll(struck, 40))
+def test_the_same_recording_is_detected_at_any_level() -> None:
+    stroke = np.random.default_rng(5).normal(0, 0.1, 9000).astype(np.float32)
+    assert is_same_recording(stroke, stroke[:8000] * np.float32(0.3))
+    assert not is_same_recording(stroke, np.roll(stroke, 40))
 
 
-def test_a_font_gives_each_recording_once_under_its_right_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_font_yields_each_recording_once_under_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     def rendered(font: Path, parts: list[midi.Part], seconds: float) -> list[Sound]:
-        """The room kit's sounds are its own; a brush kit has its own slap and swirl; velocities are one recording."""
+        """Programs 8 and 40 (keys 39 and 40) have recordings of their own; all velocities share one."""
         of_kit = [part.program if part.program == 8 or part.notes[0].key in (39, 40) else 0 for part in parts]
         seeds = [[part.notes[0].key, kit] for part, kit in zip(parts, of_kit, strict=True)]
         return [np.random.default_rng(seed).normal(0, 0.1, 9000).astype(np.float32) for seed in seeds]
@@ -182,9 +183,9 @@ def test_a_font_gives_each_recording_once_under_its_right_name(monkeypatch: pyte
     assert [(hit.kit, hit.piece) for hit in hits if hit.kit != "timgm/0"] == [("timgm/40", "snare")]
 
 
-def test_a_splash_made_of_a_crash_is_higher_and_shorter() -> None:
+def test_a_splash_derived_from_a_crash_is_higher_and_shorter() -> None:
     crash = Hit("Kit", "crash", 0.7, tone(1000.0, 80_000))
-    splash = made_small(crash, np.random.default_rng(0))
+    splash = splash_from_crash(crash, np.random.default_rng(0))
     assert (splash.kit, splash.piece, splash.force) == ("Kit made small", "splash", 0.7)
     loudest = np.fft.rfftfreq(8192, 1 / 32_000)[np.abs(np.fft.rfft(splash.sound[:8192])).argmax()]
     assert 1390 <= loudest <= 2010
@@ -200,7 +201,7 @@ def test_tambourines_and_shakers_are_bright_and_have_no_label() -> None:
         assert power[np.fft.rfftfreq(len(hit.sound), 1 / 32_000) > 2000].sum() > 0.9 * power.sum()
 
 
-def test_snares_are_read_as_kits_of_their_own(tmp_path: Path) -> None:
+def test_each_snare_is_a_kit_of_its_own(tmp_path: Path) -> None:
     for name in ("14_steel", "14_tamb"):
         for microphone in ("oh", "top", "btm"):
             (tmp_path / name / microphone).mkdir(parents=True)
@@ -217,15 +218,15 @@ def test_chops_are_short_chords_within_their_range() -> None:
     assert all(50 <= note.key <= 80 and note.length <= 0.16 for note in notes)
 
 
-def test_a_lone_stroke_is_one_piece_in_the_window(bank: Bank) -> None:
+def test_a_single_stroke_lies_within_the_window(bank: Bank) -> None:
     mixer = mixing.Mixer(bank, held_out=False, seed=1)
     for seed in range(20):
-        struck, sound = mixer.single_stroke(np.random.default_rng(seed))
-        assert [0 <= stroke.time <= 0.5 for stroke in struck] == [True]
+        notes, sound = mixer.single_stroke(np.random.default_rng(seed))
+        assert [0 <= stroke.time <= 0.5 for stroke in notes] == [True]
         assert np.isfinite(sound).all()
 
 
-def test_a_window_follows_from_its_number(bank: Bank) -> None:
+def test_a_window_depends_on_its_number_alone(bank: Bank) -> None:
     mixer = mixing.Mixer(bank, held_out=False, seed=1)
     for number in range(12):
         sound, labels = mixer.window(number)
@@ -237,7 +238,7 @@ def test_a_window_follows_from_its_number(bank: Bank) -> None:
         np.testing.assert_array_equal(labels, same)
 
 
-def test_bands_take_turns_from_window_to_window(bank: Bank) -> None:
+def test_bands_alternate_from_window_to_window(bank: Bank) -> None:
     taking_turns = mixing.Mixer(bank, held_out=False, seed=1)
     alone = [mixing.Mixer(bank, held_out=False, seed=1, bands=[band]) for band in mixing.BANDS]
     differ = 0
@@ -248,7 +249,7 @@ def test_bands_take_turns_from_window_to_window(bank: Bank) -> None:
     assert differ > 0
 
 
-def test_a_part_is_there_within_20_db_of_the_mix() -> None:
+def test_a_part_is_present_within_20_db_of_the_mix() -> None:
     part = mixing.MixPart("guitar", ("piano",), tone(200, WINDOW))
     for db, value in ((-3.0, 1), (-20.0, mixing.UNKNOWN), (-30.0, 0)):
         labels = np.zeros(len(TARGETS), np.int8)
@@ -256,7 +257,7 @@ def test_a_part_is_there_within_20_db_of_the_mix() -> None:
         assert labels[INDEX["guitar"]] == value
 
 
-def test_a_drum_counts_when_struck_in_the_first_nine_tenths() -> None:
+def test_a_drum_is_present_with_an_onset_in_the_first_nine_tenths() -> None:
     def label(time: float, force: float = 0.9) -> int:
         labels = np.zeros(len(TARGETS), np.int8)
         mixing.label_drums(labels, [grooves.DrumNote(time, "snare", force)], 0.0)
@@ -266,7 +267,7 @@ def test_a_drum_counts_when_struck_in_the_first_nine_tenths() -> None:
     assert label(0.5, force=0.15) == mixing.UNKNOWN
 
 
-def test_percussion_without_an_output_is_taught_apart() -> None:
+def test_percussion_without_an_output_has_its_own_target() -> None:
     labels = np.zeros(len(TARGETS), np.int8)
     mixing.label_drums(labels, [grooves.DrumNote(0.2, SHAKEN, 0.9), grooves.DrumNote(0.4, "hi-hat open", 0.9)], 0.0)
     assert {TARGETS[i] for i in np.flatnonzero(labels)} == {"shaken", "hi-hat"}
@@ -294,7 +295,7 @@ def test_an_onset_is_found_to_a_millisecond() -> None:
     assert abs(len(sound) - len(starting_at_onset(sound)) - 5000) <= 32
 
 
-def test_arranged_mixtures_hold_what_was_drawn_as_often_as_on_slakh(bank: Bank) -> None:
+def test_arranged_mixtures_have_the_instrument_frequencies_of_slakh(bank: Bank) -> None:
     with pytest.raises(ValueError, match="piano"):
         for seed in range(8):
             measure.arranged(mixing.Mixer(bank, False, 1), np.random.default_rng(seed))

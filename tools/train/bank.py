@@ -1,6 +1,6 @@
-"""The bank: every stem and drum stroke rendered once, kept as 16-bit numbers on disk, with what each holds.
+"""The bank of stems and drum strokes: rendered once, stored as 16-bit PCM with a description of each.
 
-A stem is one instrument playing alone for 8 s. Which are rendered, and every note of them, follows from the seed.
+A stem is one instrument playing alone for 8 s. Which are rendered, and every note of them, depends on the seed alone.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LENGTH = int(SECONDS * SAMPLE_RATE)
 
 @dataclass(frozen=True)
 class Stem:
-    """What one stem holds: ``unknown`` labels are neither taught as there nor as absent; ``raw`` wants an amplifier."""
+    """Description of a stem: ``unknown`` labels are excluded from the loss; ``raw`` needs an amplifier simulation."""
 
     name: str
     label: str
@@ -40,7 +40,7 @@ class Stem:
 
 @dataclass(frozen=True)
 class Stroke:
-    """Where one drum stroke lies in the strokes' file."""
+    """Description of a drum stroke, and its place in the file of strokes in samples."""
 
     kit: str
     piece: str
@@ -52,7 +52,7 @@ class Stroke:
 
 @dataclass
 class Bank:
-    """Stems [count, 8 s] and strokes [samples], mapped from disk, with their descriptions."""
+    """Stems [count, 8 s] and strokes [samples], memory-mapped, with their descriptions."""
 
     stems: list[Stem]
     strokes: list[Stroke]
@@ -64,21 +64,23 @@ class Bank:
         return from_int16(self.stroke_sound[stroke.start : stroke.start + stroke.length])
 
 
-Made = tuple[Stem, Sound]
+RenderedStem = tuple[Stem, Sound]
 
 
-def stem(name: str, label: str, unknown: tuple[str, ...], kept: bool, raw: bool, sound: Sound) -> Made | None:
+def stem(
+    name: str, label: str, unknown: tuple[str, ...], is_held_out: bool, raw: bool, sound: Sound
+) -> RenderedStem | None:
     """A stem at peak 0.9 and exact length; None when (nearly) silent."""
     if rms(sound) < 1e-4:
         return None
     fitted = np.zeros(LENGTH, np.float32)
     fitted[: min(LENGTH, len(sound))] = sound[:LENGTH]
     fitted = to_peak(fitted)
-    return Stem(name, label, unknown, kept, raw, rms(fitted)), fitted
+    return Stem(name, label, unknown, is_held_out, raw, rms(fitted)), fitted
 
 
-def font_stems(name: str, seed: int, share: float) -> list[Made]:
-    """Phrases through a soundfont: as many for a label with few programmes as for one with many."""
+def font_stems(name: str, seed: int, share: float) -> list[RenderedStem]:
+    """Phrases rendered by a soundfont, balanced between labels with few and with many programs."""
     random = np.random.default_rng([seed, *name.encode()])
     numbers = [n for first, last, _, _ in PROGRAMS for n in range(first, last + 1)]
     chosen: list[int] = []
@@ -87,7 +89,7 @@ def font_stems(name: str, seed: int, share: float) -> list[Made]:
         count = int({"guitar": 90, "synth": 120, "bass": 70, "": 70, "piano": 110}.get(label, 48) * share)
         chosen += [own[i % len(own)] for i in range(max(count, len(own)))]
     parts = [Part(n, phrase(random, (program(n) or ("", ()))[0], SECONDS)) for n in chosen]
-    made: list[Made | None] = []
+    made: list[RenderedStem | None] = []
     for wet in (False, True):
         half = slice(int(wet), None, 2)
         for number, sound in zip(chosen[half], render(FONTS[name], parts[half], SECONDS, reverb=wet), strict=False):
@@ -96,7 +98,7 @@ def font_stems(name: str, seed: int, share: float) -> list[Made]:
     return [m for m in made if m]
 
 
-def recorded_stems(sources: Path, seed: int, share: float) -> list[Made]:
+def recorded_stems(sources: Path, seed: int, share: float) -> list[RenderedStem]:
     """Phrases played on recorded notes."""
     made = []
     for instrument in RECORDED:
@@ -104,13 +106,13 @@ def recorded_stems(sources: Path, seed: int, share: float) -> list[Made]:
         sampler = instrument.sampler(sources)
         for _ in range(max(1, int(share * (24 if instrument.label == "" else 50)))):
             sound = sampler.play(random, phrase(random, instrument.label, SECONDS), SECONDS)
-            kept = held_out(instrument.name)
-            made.append(stem(instrument.name, instrument.label, instrument.unknown, kept, instrument.raw, sound))
+            is_held_out = held_out(instrument.name)
+            made.append(stem(instrument.name, instrument.label, instrument.unknown, is_held_out, instrument.raw, sound))
     return [m for m in made if m]
 
 
-def computed_stems(seed: int, share: float) -> list[Made]:
-    """Phrases on computed synthesizers and electric pianos, each stem another patch."""
+def computed_stems(seed: int, share: float) -> list[RenderedStem]:
+    """Phrases on software synthesizers and electric pianos, each stem with a new patch."""
     made = []
     makers = (("synth", "synth", 240, synths.synthesizer), ("electric piano", "piano", 70, synths.electric_piano))
     for name, label, count, voice in makers:
@@ -122,36 +124,36 @@ def computed_stems(seed: int, share: float) -> list[Made]:
     return [m for m in made if m]
 
 
-def voice_stems(sources: Path, seed: int, share: float) -> list[Made]:
+def voice_stems(sources: Path, seed: int, share: float) -> list[RenderedStem]:
     """Singing, choirs and speech, from recorded and synthetic speakers."""
     random = np.random.default_rng([seed, 77])
     utterances = voices.recorded(sources) + voices.synthetic(random)
     analysed = [v for v in map(voices.analyse, utterances) if (v.pitch > 0).sum() > 40]
     made = []
-    for kept, count in ((False, 560), (True, 120)):
-        own = [v for v in analysed if v.held_out == kept]
-        spoken = [u for u in utterances if u.held_out == kept]
+    for is_held_out, count in ((False, 560), (True, 120)):
+        own = [v for v in analysed if v.held_out == is_held_out]
+        spoken = [u for u in utterances if u.held_out == is_held_out]
         real = [v for v in own if not v.name.startswith(("espeak", "flite"))]
         for i in range(int(count * share)):
             if i % 4 == 3:
                 sound = voices.speak(random, spoken, SECONDS)
-                made.append(stem("speech", "speech", (), kept, False, sound))
+                made.append(stem("speech", "speech", (), is_held_out, False, sound))
                 continue
             pool = real if real and random.random() < 0.5 else own
             many = i % 8 == 6
             voice = pool[int(random.integers(0, len(pool)))]
             sound = voices.choir(random, pool, SECONDS) if many else voices.sing(random, voice, SECONDS)
-            made.append(stem(f"sung/{'choir' if many else voice.name}", "vocal", (), kept, False, sound))
+            made.append(stem(f"sung/{'choir' if many else voice.name}", "vocal", (), is_held_out, False, sound))
     return [m for m in made if m]
 
 
 def with_splashes(hits: Iterator[kits.Hit], seed: int) -> Iterator[kits.Hit]:
-    """Strokes as they come, and splashes made of most crashes that are not held out: recorded splashes are few."""
+    """The strokes, and splashes derived from most crashes that are not held out: recorded splashes are rare."""
     random = np.random.default_rng([seed, 97])
     for hit in hits:
         yield hit
         if hit.piece == "crash" and not held_out(hit.kit) and random.random() < 0.6:
-            yield kits.made_small(hit, random)
+            yield kits.splash_from_crash(hit, random)
 
 
 def all_strokes(sources: Path, seed: int) -> Iterator[kits.Hit]:
@@ -178,7 +180,7 @@ def all_strokes(sources: Path, seed: int) -> Iterator[kits.Hit]:
 def build(folder: Path, sources: Path, seed: int, share: float = 1.0) -> None:
     """Render everything into ``folder``; ``share`` below 1 renders less of it (for trials)."""
     folder.mkdir(parents=True, exist_ok=True)
-    jobs: list[tuple[Callable[..., list[Made]], tuple[object, ...]]] = [
+    jobs: list[tuple[Callable[..., list[RenderedStem]], tuple[object, ...]]] = [
         (voice_stems, (sources, seed, share)),
         (recorded_stems, (sources, seed, share)),
         (computed_stems, (seed, share)),

@@ -1,4 +1,4 @@
-"""What happens to sound between the instrument and the listener: amplifiers, rooms, equalisers, limiters, codecs."""
+"""Audio effects with random settings: amplifier, equalizer, reverb, chorus, compressor, limiter, noise."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tools.train.sound import Sound, gain, rms
 
 Random = np.random.Generator
 
-LONGEST_ROOM = 1.3
-"""Seconds after which a room is silent."""
+REVERB_S = 1.3
+"""Longest impulse response, in seconds."""
 
 
 def shelf(sound: Sound, hertz: float, db: float, high: bool) -> Sound:
@@ -50,7 +50,7 @@ def cut(sound: Sound, kind: str, hertz: float, order: int = 2) -> Sound:
 
 
 def equalise(random: Random, sound: Sound, db: float = 5.0) -> Sound:
-    """A random tone control: two shelves and a bell."""
+    """Random equalizer: two shelves and a bell."""
     sound = shelf(sound, float(random.uniform(80, 400)), float(random.normal(0, db * 0.7)), high=False)
     sound = shelf(sound, float(random.uniform(2000, 8000)), float(random.normal(0, db * 0.7)), high=True)
     return bell(sound, float(np.exp(random.uniform(np.log(200), np.log(6000)))), float(random.normal(0, db)), 0.9)
@@ -77,11 +77,11 @@ def drive(random: Random, sound: Sound) -> Sound:
 
 
 @lru_cache(maxsize=64)
-def _room(number: int) -> Sound:
-    """Impulse response: direct sound, a few early reflections, noise that dies away, darker with time."""
+def _impulse_response(number: int) -> Sound:
+    """Impulse response: direct sound, a few early reflections, noise that decays and darkens."""
     random = np.random.default_rng(number)
     decay = float(np.exp(random.uniform(np.log(0.12), np.log(2.2))))
-    time = np.arange(int(min(LONGEST_ROOM - 0.1, decay * 1.1) * SAMPLE_RATE)) / SAMPLE_RATE
+    time = np.arange(int(min(REVERB_S - 0.1, decay * 1.1) * SAMPLE_RATE)) / SAMPLE_RATE
     tail = random.standard_normal(len(time)) * np.exp(-6.9 * time / decay)
     tail = signal.lfilter([1.0], [1.0, -float(random.uniform(0.1, 0.7))], tail)
     delay = int(random.uniform(0, 0.03) * SAMPLE_RATE)
@@ -93,19 +93,19 @@ def _room(number: int) -> Sound:
 
 
 @lru_cache(maxsize=64)
-def _room_spectrum(number: int, size: int) -> NDArray[np.complex64]:
-    return np.asarray(fft.rfft(_room(number), size))
+def _reverb_spectrum(number: int, size: int) -> NDArray[np.complex64]:
+    return np.asarray(fft.rfft(_impulse_response(number), size))
 
 
 def reverberate(random: Random, sound: Sound, wet: float) -> Sound:
-    """The sound in one of 64 rooms; ``wet`` is the room's level against the direct sound."""
-    size = int(fft.next_fast_len(len(sound) + int(LONGEST_ROOM * SAMPLE_RATE), real=True))
-    echo = fft.irfft(fft.rfft(sound, size) * _room_spectrum(int(random.integers(0, 64)), size), size)[: len(sound)]
+    """Reverb by one of 64 impulse responses; ``wet`` is its level relative to the dry sound."""
+    size = int(fft.next_fast_len(len(sound) + int(REVERB_S * SAMPLE_RATE), real=True))
+    echo = fft.irfft(fft.rfft(sound, size) * _reverb_spectrum(int(random.integers(0, 64)), size), size)[: len(sound)]
     return sound + np.float32(wet) * np.asarray(echo, dtype=np.float32)
 
 
 def modulate(random: Random, sound: Sound) -> Sound:
-    """Chorus: a delayed copy whose delay wanders."""
+    """Chorus: a copy with modulated delay."""
     rate, depth = float(random.uniform(0.3, 5)), float(random.uniform(0.0005, 0.003))
     index = np.arange(len(sound))
     delay = (0.008 + depth * np.sin(2 * np.pi * rate * index / SAMPLE_RATE + random.uniform(0, 6))) * SAMPLE_RATE
@@ -113,7 +113,7 @@ def modulate(random: Random, sound: Sound) -> Sound:
 
 
 def tremolo(random: Random, sound: Sound) -> Sound:
-    """Loudness that wavers."""
+    """Tremolo: periodic amplitude modulation."""
     wave = np.sin(2 * np.pi * float(random.uniform(2, 8)) * np.arange(len(sound)) / SAMPLE_RATE)
     return (sound * (1 - float(random.uniform(0.1, 0.4)) * (0.5 + 0.5 * wave))).astype(np.float32)
 
@@ -128,15 +128,15 @@ def compress(random: Random, sound: Sound) -> Sound:
     threshold = 20 * np.log10(rms(sound)) + float(random.uniform(-4, 8))
     over = np.maximum(0.0, level - threshold) * (1 - 1 / float(random.uniform(1.5, 8)))
     release, reduction, now = float(np.exp(-1 / random.uniform(4, 40))), np.zeros(count), 0.0
-    for i, wanted in enumerate(over):
-        now = wanted if wanted > now else now * release
+    for i, target in enumerate(over):
+        now = target if target > now else now * release
         reduction[i] = now
     curve = np.interp(np.arange(len(padded)) / block, np.arange(count) + 0.5, -reduction)
     return np.asarray(padded * 10 ** (curve / 20), dtype=np.float32)[: len(sound)]
 
 
 def limit(random: Random, sound: Sound) -> Sound:
-    """A loud master: the peaks rounded off."""
+    """Soft-clipping limiter, as for a loud master."""
     peak = max(1e-4, float(np.abs(sound).max(initial=0.0)))
     pushed = gain(float(random.uniform(2, 10)))
     return np.asarray(np.tanh(sound / peak * pushed) * peak, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Single drum strokes, by kit and piece, from recorded kits, hydrogen kits and the drum kits of soundfonts."""
+"""Single drum strokes by kit and piece: recorded kits, Hydrogen kits, soundfont kits, synthesized percussion."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from xml.etree import ElementTree
 import numpy as np
 import soxr
 
+from tools.synthesis import Note
 from tools.train.labels import SAMPLE_RATE
-from tools.train.midi import Note, Part, render
+from tools.train.midi import Part, render
 from tools.train.sound import Sound, add, fade_out, read, rms, starting_at_onset, to_peak
 
 OTHER = "other"
-"""Percussion without a label of its own: it must not be taken for one."""
+"""Percussion without a label, as negative examples."""
 SHAKEN = "other shaken"
-"""Tambourines and shakers, which play what hi-hats play and have no label either."""
+"""Tambourines and shakers, which play hi-hat patterns and have no label either."""
 OPEN = "hi-hat open"
 """An open hi-hat: labelled hi-hat, and silenced by the next closed one."""
 
@@ -34,11 +35,11 @@ BRUSH = {39: "snare", 40: ""}
 """Where a brush kit differs: a slap on the snare; a swirl, which is no stroke."""
 FONT_KITS = {0: GENERAL_MIDI, 8: GENERAL_MIDI, 16: GENERAL_MIDI, 24: GENERAL_MIDI, 25: GENERAL_MIDI, 32: GENERAL_MIDI,
              40: GENERAL_MIDI | BRUSH}  # fmt: skip
-"""What the keys of a drum kit's programme are (General MIDI 2)."""
+"""The pieces on the keys of each drum kit program (General MIDI 2)."""
 LAYERED = (("timgm", 8),)
 """Kits that sound a kick under other keys too."""
 SAME = 0.99
-"""Correlation from which two strokes of a font are one recording."""
+"""Correlation from which two strokes of a font count as the same recording."""
 VELOCITIES = (50, 85, 120)
 HIT_SPACING = 2.6
 
@@ -64,7 +65,7 @@ GOGODZE = {
     "ho": OPEN, "ht": "hi-hat", "th": "tom", "tl": "tom", "tm": "tom",
 }  # fmt: skip
 FRANKENSNARE = {"sn": "snare", "sr": "snare", "sm": "snare", "sb": "snare", "ss": "rimshot"}
-"""What the first letters of its files say; a cross-stick is rimshot, a snare struck with its rim is snare."""
+"""Pieces by the first letters of the file names; a cross-stick is a rimshot, a rim shot on the head a snare."""
 BODY = {"handclap": "clap", "fingerclap": "clap", "stomp": OTHER, "heel": OTHER, "snap": OTHER, "chestthump": OTHER}
 SONIC_PI = (
     (r"bd_|drum_bass|drum_heavy_kick|elec_(hollow|soft)_kick", "kick"), (r"drum_snare|sn_|elec_.*snare", "snare"),
@@ -92,7 +93,7 @@ def finish(kit: str, piece: str, force: float, sound: Sound) -> Hit | None:
 
 
 def piece_named(name: str) -> str:
-    """The piece that a hydrogen instrument's name says, "" when none."""
+    """The piece named by a Hydrogen instrument, "" if none."""
     for pattern, piece in HYDROGEN:
         if re.search(pattern, name.lower()):
             return piece
@@ -173,7 +174,7 @@ def frankensnare(folder: Path, random: np.random.Generator) -> Iterator[Hit]:
 
 
 def body(folder: Path) -> Iterator[Hit]:
-    """Hands clapped, and what else a body is struck on, which has no label."""
+    """Hand claps, and other body percussion, which has no label."""
     for name, piece in BODY.items():
         for file in sorted(folder.glob(f"{name}*.wav")):
             hit = finish("Body", piece, 0.8, read(file, seconds=1.2))
@@ -190,8 +191,8 @@ def sonic_pi(folder: Path) -> Iterator[Hit]:
             yield hit
 
 
-def made_small(crash: Hit, random: np.random.Generator) -> Hit:
-    """A crash as a splash: a cymbal of half the size sounds an octave or less higher and rings a fraction as long."""
+def splash_from_crash(crash: Hit, random: np.random.Generator) -> Hit:
+    """A splash derived from a crash: up to an octave higher, with a shorter decay."""
     higher = np.asarray(soxr.resample(crash.sound, float(random.uniform(1.4, 2.0)), 1.0), dtype=np.float32)
     rings = np.exp(-np.arange(len(higher)) / SAMPLE_RATE / float(random.uniform(0.12, 0.4)))
     sound = fade_out(np.asarray(higher * rings, dtype=np.float32)[: int(SECONDS["splash"] * SAMPLE_RATE)], 0.08)
@@ -199,7 +200,7 @@ def made_small(crash: Hit, random: np.random.Generator) -> Hit:
 
 
 def soundfont(font: Path, name: str, programs: tuple[int, ...] = tuple(FONT_KITS)) -> Iterator[Hit]:
-    """Strokes of a soundfont's General MIDI drum kits, three velocities each; what kits share comes once."""
+    """Strokes of a soundfont's General MIDI drum kits, three velocities each, without duplicates."""
     programs = tuple(program for program in programs if (name, program) not in LAYERED)
     wanted = [(p, key, v) for p in programs for key, piece in FONT_KITS[p].items() if piece for v in VELOCITIES]
     parts = [Part(p, (Note(0.05, 1.0, key, v),), drums=True) for p, key, v in wanted]
@@ -207,13 +208,13 @@ def soundfont(font: Path, name: str, programs: tuple[int, ...] = tuple(FONT_KITS
     for (program, key, velocity), sound in zip(wanted, render(font, parts, HIT_SPACING), strict=False):
         piece = FONT_KITS[program][key]
         hit = finish(f"{name}/{program}", piece, velocity / 127, sound)
-        if hit and not any(alike(hit.sound, other) for other in had.get(piece, ())):
+        if hit and not any(is_same_recording(hit.sound, other) for other in had.get(piece, ())):
             had.setdefault(piece, []).append(hit.sound)
             yield hit
 
 
-def alike(one: Sound, other: Sound) -> bool:
-    """Whether two strokes that begin at their onsets are one recording, however loud."""
+def is_same_recording(one: Sound, other: Sound) -> bool:
+    """Whether two strokes, both from their onsets, are the same recording at any gain."""
     count = min(len(one), len(other), SAMPLE_RATE // 4)
     one, other = one[:count], other[:count]
     return float(one @ other) > SAME * count * rms(one) * rms(other)
@@ -232,7 +233,7 @@ def hand_percussion(folder: Path) -> Iterator[Hit]:
 
 
 def jingles(random: np.random.Generator, name: str) -> Iterator[Hit]:
-    """Strokes computed as tambourines and shakers sound: pairs of small plates that meet, or grains, in one gesture."""
+    """Synthesized tambourines and shakers: short bursts of resonances or noise grains."""
     time = np.arange(int(0.7 * SAMPLE_RATE)) / SAMPLE_RATE
     for _ in range(6):
         out = np.zeros(len(time), np.float32)
@@ -259,7 +260,7 @@ def jingles(random: np.random.Generator, name: str) -> Iterator[Hit]:
 
 
 def machine(random: np.random.Generator, name: str) -> Iterator[Hit]:
-    """Strokes computed as analogue drum machines make them: swept sines, filtered noise, square clusters."""
+    """Synthesized analogue drum machine: swept sines, filtered noise, square-wave clusters."""
     time = np.arange(int(1.5 * SAMPLE_RATE)) / SAMPLE_RATE
     noise = random.standard_normal(len(time))
 

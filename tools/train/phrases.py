@@ -1,4 +1,4 @@
-"""Made-up music: what a bass, a rhythm player, a soloist or a pad plays over a chord progression."""
+"""Generated phrases: what a bass, a rhythm player, a soloist or a pad plays over a chord progression."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tools.train.midi import Note
+from tools.synthesis import Note
 
 Random = np.random.Generator
 

@@ -1,4 +1,4 @@
-"""Recorded notes of real instruments, found by the pitch in their file names, played as phrases."""
+"""Sampler: plays phrases on recorded notes, whose pitch is read from the file names."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
+from tools.synthesis import Note
 from tools.train.labels import SAMPLE_RATE
-from tools.train.midi import Note
 from tools.train.sound import Sound, add, at_speed, fade_out, gain, read, starting_at_onset
 
 PITCH = re.compile(r"(?:^|[ _\-])([A-Ga-g])([#sb]?)(-?\d)(?=$|[ _\-.]|[a-z]{2}|v[\dLH])")
 KEY = re.compile(r" (\d{2,3})$")
 STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 LONGEST = 6.0
-"""Seconds of each recorded note that are kept."""
+"""Seconds that are read of each recorded note."""
 
 
 def pitch_of(stem: str) -> int | None:
@@ -39,7 +39,7 @@ class Sampler:
 
     @classmethod
     def of(cls, files: Iterable[Path]) -> Sampler:
-        """From files with their pitch in the name; others are passed over. Raises ValueError when none has one."""
+        """From files with their pitch in the name; others are skipped. Raises ValueError when none has one."""
         keys: dict[int, list[Path]] = {}
         for file in sorted(files):
             key = pitch_of(file.stem)

@@ -1,4 +1,4 @@
-"""Reading and shaping of mono sound in memory: float32 arrays at the classifier's 32 kHz."""
+"""Reading and basic processing of mono sound: float32 arrays at the classifier's 32 kHz."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ def read(path: Path, rate: int = SAMPLE_RATE, seconds: float | None = None) -> S
         frames = -1 if seconds is None else int(seconds * file.samplerate)
         audio = file.read(frames, dtype="float32", always_2d=True).mean(axis=1)
         own = file.samplerate
-    return np.asarray(audio if own == rate else soxr.resample(audio, own, rate), dtype=np.float32)
+    return resampled(audio, own, rate)
+
+
+def resampled(sound: Sound, own: int, rate: int = SAMPLE_RATE) -> Sound:
+    """Sound of ``own`` samples per second at ``rate``."""
+    return np.asarray(sound if own == rate else soxr.resample(sound, own, rate), dtype=np.float32)
 
 
 def rms(sound: Sound) -> float:

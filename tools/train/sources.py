@@ -1,4 +1,4 @@
-"""What the classifier is trained on: each source, its licence, where it is found, and what of it is held out."""
+"""Training sources: name, licence, location, and which of them are held out."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ HELD_OUT = (
 
 def held_out(name: str) -> bool:
     """Whether a font's, kit's or instrument's name is kept for validation."""
-    return any(name == kept or name.startswith(f"{kept}/") for kept in HELD_OUT)
+    return any(name == each or name.startswith(f"{each}/") for each in HELD_OUT)
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """An instrument of recorded notes: its label, the labels it leaves open, files, and whether an amplifier is due."""
+    """An instrument of recorded notes: its label, unknown labels, files, and whether it needs an amplifier."""
 
     name: str
     label: str
@@ -162,7 +162,7 @@ RECORDED = (
 
 
 def program(number: int) -> tuple[str, tuple[str, ...]] | None:
-    """Label and open labels of a General MIDI programme from 0; None for one that is not used."""
+    """Label and unknown labels of a General MIDI program from 0; None for one that is not used."""
     for first, last, label, unknown in PROGRAMS:
         if first <= number <= last:
             return label, unknown

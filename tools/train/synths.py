@@ -1,6 +1,6 @@
-"""Computed keyboards: subtractive synthesizers of many patches, and electric pianos by frequency modulation.
+"""Software synthesizers: subtractive synthesis with random patches, and electric pianos by frequency modulation.
 
-General MIDI fonts hold few synthesizers, each one recording; a patch here is drawn anew for every stem.
+General MIDI fonts hold few synthesizers, each one recording; here every stem has a new random patch.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.synthesis import Note
 from tools.train.effects import cut
 from tools.train.labels import SAMPLE_RATE
-from tools.train.midi import Note
 from tools.train.sound import Sound, add, fade_out
 
 Random = np.random.Generator

@@ -1,15 +1,11 @@
-"""Voices: spoken by people and by synthesisers, and sung, hummed, shouted and whispered from that speech.
+"""Voice stems: recorded and synthetic speech, and singing, humming, shouting and whispering made from it.
 
-Singing is resynthesis by WORLD (Morise et al. 2016): the spectral envelope of speech, stretched to notes, under a pitch
-that glides from note to note and vibrates.
+Singing is resynthesis by WORLD (Morise et al. 2016): the spectral envelope of speech, stretched to notes, with a pitch
+that glides from note to note and has vibrato.
 """
 
 from __future__ import annotations
 
-import functools
-import subprocess
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +15,10 @@ import soxr
 from numpy.typing import NDArray
 from scipy import ndimage, signal
 
-from tools.synthesis import espeak
+from tools.synthesis import espeak, flite
 from tools.train.labels import SAMPLE_RATE
 from tools.train.phrases import Random, Song, melody
-from tools.train.sound import Sound, add, read, rms
+from tools.train.sound import Sound, add, read, resampled, rms
 
 RATE = 24_000
 FRAME = 0.005
@@ -46,44 +42,32 @@ HELD_OUT = ("espeak-de", "flite-rms", "librivox")
 
 @dataclass(frozen=True)
 class Utterance:
-    """Some seconds of one voice speaking."""
+    """A recording of one voice speaking, at SAMPLE_RATE."""
 
     voice: str
     sound: Sound
 
     @property
     def held_out(self) -> bool:
-        """Whether the voice is kept for validation."""
+        """Whether the voice is reserved for validation."""
         return self.voice.startswith(HELD_OUT)
-
-
-def spoken(synthesize: Callable[[Path], object]) -> Sound:
-    """The sound that `synthesize` writes into the file it is given."""
-    with tempfile.TemporaryDirectory() as folder:
-        wave = Path(folder, "speech.wav")
-        synthesize(wave)
-        return read(wave)
-
-
-def flite(voice: str, text: str, out: Path) -> None:
-    """Speak `text` into the wav file `out` by Flite. Raises CalledProcessError when flite fails."""
-    subprocess.run(["flite", "-voice", voice, "-t", text, "-o", str(out)], check=True, capture_output=True)
 
 
 def synthetic(random: Random) -> list[Utterance]:
     """Every language by several espeak-ng voices, and English by four flite voices."""
-    said = []
+    utterances = []
     for language, texts in TEXTS.items():
         for variant in VARIANTS if language == "en" else random.permutation(VARIANTS)[:3]:
             for text in texts if language == "en" else texts[:1]:
                 speed, pitch = int(random.integers(100, 190)), int(random.integers(25, 80))
                 name = f"{language}{variant}"
-                speak = functools.partial(espeak, text, voice=name, words_per_minute=speed, pitch=pitch)
-                said.append(Utterance(f"espeak-{name}", spoken(speak)))
+                sound, rate = espeak(text, voice=name, words_per_minute=speed, pitch=pitch, dtype="float32")
+                utterances.append(Utterance(f"espeak-{name}", resampled(sound, rate)))
     for voice in ("slt", "awb", "rms", "kal16"):
         for text in TEXTS["en"]:
-            said.append(Utterance(f"flite-{voice}", spoken(functools.partial(flite, voice, text))))
-    return said
+            sound, rate = flite(text, voice=voice, dtype="float32")
+            utterances.append(Utterance(f"flite-{voice}", resampled(sound, rate)))
+    return utterances
 
 
 def recorded(sources: Path) -> list[Utterance]:
@@ -93,17 +77,17 @@ def recorded(sources: Path) -> list[Utterance]:
         ("librispeech", sources / "data/audio", "*-*-0000.hq.ogg"),
         ("librivox", Path("/usr/share/pocketsphinx/test/data/librivox"), "*.wav"),
     )
-    said = []
+    utterances = []
     for voice, folder, pattern in folders:
         for file in sorted(folder.glob(pattern)):
             name = f"{voice}-{file.stem.split('-')[0]}" if voice == "librispeech" else voice
-            said.append(Utterance(name, read(file, seconds=14.0)))
-    return said
+            utterances.append(Utterance(name, read(file, seconds=14.0)))
+    return utterances
 
 
 @dataclass(frozen=True)
 class Voice:
-    """WORLD's view of an utterance: pitch in Hz (0 unvoiced), envelope and aperiodicity by 5 ms frames."""
+    """WORLD analysis of an utterance: pitch in Hz (0 = unvoiced), envelope and aperiodicity per 5 ms frame."""
 
     name: str
     held_out: bool
@@ -125,7 +109,7 @@ def analyse(utterance: Utterance) -> Voice:
 
 
 def sing(random: Random, voice: Voice, seconds: float) -> Sound:
-    """One voice singing a made-up tune: each note takes the next syllable's worth of speech, stretched."""
+    """One voice singing a generated melody: each note takes the next 0.12 to 0.4 s of speech, stretched."""
     song = Song(random)
     song.beat = max(song.beat, 0.4)
     spoken_pitch = float(np.median(voice.pitch[voice.pitch > 0])) if (voice.pitch > 0).any() else 150.0
@@ -166,7 +150,7 @@ def sing(random: Random, voice: Voice, seconds: float) -> Sound:
 
 
 def glide(random: Random, previous: float, key: int, count: int) -> NDArray[np.float64]:
-    """Pitch of one note in keys: slides from the last one, drifts, then vibrates."""
+    """Pitch of one note in MIDI keys: portamento, drift, then vibrato."""
     time = np.arange(count) * FRAME
     slide = (previous - key) * np.exp(-time / float(random.uniform(0.01, 0.07))) if abs(previous - key) < 13 else 0.0
     depth, rate = float(random.choice([0, 0.1, 0.3, 0.6])), float(random.uniform(4.8, 6.8))
@@ -176,7 +160,7 @@ def glide(random: Random, previous: float, key: int, count: int) -> NDArray[np.f
 
 
 def contour(random: Random, count: int) -> NDArray[np.float64]:
-    """Loudness of one note: a quick rise, a hold, a fall."""
+    """Amplitude envelope of one note: attack, sustain, release."""
     rise, fall = min(count // 3, int(random.integers(2, 14))), min(count // 3, int(random.integers(4, 24)))
     curve = np.ones(count)
     curve[:rise] = np.linspace(0.1, 1, rise)
@@ -185,7 +169,7 @@ def contour(random: Random, count: int) -> NDArray[np.float64]:
 
 
 def stretch(envelope: NDArray[np.float64], size: float) -> NDArray[np.float64]:
-    """Formants moved by ``size``: a larger or smaller head."""
+    """The envelope with its formants shifted by the factor ``size``."""
     bins = np.arange(envelope.shape[1])
     places = np.clip(bins / size, 0, bins[-1])
     low = places.astype(int)
@@ -194,7 +178,7 @@ def stretch(envelope: NDArray[np.float64], size: float) -> NDArray[np.float64]:
 
 
 def choir(random: Random, voices: list[Voice], seconds: float) -> Sound:
-    """Several voices on one tune, a little apart in time and pitch."""
+    """Several voices singing one melody with small offsets in time and pitch."""
     state = int(random.integers(0, 2**31))
     out = np.zeros(int(seconds * SAMPLE_RATE), np.float32)
     for i in range(int(random.integers(2, 5))):
@@ -205,7 +189,7 @@ def choir(random: Random, voices: list[Voice], seconds: float) -> Sound:
 
 
 def speak(random: Random, utterances: list[Utterance], seconds: float) -> Sound:
-    """Speech on and on: as it is, shouted (higher, harder) or whispered."""
+    """Continuous speech of one voice: plain, shouted or whispered."""
     out = np.zeros(int(seconds * SAMPLE_RATE), np.float32)
     voice = utterances[int(random.integers(0, len(utterances)))].voice
     own = [u for u in utterances if u.voice == voice]
@@ -214,13 +198,13 @@ def speak(random: Random, utterances: list[Utterance], seconds: float) -> Sound:
         sound = own[int(random.integers(0, len(own)))].sound
         sound = sound[int(random.integers(0, max(1, len(sound) // 3))) :][: 6 * SAMPLE_RATE]
         if manner != "plain":
-            sound = changed(random, sound, manner)
+            sound = restyled(random, sound, manner)
         add(out, sound / np.float32(rms(sound)), at)
         at += len(sound) + int(random.uniform(0, 0.5) * SAMPLE_RATE)
     return out
 
 
-def changed(random: Random, sound: Sound, manner: str) -> Sound:
+def restyled(random: Random, sound: Sound, manner: str) -> Sound:
     """Speech shouted or whispered."""
     voice = analyse(Utterance("", sound))
     if len(voice.pitch) < 20:

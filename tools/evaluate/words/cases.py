@@ -2,7 +2,6 @@
 
 import csv
 import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,10 +108,7 @@ def speech_over(music: Case, decibels: float) -> Case:
 
 
 def _speak(sentence: str, at_rate: int) -> NDArray[np.float64]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "speech.wav")
-        espeak(sentence, path, voice="en-us", words_per_minute=140)
-        sound, rate = soundfile.read(path, dtype="float64")
+    sound, rate = espeak(sentence, voice="en-us", words_per_minute=140)
     return np.asarray(soxr.resample(sound, rate, at_rate))
 
 

@@ -1,1 +1,1 @@
-"""The demo song's workshop: arrangement, instruments, voice, mix and truth, one file each."""
+"""The demo song: arrangement, instruments, singing, mix and ground truth."""

@@ -1,4 +1,4 @@
-"""Compose examples/heart.wav, heart.mid and heart.truth.json: the same command gives the same files.
+"""Compose examples/heart.wav, heart.mid and heart.truth.json, deterministically.
 
     python -m tools.release.demo [--soundfont FILE] [--out FOLDER] [--stems FOLDER]
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from tools.release.demo.arrangement import harmony, lead, parts
+from tools.release.demo.arrangement import harmony, lead, tracks
 from tools.release.demo.instruments import midi, stem
 from tools.release.demo.mix import mix
 from tools.release.demo.truth import truth
@@ -32,9 +32,9 @@ def main() -> None:
     parser.add_argument("--stems", type=Path, help="also write each stem here, unmixed")
     options = parser.parse_args()
 
-    band, melody = parts(), lead()
-    stems = {part.name: stem(part, options.soundfont, SAMPLE_RATE) for part in band}
-    heard = []
+    band, melody = tracks(), lead()
+    stems = {track.name: stem(track, options.soundfont, SAMPLE_RATE) for track in band}
+    sung_syllables = []
     for name, line in (
         ("voice", tuple(s for s in melody if s.text != HUM)),
         ("hum", tuple(s for s in melody if s.text == HUM)),
@@ -43,14 +43,14 @@ def main() -> None:
         mono, sung = sing(line, SAMPLE_RATE)
         stems[name] = np.stack([mono, mono])
         if name != "harmony":
-            heard += sung
+            sung_syllables += sung
     song = mix(stems, SAMPLE_RATE)
 
     options.out.mkdir(parents=True, exist_ok=True)
     soundfile.write(options.out / "heart.wav", song.T, SAMPLE_RATE, subtype="PCM_16")
     midi(band, tuple((s.text, s.start, s.length, s.key) for s in melody)).save(options.out / "heart.mid")
-    told = truth(band, sorted(heard, key=lambda s: s.start_s), SAMPLE_RATE)
-    (options.out / "heart.truth.json").write_text(json.dumps(told, indent=1) + "\n")
+    ground_truth = truth(band, sorted(sung_syllables, key=lambda s: s.start_s), SAMPLE_RATE)
+    (options.out / "heart.truth.json").write_text(json.dumps(ground_truth, indent=1) + "\n")
     if options.stems:
         options.stems.mkdir(parents=True, exist_ok=True)
         for name, sound in stems.items():

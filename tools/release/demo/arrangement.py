@@ -1,4 +1,4 @@
-"""The demo song as notes: who plays what on which beat, what is sung, and where the sections lie.
+"""The demo song as notes: MIDI tracks, sung syllables and sections.
 
 Everything is counted in beats (quarter notes) from the first bar line; `seconds` turns beats into song time.
 A minor, 116 bpm, eighteen bars of four:
@@ -13,22 +13,14 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from tools.synthesis import Note
+
 BPM = 116.0
 BEATS_IN_BAR = 4
 LEAD_IN_S = 0.2
 RING_S = 1.7
 SEED = 1
 DAMP_S = {"crash": 0.8}
-
-
-@dataclass(frozen=True)
-class Note:
-    """One note: start and length in beats, MIDI key, MIDI velocity."""
-
-    start: float
-    length: float
-    key: int
-    velocity: int
 
 
 @dataclass(frozen=True)
@@ -42,10 +34,10 @@ class Syllable:
 
 
 @dataclass(frozen=True)
-class Part:
+class Track:
     """One MIDI track: the instrument's label, General MIDI program (None = drum channel), its notes.
 
-    `damp_s`: each hit is damped with this time constant, as by a hand on the cymbal; None lets it ring.
+    `damp_s`: each hit is damped with this time constant, None lets it ring.
     """
 
     name: str
@@ -191,13 +183,13 @@ def _line(start: float, line: tuple[tuple[float, float, int], ...], velocity: in
     return [Note(start + b, length, key, velocity) for b, length, key in line]
 
 
-def parts() -> tuple[Part, ...]:
-    """Every MIDI track of the song; several tracks may share a label."""
+def tracks() -> tuple[Track, ...]:
+    """Every MIDI track of the song, notes in beats; several tracks may share a label."""
     feel = random.Random(SEED)
     builds, choruses, (hush, outro) = starts("b"), starts("a"), starts("c")
     guitar = _guitar(hush, LOOP, feel) + _guitar(outro, ("F",), feel) + _last_strum(outro)
     guitar += [n for n in _guitar(outro, ("F", "C"), feel) if n.start > outro + 5]
-    tracks: list[tuple[str, str, int | None, list[Note]]] = [
+    rows: list[tuple[str, str, int | None, list[Note]]] = [
         ("kick", "kick", None, [n for i, b in enumerate(builds) for n in _kick(b, i == 1)]),
         ("tom", "tom", None, [n for i, b in enumerate(builds) for n in _tom(b, i == 1)]),
         ("crash", "crash", None, [n for b in choruses for n in _crash(b)]),
@@ -210,8 +202,8 @@ def parts() -> tuple[Part, ...]:
         ("guitar", "guitar", 25, guitar),
     ]
     return tuple(
-        Part(name, label, program, tuple(sorted(notes, key=lambda n: (n.start, n.key))), DAMP_S.get(name))
-        for name, label, program, notes in tracks
+        Track(name, label, program, tuple(sorted(notes, key=lambda n: (n.start, n.key))), DAMP_S.get(name))
+        for name, label, program, notes in rows
     )
 
 

@@ -1,4 +1,4 @@
-"""The demo song's mixing desk: levels, places, a room, and a limiter; stems in, one stereo song out."""
+"""Mix of the demo song: levels, panning, reverb and a limiter, from stems to stereo."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ REVERB_S = 1.5
 
 
 @dataclass(frozen=True)
-class Strip:
-    """One channel: level while it sounds (dB RMS), place (-1 left to 1 right), room send (dB), cuts (Hz)."""
+class Channel:
+    """One mixer channel: level while it sounds (dB RMS), pan (-1 left to 1 right), reverb send (dB), filters (Hz)."""
 
     level_db: float
     pan: float
@@ -28,20 +28,20 @@ class Strip:
     high_cut_hz: float = 15000.0
 
 
-DESK = {
-    "kick": Strip(-17.0, 0.0, -22.0),
-    "tom": Strip(-18.0, 0.15, -13.0, 60.0),
-    "bass": Strip(-18.5, 0.0, -50.0, 32.0),
-    "crash": Strip(-23.5, -0.4, -16.0, 300.0),
-    "splash": Strip(-28.0, 0.45, -16.0, 500.0),
-    "synth": Strip(-26.0, 0.25, -12.0, 180.0, 4000.0),
-    "synth low": Strip(-23.0, 0.0, -30.0, 40.0, 2500.0),
-    "synth high": Strip(-34.0, -0.4, -8.0, 400.0, 7000.0),
-    "cello": Strip(-28.0, -0.25, -8.0, 60.0),
-    "guitar": Strip(-27.0, 0.3, -10.0, 80.0),
-    "voice": Strip(-15.0, 0.0, -13.0, 130.0),
-    "harmony": Strip(-30.0, -0.25, -8.0, 150.0),
-    "hum": Strip(-29.0, 0.05, -7.0, 100.0),
+CHANNELS = {
+    "kick": Channel(-17.0, 0.0, -22.0),
+    "tom": Channel(-18.0, 0.15, -13.0, 60.0),
+    "bass": Channel(-18.5, 0.0, -50.0, 32.0),
+    "crash": Channel(-23.5, -0.4, -16.0, 300.0),
+    "splash": Channel(-28.0, 0.45, -16.0, 500.0),
+    "synth": Channel(-26.0, 0.25, -12.0, 180.0, 4000.0),
+    "synth low": Channel(-23.0, 0.0, -30.0, 40.0, 2500.0),
+    "synth high": Channel(-34.0, -0.4, -8.0, 400.0, 7000.0),
+    "cello": Channel(-28.0, -0.25, -8.0, 60.0),
+    "guitar": Channel(-27.0, 0.3, -10.0, 80.0),
+    "voice": Channel(-15.0, 0.0, -13.0, 130.0),
+    "harmony": Channel(-30.0, -0.25, -8.0, 150.0),
+    "hum": Channel(-29.0, 0.05, -7.0, 100.0),
 }
 DUCKED = ("crash", "splash", "synth", "synth low", "synth high")
 DUCK_DB = -4.0
@@ -50,20 +50,20 @@ RELEASE_S = {"a": 0.5, "b": 0.25, "c": 0.6}
 
 
 def mix(stems: dict[str, Stereo], sample_rate: int) -> Stereo:
-    """Mix stems, each float64 of shape (2, samples), through DESK: same shape, peaks below CEILING_DB."""
+    """Mix stems, each float64 of shape (2, samples), through CHANNELS: same shape, peaks below CEILING_DB."""
     length = next(iter(stems.values())).shape[1]
     dry, room = np.zeros((2, length)), np.zeros((2, length))
     duck = _duck(stems["voice"], sample_rate)
     for name, sound in stems.items():
-        strip = DESK[name]
-        band = (strip.low_cut_hz, strip.high_cut_hz)
+        channel = CHANNELS[name]
+        band = (channel.low_cut_hz, channel.high_cut_hz)
         cut = sosfilt(butter(2, band, "bandpass", fs=sample_rate, output="sos"), sound, axis=1)
         cut = cut * _sections(KIND_OF.get(name, "a"), length, sample_rate)
         if name in DUCKED:
             cut = cut * duck
-        placed = _place(cut * _db(strip.level_db - _level_db(cut, sample_rate)), strip.pan)
+        placed = _pan(cut * _db(channel.level_db - _level_db(cut, sample_rate)), channel.pan)
         dry += placed
-        room += placed * _db(strip.send_db)
+        room += placed * _db(channel.send_db)
     song = dry + _reverb(room, sample_rate)
     song *= _ending(length, sample_rate)
     return _limit(song, sample_rate)
@@ -74,14 +74,14 @@ def _db(decibels: float) -> float:
 
 
 def _level_db(sound: Stereo, sample_rate: int) -> float:
-    """RMS over the 50 ms blocks that sound, in dB; the silent rest of the song does not count."""
+    """RMS over the 50 ms blocks above -40 dB of the loudest, in dB."""
     block = sample_rate // 20
     power = (sound[:, : sound.shape[1] // block * block].reshape(2, -1, block) ** 2).mean(axis=(0, 2))
     return float(10 * np.log10(power[power > power.max() * 1e-4].mean()))
 
 
 def _sections(kind: str, length: int, sample_rate: int) -> NDArray[np.float64]:
-    """1 while sections of this kind last, falling to 0 over the release after each: a hand on the strings."""
+    """1 while sections of this kind last, falling to 0 over the release after each."""
     t = np.arange(length) / sample_rate
     gate = np.zeros(length)
     for index, section in enumerate(SECTIONS):
@@ -94,7 +94,7 @@ def _sections(kind: str, length: int, sample_rate: int) -> NDArray[np.float64]:
     return gate
 
 
-def _place(sound: Stereo, pan: float) -> Stereo:
+def _pan(sound: Stereo, pan: float) -> Stereo:
     """Constant-power pan of a stereo stem."""
     angle = (pan + 1) * np.pi / 4
     placed: Stereo = sound * (np.sqrt(2) * np.array([[np.cos(angle)], [np.sin(angle)]]))
@@ -102,7 +102,7 @@ def _place(sound: Stereo, pan: float) -> Stereo:
 
 
 def _duck(voice: Stereo, sample_rate: int) -> NDArray[np.float64]:
-    """Gain that makes room for the voice: DUCK_DB while it sings, 1 elsewhere, moving over 100 ms."""
+    """Ducking gain: DUCK_DB while the voice sings, 1 elsewhere, with transitions of 100 ms."""
     singing = uniform_filter1d((np.abs(voice).max(axis=0) > 0.1).astype(float), sample_rate // 5)
     moving = uniform_filter1d((singing > 0.2).astype(float), sample_rate // 10)
     gain: NDArray[np.float64] = 10.0 ** (DUCK_DB * moving / 20.0)
@@ -121,7 +121,7 @@ def _reverb(sound: Stereo, sample_rate: int) -> Stereo:
 
 
 def _ending(length: int, sample_rate: int) -> NDArray[np.float64]:
-    """The last chord's ring fades to silence over its last 1.5 s."""
+    """Fade-out over the last 1.5 s."""
     left = (length - 1 - np.arange(length)) / sample_rate
     fade: NDArray[np.float64] = np.sin(np.clip(left / 1.5, 0, 1) * np.pi / 2) ** 2
     return fade

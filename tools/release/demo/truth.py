@@ -1,18 +1,19 @@
-"""What is to be heard in the demo song and when: the ground truth beside the sound, as plain JSON values."""
+"""Ground truth of the demo song: sections, words, beats and notes in seconds, as plain JSON values."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tools.release.demo.arrangement import BEATS_IN_BAR, BPM, SECTIONS, Note, Part, duration_s, seconds
+from tools.release.demo.arrangement import BEATS_IN_BAR, BPM, SECTIONS, Track, duration_s, seconds
 from tools.release.demo.voice import HUM, Sung
+from tools.synthesis import Note
 
 # How long a struck instrument stays clearly audible; other notes end with their key.
 DECAY_S = {"kick": 0.25, "tom": 0.4, "crash": 1.0, "splash": 0.5}
 TITLE = "Heart"
 
 
-def truth(parts: tuple[Part, ...], voice: list[Sung], sample_rate: int) -> dict[str, Any]:
+def truth(tracks: tuple[Track, ...], voice: list[Sung], sample_rate: int) -> dict[str, Any]:
     """Sections, words, beats and notes in seconds of the song; labels as the instrument classifier names them."""
     words = [_span(s.start_s, s.end_s) | {"text": s.text} for s in voice if s.text != HUM]
     beats = sum(s.bars for s in SECTIONS) * BEATS_IN_BAR + 1
@@ -24,7 +25,7 @@ def truth(parts: tuple[Part, ...], voice: list[Sung], sample_rate: int) -> dict[
         "sections": _sections(words),
         "words": words,
         "beats": [round(seconds(beat), 4) for beat in range(beats)],
-        "instruments": _instruments(parts, voice),
+        "instruments": _instruments(tracks, voice),
     }
 
 
@@ -44,15 +45,15 @@ def _sections(words: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return out
 
 
-def _instruments(parts: tuple[Part, ...], voice: list[Sung]) -> dict[str, list[dict[str, Any]]]:
+def _instruments(tracks: tuple[Track, ...], voice: list[Sung]) -> dict[str, list[dict[str, Any]]]:
     out: dict[str, list[dict[str, Any]]] = {}
-    for part in parts:
-        out.setdefault(part.label, []).extend(_span(seconds(n.start), _end_s(part, n)) for n in part.notes)
+    for track in tracks:
+        out.setdefault(track.label, []).extend(_span(seconds(n.start), _end_s(track, n)) for n in track.notes)
     out["vocal"] = [_span(s.start_s, s.end_s) for s in voice]
     return {label: sorted(spans, key=lambda s: (s["start_s"], s["end_s"])) for label, spans in out.items()}
 
 
-def _end_s(part: Part, note: Note) -> float:
-    struck = DECAY_S.get(part.label)
-    end = seconds(note.start + note.length) if struck is None else seconds(note.start) + struck
+def _end_s(track: Track, note: Note) -> float:
+    decay = DECAY_S.get(track.label)
+    end = seconds(note.start + note.length) if decay is None else seconds(note.start) + decay
     return min(end, duration_s())

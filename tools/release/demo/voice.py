@@ -1,18 +1,15 @@
-"""The demo song's singer: a spoken word, its pitch replaced by the melody's and its vowel stretched to the note.
+"""Singing synthesis for the demo song: spoken words with the pitch and the durations of the melody.
 
 Speech comes from eSpeak NG; analysis and synthesis by WORLD (Morise et al. 2016, IEICE Trans. E99-D).
 """
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pyworld
-import soundfile
 import soxr
 from numpy.typing import NDArray
 
@@ -31,7 +28,7 @@ HUM_WORD = "moon"  # its m is the hum; its vowel opens the hum a little in the m
 
 @dataclass(frozen=True)
 class Spoken:
-    """A word taken apart by WORLD: envelope and aperiodicity per frame, and the frames that matter."""
+    """WORLD analysis of a word: envelope and aperiodicity per frame, and the frames of its segments."""
 
     sample_rate: int
     voiced: NDArray[np.bool_]
@@ -45,7 +42,7 @@ class Spoken:
 
 @dataclass(frozen=True)
 class Sung:
-    """Where one syllable sounds, seconds of the song."""
+    """When one syllable sounds, in seconds of the song."""
 
     text: str
     start_s: float
@@ -54,10 +51,7 @@ class Sung:
 
 @cache
 def _speak(word: str) -> Spoken:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "word.wav")
-        espeak(word, path, voice=SPEAKER, words_per_minute=110)
-        sound, rate = soundfile.read(path, dtype="float64")
+    sound, rate = espeak(word, voice=SPEAKER, words_per_minute=110)
     f0, times = pyworld.harvest(sound, rate, f0_floor=60.0, f0_ceil=400.0, frame_period=1000 * FRAME_S)
     envelope = pyworld.cheaptrick(sound, f0, times, rate)
     aperiodicity = pyworld.d4c(sound, f0, times, rate)
@@ -110,7 +104,7 @@ def _hum(key: int, previous: float | None, length_s: float) -> tuple[NDArray[np.
 def sing(line: tuple[Syllable, ...], sample_rate: int) -> tuple[NDArray[np.float64], list[Sung]]:
     """Sing a line: mono float64 over the whole song at `sample_rate`, and where each syllable sounds."""
     out = np.zeros(round(duration_s() * sample_rate))
-    heard: list[Sung] = []
+    sung: list[Sung] = []
     previous: Syllable | None = None
     for syllable in line:
         legato = previous is not None and syllable.start - previous.start - previous.length < 0.3
@@ -127,6 +121,6 @@ def sing(line: tuple[Syllable, ...], sample_rate: int) -> tuple[NDArray[np.float
         first = round(start_s * sample_rate)
         used = min(len(sound), len(out) - first)
         out[first : first + used] += sound[:used]
-        heard.append(Sung(syllable.text, start_s, start_s + used / sample_rate))
+        sung.append(Sung(syllable.text, start_s, start_s + used / sample_rate))
         previous = syllable
-    return out, heard
+    return out, sung
