@@ -15,8 +15,7 @@ from engine.analysis.transcription.types import Passage, Transcriber, VoiceProba
 from engine.audio.beats import BeatTracker, track_beats
 from engine.audio.features import RATE as FEATURE_RATE
 from engine.audio.features import FeatureExtractor
-from engine.audio.loudness import SILENCE_LUFS, RunningLoudness, loudness
-from engine.audio.pitch import dominant_frequency
+from engine.audio.loudness import SILENCE_LUFS, RunningLoudness, dominant_frequency, loudness
 from engine.audio.song import Song
 from engine.audio.windows import RollingWindows, Window
 

@@ -22,10 +22,9 @@ MIT = "MIT (OpenAI Whisper)"
 
 
 class WhisperModelInfo(msgspec.Struct, frozen=True):
-    """One Whisper model: `kind` is "package", "hub" or "folder"; `sha256_ok` is None where nothing is pinned."""
+    """One Whisper model: `path` is None where it is not here, `sha256_ok` where nothing is pinned."""
 
     name: str
-    kind: str
     path: Path | None
     sha256_ok: bool | None
     licence: str
@@ -96,12 +95,12 @@ def find(name: str) -> WhisperModelInfo:
     if name in catalog().hub:
         return _named_on_hub(name)
     if Path(name).is_dir():
-        return WhisperModelInfo(name, "folder", Path(name), None, "the folder's own", "a folder of yours")
+        return WhisperModelInfo(name, Path(name), None, "the folder's own", "a folder of yours")
     path = _in_hub_cache(name) if _is_hub_id(name) else None
     names = ", ".join([*catalog().packaged, *catalog().hub])
     otherwise = f"choose one of {names}, a hub id (OWNER/NAME) or a folder"
     how = "downloaded at its first use" if _is_hub_id(name) else otherwise
-    return WhisperModelInfo(name, "hub", path, None, "see its page", how)
+    return WhisperModelInfo(name, path, None, "see its page", how)
 
 
 def computing() -> tuple[str, str]:
@@ -139,7 +138,7 @@ def model_folder(name: str) -> Path:
     if name in catalog().packaged:
         return _whole(name)
     info = find(name)
-    if info.path is None and info.kind == "hub" and _is_hub_id(name):
+    if info.path is None and _is_hub_id(name):
         return _downloaded(name)
     if info.path is None:
         raise ModelError(f"the Whisper model {name} is not on this machine: {info.how}", option="whisper")
@@ -159,7 +158,7 @@ def _named_on_hub(name: str) -> WhisperModelInfo:
     model = catalog().hub[name]
     path = _in_hub_cache(model.id)
     how = model.about if path else f"{model.about}; downloaded at the first use of its hub id, {model.id}"
-    return WhisperModelInfo(name, "hub", path, None, MIT, how)
+    return WhisperModelInfo(name, path, None, MIT, how)
 
 
 def _in_hub_cache(hub_id: str) -> Path | None:
@@ -181,13 +180,13 @@ def _packaged(name: str) -> WhisperModelInfo:
     packaged = catalog().packaged[name]
     parts = _parts(packaged)
     if parts is None:
-        return WhisperModelInfo(name, "package", None, None, MIT, packaged.how)
+        return WhisperModelInfo(name, None, None, MIT, packaged.how)
     try:
         published = bool(_whole(name))
     except ModelError:
         published = False
     path = parts["model.bin"][0].parent
-    return WhisperModelInfo(name, "package", path, published, MIT, f"{packaged.size}; {packaged.use}")
+    return WhisperModelInfo(name, path, published, MIT, f"{packaged.size}; {packaged.use}")
 
 
 def _parts(packaged: PackagedModel) -> dict[str, list[Path]] | None:
