@@ -19,7 +19,6 @@ from engine.threads import lower_priority
 
 HOP_S = 0.25
 _LONGEST_QUEUE_S = 6.0  # of sound; beyond this new sound is dropped and counted
-_LONGEST_QUEUE = 600  # blocks
 _KEPT_WORDS = 64
 _LEAST_S = 0.1  # of audio passed to the transcriber at once
 
@@ -75,14 +74,14 @@ class LiveAnalyzer:
 
 
 class _AudioThread(ABC):
-    """A thread that is fed blocks of sound through a bounded queue."""
+    """A thread that is fed blocks of sound through a queue of bounded length in seconds."""
 
     def __init__(self, rate: int, name: str, nice: int) -> None:
         """`nice`: by how much its priority is below that of the picture."""
         self._nice = nice
         self.skipped_s = 0.0
         self._rate = rate
-        self._queue: queue.Queue[tuple[NDArray[np.float32], float] | None] = queue.Queue(_LONGEST_QUEUE)
+        self._queue: queue.SimpleQueue[tuple[NDArray[np.float32], float] | None] = queue.SimpleQueue()
         self._queued = 0  # samples
         self._dropped = 0  # samples since the last that were queued
         self._ending = False
@@ -99,8 +98,7 @@ class _AudioThread(ABC):
 
     def feed(self, samples: NDArray[np.float32], arrival: float) -> None:
         with self._lock:
-            full = self._queued > _LONGEST_QUEUE_S * self._rate or self._queue.qsize() >= _LONGEST_QUEUE - 1
-            if full:
+            if self._queued > _LONGEST_QUEUE_S * self._rate:
                 self._dropped += len(samples)
                 self.skipped_s += len(samples) / self._rate
                 return
@@ -108,7 +106,7 @@ class _AudioThread(ABC):
                 samples = np.concatenate([np.zeros((self._dropped, samples.shape[1]), np.float32), samples])
                 self._dropped = 0
             self._queued += len(samples)
-        self._queue.put_nowait((samples, arrival))
+        self._queue.put((samples, arrival))
 
     def _run(self) -> None:
         lower_priority(self._nice)

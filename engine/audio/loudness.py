@@ -19,18 +19,14 @@ def k_weighting(rate: int) -> NDArray[np.float64]:
     with the corner frequencies prewarped (Mansbridge, Finn & Reiss 2012).
     """
     sections = []
-    for kind, f0, q, gain_db in (
-        ("shelf", 1681.974450955533, 0.7071752369554196, 3.999843853973347),
-        ("pass", 38.13547087602444, 0.5003270373238773, 0.0),
+    shelf = 10 ** (3.999843853973347 / 20)
+    for f0, q, high, band, low in (
+        (1681.974450955533, 0.7071752369554196, shelf, shelf**0.4996667741545416, 1.0),
+        # A high pass; the standard's table leaves b at 1, -2, 1 while dividing a: +0.043 dB.
+        (38.13547087602444, 0.5003270373238773, 1.004995, 0.0, 0.0),
     ):
         w = 2 * rate * math.tan(math.pi * min(f0, 0.49 * rate) / rate)
-        if kind == "shelf":
-            high = 10 ** (gain_db / 20)
-            band = high**0.4996667741545416
-            numerator = (high, band * w / q, w * w)
-        else:
-            numerator = (1.004995, 0.0, 0.0)  # the standard's table leaves b at 1, -2, 1 while dividing a: +0.043 dB
-        b, a = _bilinear(numerator, rate), _bilinear((1.0, w / q, w * w), rate)
+        b, a = _bilinear((high, band * w / q, low * w * w), rate), _bilinear((1.0, w / q, w * w), rate)
         sections.append(np.concatenate([b, a]) / a[0])
     return np.array(sections)
 

@@ -200,8 +200,7 @@ def _derived_keywords(name: str, header: _Header) -> tuple[str, ...]:
 
 
 def _uniforms(header: _Header) -> str:
-    buffers = dict.fromkeys(step.target for step in header.passes if step.target)
-    samplers = dict.fromkeys((*buffers, *header.imported))
+    samplers = dict.fromkeys([*(step.target for step in header.passes if step.target), *header.imported])
     return "".join(
         [f"uniform {UNIFORMS[item.type]} {item.name};\n" for item in header.inputs]
         + [f"uniform sampler2D {name};\n" for name in samplers]
@@ -239,12 +238,9 @@ def pass_size(expression: str | float, width: int, height: int, values: Mapping[
     names = {**values, "WIDTH": float(width), "HEIGHT": float(height)}
     try:
         tree = ast.parse(re.sub(r"\$(\w+)", r"\1", str(expression)), mode="eval")
-        pixels = _evaluate(tree.body, names)
+        return max(1, min(16384, int(_evaluate(tree.body, names))))
     except (SyntaxError, ValueError, TypeError, ArithmeticError, KeyError, RecursionError, MemoryError):
         raise RenderError(f"{str(expression)[:80]!r} is not a pass size") from None
-    if not math.isfinite(pixels):
-        raise RenderError(f"{str(expression)[:80]!r} is not a pass size")
-    return max(1, min(16384, int(pixels)))
 
 
 _Operators = dict[type[ast.operator], Callable[[float, float], float]]

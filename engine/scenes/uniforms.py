@@ -1,6 +1,7 @@
 """Values and textures for a scene's ISF inputs, from the palette, the seed and the keywords of a job."""
 
 import hashlib
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,8 @@ def input_values(scene: isf.Scene, job: Job) -> dict[str, Any]:
 
     A float with MIN and MAX lies within 40% of that range around its default, and always inside it.
     """
-    palette = [tuple(parse_hex(colour)) for colour in job.palette] or [(0.5, 0.5, 0.5)]
+    colours = itertools.cycle([tuple(parse_hex(colour)) for colour in job.palette] or [(0.5, 0.5, 0.5)])
     values: dict[str, Any] = {}
-    colours = 0
     for item in scene.inputs:
         random = _random(job, item.name)
         match item.type:
@@ -41,8 +41,7 @@ def input_values(scene: isf.Scene, job: Job) -> dict[str, Any]:
             case "point2D":
                 values[item.name] = tuple(float(x) for x in item.default) if item.default else (0.0, 0.0)
             case "color":
-                values[item.name] = (*palette[colours % len(palette)], 1.0)
-                colours += 1
+                values[item.name] = (*next(colours), 1.0)
     return values
 
 
