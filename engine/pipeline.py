@@ -17,9 +17,8 @@ import numpy as np
 
 from engine.errors import RenderError
 from engine.generators.base import GeneratorSpec
-from engine.playback.clock import Clock
 from engine.playback.compositor import Compositor
-from engine.playback.player import FrameStats, play
+from engine.playback.player import Clock, FrameStats, play
 from engine.render.pool import WorkerPool
 from engine.render.protocol import Clip, Job
 from engine.schedule.scheduler import Scheduler

@@ -12,9 +12,9 @@ from engine.audio.song import Song
 from engine.control.state import ControlState
 from engine.outputs.base import BaseOutput
 from engine.outputs.fanout import FanOut
-from engine.playback.clock import AudioClock
 from engine.playback.compositor import Compositor
 from engine.playback.effects import FeatureSource
+from engine.playback.player import AudioClock
 from engine.types import Frame
 
 _OFFSETS = 60  # pictures

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engine.errors import DeviceError, MissingExtra
-from engine.playback.clock import AudioClock
+from engine.playback.player import AudioClock
 from tests.support.clock import VirtualClock
 
 RATE = 1000
