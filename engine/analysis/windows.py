@@ -1,6 +1,7 @@
 """Analysis of a song window by window: loudness, pitch, instruments, words, beats; offline or causally."""
 
 import bisect
+import itertools
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -69,15 +70,15 @@ class SongAnalyzer:
     ) -> None:
         self._song = song
         self._transcribe = transcribe
-        self._splitter = RollingWindows(song.rate, hop_s)
-        self._analyzer = WindowAnalyzer(classifier)
-        self._labels = classifier.labels
+        self._classifier = classifier
         self._hop_s = hop_s
         self._beats = beats
 
     def __iter__(self) -> Iterator[WindowAnalysis]:
         ready: list[WindowAnalysis] = []  # before smoothing
-        rest = self._windows()
+        splitter = RollingWindows(self._song.rate, self._hop_s)
+        windows = itertools.chain(splitter.push(self._song.samples), splitter.finish())
+        rest = map(WindowAnalyzer(self._classifier).analyze, windows)
 
         def voice_between(start: float, end: float) -> float:
             while (not ready or ready[-1].start < end) and (window := next(rest, None)) is not None:
@@ -105,19 +106,10 @@ class SongAnalyzer:
             yield _with_words(window, known, self._beats)
 
     def _smoothed(self, windows: list[WindowAnalysis], at: int) -> WindowAnalysis:
-        rows = np.array([[window.probabilities[label] for label in self._labels] for window in windows])
-        smoothed = smooth(self._labels, rows, at, self._hop_s)
-        return msgspec.structs.replace(
-            windows[at], probabilities=dict(zip(self._labels, smoothed.tolist(), strict=True))
-        )
-
-    def _windows(self) -> Iterator[WindowAnalysis]:
-        block = self._song.rate * 5
-        for at in range(0, len(self._song.samples), block):
-            for window in self._splitter.push(self._song.samples[at : at + block]):
-                yield self._analyzer.analyze(window)
-        for window in self._splitter.finish():
-            yield self._analyzer.analyze(window)
+        labels = self._classifier.labels
+        rows = np.array([[window.probabilities[label] for label in labels] for window in windows])
+        smoothed = smooth(labels, rows, at, self._hop_s)
+        return msgspec.structs.replace(windows[at], probabilities=dict(zip(labels, smoothed.tolist(), strict=True)))
 
 
 def analyze_causally(
