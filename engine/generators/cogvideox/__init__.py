@@ -1,22 +1,28 @@
 """CogVideoX (Yang et al. 2024, arXiv:2408.06072), a text-to-video and image-to-video model, through diffusers.
 
-Here are its presets and its spec, which load no model library. The work of a preset is counted in passes of the
-transformer over one clip. A step with guidance costs two (with the prompt and without), a step without it costs one;
-classifier-free guidance (Ho & Salimans 2022, arXiv:2207.12598) matters most in the first steps, which settle the
-layout of the frame.
+Here is what is known of it before any large library is imported: presets, the check of a model on this machine, and the
+spec. Nothing is downloaded, and no code of a model runs: every component must be a class of diffusers or transformers.
+
+The work of a preset is counted in passes of the transformer over one clip. A step with guidance costs two (with the
+prompt and without), a step without it costs one; classifier-free guidance (Ho & Salimans 2022, arXiv:2207.12598)
+matters most in the first steps, which settle the layout of the frame.
 """
 
+import json
 from importlib.util import find_spec
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import msgspec
 
-from engine.errors import MissingExtra, UsageError
+from engine.errors import MissingExtra, ModelError, UsageError
 from engine.generators.base import Generator, GeneratorSpec, Level, ModelInfo
 
 Cache = Literal["", "pyramid", "faster"]
 Precision = Literal["", "fp8", "int8"]
 _PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "sentencepiece")
+TEXT_TO_VIDEO, IMAGE_TO_VIDEO = "CogVideoXPipeline", "CogVideoXImageToVideoPipeline"
+_LIBRARIES = {"diffusers", "transformers"}
 
 
 class Preset(msgspec.Struct, frozen=True):
@@ -85,6 +91,66 @@ def find_preset(name: str) -> Preset:
         raise UsageError(f"no preset is called {name!r}; there are {', '.join(PRESETS)}", option="preset") from None
 
 
+def check_pipeline(model: str) -> str:
+    """Check that `model`, a folder or a hub id, is a CogVideoX pipeline on this machine; returns its class.
+
+    Raises:
+        ModelError: it is not there, not such a pipeline, or damaged.
+    """
+    config = read_config(model, "model_index.json")
+    try:
+        name = config["_class_name"]
+        libraries = {part[0] for key, part in config.items() if not key.startswith("_") and isinstance(part, list)}
+    except (KeyError, TypeError, IndexError) as error:
+        raise ModelError(f"the model {model} is damaged: its model_index.json is not a pipeline's") from error
+    if name not in (TEXT_TO_VIDEO, IMAGE_TO_VIDEO):
+        raise ModelError(
+            f"the model {model} is a {name}, not a {TEXT_TO_VIDEO} or {IMAGE_TO_VIDEO}; choose such a model",
+            option="model",
+        )
+    if foreign := libraries - _LIBRARIES - {None}:
+        raise ModelError(f"the model {model} needs code of its own ({', '.join(map(str, foreign))}), which is not run")
+    return str(name)
+
+
+def read_config(model: str, file: str) -> dict[str, Any]:
+    """The JSON object in a file of `model`.
+
+    Raises:
+        ModelError: there is no such file, or no such object in it.
+    """
+    path = _locate(model, file)
+    try:
+        config = json.loads(path.read_text("utf-8"))
+    except (ValueError, OSError) as error:
+        raise ModelError(f"the model {model} is damaged: its {file} cannot be read") from error
+    if not isinstance(config, dict):
+        raise ModelError(f"the model {model} is damaged: its {file} is not an object")
+    return config
+
+
+def _locate(model: str, file: str) -> Path:
+    """A file of `model`, in its folder or in the local hub cache."""
+    folder = Path(model)
+    if folder.is_dir():
+        if not (folder / file).is_file():
+            raise ModelError(f"{model} is not a diffusers pipeline: it has no {file}", option="model")
+        return folder / file
+    if folder.exists() or folder.is_absolute() or model.startswith((".", "~")) or model.count("/") != 1:
+        raise ModelError(f"{model} is neither a pipeline's folder nor a hub id such as NAME/MODEL", option="model")
+    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - of the extra
+
+    try:
+        found = try_to_load_from_cache(model, file)
+    except ValueError as error:
+        raise ModelError(f"{model} is neither a folder nor a hub id such as NAME/MODEL", option="model") from error
+    if not isinstance(found, str):
+        raise ModelError(
+            f"the model {model} is not on this machine; download it first: hf download {model}", option="model"
+        )
+    return Path(found)
+
+
 def find_model(model: str, scenes: str = "") -> ModelInfo:
     """Check, without loading anything, that the packages and the model (a hub id or folder) are on this machine.
 
@@ -93,8 +159,6 @@ def find_model(model: str, scenes: str = "") -> ModelInfo:
     """
     if missing := [package for package in _PACKAGES if find_spec(package) is None]:
         raise MissingExtra(f"the cogvideox generator ({', '.join(missing)} not installed)", "cogvideo")
-    from engine.generators.cogvideox.check import IMAGE_TO_VIDEO, check_pipeline  # noqa: PLC0415 - of the extra
-
     return ModelInfo(model, image_start=check_pipeline(model) == IMAGE_TO_VIDEO)
 
 

@@ -18,8 +18,7 @@ import transformers
 
 from engine.errors import Cancelled, ModelError, RenderError
 from engine.generators.base import FrameStream
-from engine.generators.cogvideox import Preset, find_preset
-from engine.generators.cogvideox.check import check_pipeline, read_config
+from engine.generators.cogvideox import Preset, check_pipeline, find_preset, read_config
 from engine.generators.cogvideox.diffusion import Denoiser
 from engine.generators.cogvideox.prompt import expand_prompt
 from engine.render.protocol import Job
