@@ -12,8 +12,7 @@ from engine.control.service import ControlService
 from engine.control.state import ControlContext, ControlState
 from engine.outputs.base import MediaFormat, QueuedOutput
 from engine.outputs.fanout import FanOut, open_outputs
-from engine.outputs.hud import Readout
-from engine.outputs.window import Window
+from engine.outputs.window import Readout, Window
 from engine.pipeline import PlannedClip
 from engine.playback.compositor import Compositor
 from engine.playback.player import FrameStats

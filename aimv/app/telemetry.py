@@ -10,7 +10,7 @@ from aimv.app.logs import log_event
 from aimv.app.show import Show, SoundState
 from engine.colour import hex_of_name, rgb_of_hex
 from engine.errors import MissingExtra, UsageError
-from engine.outputs.hud import Readout
+from engine.outputs.window import Readout
 
 
 def make_readout(show: Show) -> Readout:

@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 
-from engine.outputs.hud import Hud, Readout
+from engine.outputs.window import Hud, Readout
 
 FRAME = np.full((180, 320, 3), 90, np.uint8)
 FULL = Readout(

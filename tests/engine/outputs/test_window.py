@@ -23,7 +23,7 @@ SHOW = """
 import time, subprocess
 import cv2
 import numpy as np
-from engine.outputs.hud import Readout
+from engine.outputs.window import Readout
 from engine.outputs.window import Window
 from tests.support.virtual_desktop import press, wait_for_manager
 class Board:
