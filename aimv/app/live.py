@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 
-import msgspec
+from msgspec.structs import replace
 
 from aimv.app.export import clip_cache, plan_clip
 from aimv.app.listen import Row, make_row, make_shot
@@ -31,6 +31,7 @@ from engine.pipeline import PlannedClip, ShowResult, initial_state, run_show
 from engine.playback.compositor import Compositor
 from engine.render.cache import ClipCache
 from engine.render.pool import PoolConfig, WorkerEvent, WorkerPool
+from engine.render.protocol import Job
 from engine.schedule.selector import Kind
 from engine.threads import request_low_latency, to_thread
 from engine.types import Output, Progress
@@ -170,7 +171,7 @@ class LiveShow(Show):
                 self.pool_config.local,
                 self.pool_config.remotes,
                 nice=_NICE,
-                on_progress=lambda job, share: self._on_progress(share),
+                on_progress=self._on_progress,
                 on_worker=self._on_worker_event,
             )
             async with pool:
@@ -247,13 +248,11 @@ class LiveShow(Show):
 
     def _on_analysis(self, timed: TimedAnalysis) -> None:
         """In the analyzer's thread: a row for each window, and a shot where one begins."""
-        row = make_row(timed.analysis, self._confusion, self.control.seed)
+        self.row = make_row(timed.analysis, self._confusion, self.control.seed)
         self.lags.append(time.perf_counter() - timed.arrival)
-        self.row = row
         self.words.extend(word.text for word in timed.analysis.words)
         self._cutter.hold = self.control.hold
-        span = self._cutter.push(timed.analysis)
-        if span:
+        if span := self._cutter.push(timed.analysis):
             self._call_in_loop(self._begin_shot, make_row(span, self._confusion, self.control.seed))
 
     def _call_in_loop(self, callback: Callable[..., object], *args: object) -> None:
@@ -267,7 +266,7 @@ class LiveShow(Show):
         self._before = row.content.abstractions
         shot = make_shot(row, (self.control.seed + self._repeats) % 2**31)
         if self.control.style:
-            shot = msgspec.structs.replace(shot, sentence=f"{shot.sentence} {self.control.style}")
+            shot = replace(shot, sentence=f"{shot.sentence} {self.control.style}")
         self.shot = shot
         if self.score:
             self.score.add(shot)
@@ -277,9 +276,7 @@ class LiveShow(Show):
         self._planned.put_nowait(self._plan(shot))
 
     def _plan(self, shot: Shot) -> PlannedClip:
-        return msgspec.structs.replace(
-            plan_clip(shot, "", self.selection, self.settings), section="|".join(shot.abstractions)
-        )
+        return replace(plan_clip(shot, "", self.selection, self.settings), section="|".join(shot.abstractions))
 
     async def _new_plans(self) -> AsyncIterator[PlannedClip]:
         """The planned clips of new shots; after a change of generator the present shot anew."""
@@ -312,8 +309,8 @@ class LiveShow(Show):
             if selection.generator != self.selection.generator:
                 self._next_selection = selection
 
-    def _on_progress(self, progress: float) -> None:
-        self.progress = progress
+    def _on_progress(self, job: Job, share: float) -> None:
+        self.progress = share
 
     def _on_worker_event(self, event: WorkerEvent) -> None:
         self.worker = event
