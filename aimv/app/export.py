@@ -148,7 +148,7 @@ class Renderer:
             resumable.restore()
         rate = source.song.rate
         sound = source.song.stereo()[round(start * rate) : round(end * rate)]
-        format = MediaFormat(settings.width, settings.height, settings.fps, rate, sound.shape[1])
+        format = MediaFormat(settings.width, settings.height, settings.fps, rate)
 
         async def write_file() -> None:
             with (

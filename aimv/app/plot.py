@@ -60,8 +60,8 @@ def _draw_wave(axes: Any, song: Song, rows: list[Row]) -> None:
 def _draw_words(axes: Any, rows: list[Row]) -> None:
     """Each word from its start to its end, on three lines in turn so that they do not overlap."""
     words = {(word.start, word.text): word for row in rows for word in row.analysis.words}
-    for index, key in enumerate(sorted(words)):
-        word, line = words[key], index % 3
+    for index, (_, word) in enumerate(sorted(words.items())):
+        line = index % 3
         axes.plot([word.start, word.end], [line, line], color="#8bd49c", linewidth=3, solid_capstyle="butt")
         axes.text(word.start, line + 0.15, word.text, color="#ffffff", fontsize=8, clip_on=True)
     axes.set_ylim(-0.5, 3.2)

@@ -69,16 +69,13 @@ def _action(sung: str, seed: int) -> str:
     return random.Random(digest).choice(ACTIONS)
 
 
-def _is_in(instrument: str, family: str) -> bool:
-    return instrument in read_data("vocabulary.json")["families"][family]
-
-
 def _verbs(instrument: str) -> tuple[str, str]:
-    return next((verbs for family, verbs in _VERBS.items() if _is_in(instrument, family)), _PLAYS)
+    families = read_data("vocabulary.json")["families"]
+    return next((verbs for family, verbs in _VERBS.items() if instrument in families[family]), _PLAYS)
 
 
 def _has_stick(instrument: str) -> bool:
-    return _is_in(instrument, "drum") and instrument not in _WITHOUT_STICK
+    return _verbs(instrument) == _VERBS["drum"] and instrument not in _WITHOUT_STICK
 
 
 def _title(instrument: str) -> str:
