@@ -21,8 +21,7 @@ from engine.analysis.transcription.types import Transcriber, Word, text_of
 from engine.audio.beats import Tempo
 from engine.audio.capture import Block, Device, LiveInput
 from engine.audio.features import LiveFeatureExtractor
-from engine.control.commands import CommandRefused
-from engine.control.state import ControlState
+from engine.control.commands import CommandRefused, ControlState
 from engine.errors import AimvError, UsageError
 from engine.generators.registry import AUTO, Selection, check_name, find_spec, select_generator
 from engine.outputs.base import QueuedOutput

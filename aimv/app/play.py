@@ -9,7 +9,7 @@ from aimv.app.telemetry import make_readout, make_telemetry
 from aimv.language.score import Shot
 from engine.audio.beats import Tempo
 from engine.audio.song import Song
-from engine.control.state import ControlState
+from engine.control.commands import ControlState
 from engine.outputs.base import BaseOutput
 from engine.outputs.fanout import FanOut
 from engine.playback.compositor import Compositor

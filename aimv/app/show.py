@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from engine.audio.beats import Tempo
+from engine.control.commands import ControlContext, ControlState
 from engine.control.keyboard import Keyboard
 from engine.control.service import ControlService
-from engine.control.state import ControlContext, ControlState
 from engine.outputs.base import MediaFormat, QueuedOutput
 from engine.outputs.fanout import FanOut, open_outputs
 from engine.outputs.window import Readout, Window

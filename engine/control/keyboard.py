@@ -2,8 +2,7 @@
 
 import contextlib
 
-from engine.control.commands import MAX_SEED, MAX_TEXT, Command, CommandRefused, Value
-from engine.control.state import ControlState
+from engine.control.commands import MAX_SEED, MAX_TEXT, Command, CommandRefused, ControlState, Value
 from engine.generators.registry import listed
 
 _NUDGE_MS = 10.0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.audio.beats import Tempo
-from engine.control.state import ControlContext, Transport
+from engine.control.commands import ControlContext, Transport
 from engine.errors import MissingExtra
 
 _INTERVAL_S = 0.1

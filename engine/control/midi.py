@@ -8,8 +8,15 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from engine.control.commands import Command, CommandRefused, CommandSpec, find_command
-from engine.control.state import ControlContext, ControlState, Transport
+from engine.control.commands import (
+    Command,
+    CommandRefused,
+    CommandSpec,
+    ControlContext,
+    ControlState,
+    Transport,
+    find_command,
+)
 from engine.errors import DeviceError, MissingExtra, UsageError
 from engine.files import suppress_stderr
 

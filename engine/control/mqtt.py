@@ -20,8 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from engine.control.commands import CommandRefused
-from engine.control.state import ControlContext, ControlState, Transport
+from engine.control.commands import CommandRefused, ControlContext, ControlState, Transport
 from engine.errors import MissingExtra, UsageError
 
 _BACKOFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)

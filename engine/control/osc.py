@@ -5,7 +5,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any, Self
 
-from engine.control.state import ControlContext, ControlState, Transport
+from engine.control.commands import ControlContext, ControlState, Transport
 from engine.errors import MissingExtra, UsageError
 
 _PREFIX = "/aimv/"

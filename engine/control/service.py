@@ -4,11 +4,11 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
+from engine.control.commands import ControlContext, Transport
 from engine.control.link import open_link
 from engine.control.midi import open_midi
 from engine.control.mqtt import open_mqtt
 from engine.control.osc import open_osc
-from engine.control.state import ControlContext, Transport
 
 # By the option that asks for a transport (its name in aimv/options.py), how it is opened by the options.
 TRANSPORTS: dict[str, Callable[[Mapping[str, Any], ControlContext], Transport]] = {

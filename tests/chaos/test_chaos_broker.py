@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from engine.audio.beats import Tempo
+from engine.control.commands import ControlState
 from engine.control.mqtt import MqttClient, parse_broker
-from engine.control.state import ControlState
 from tests.chaos.conftest import Tally, rounds
 from tests.engine.control.conftest import PASSWORD, USER, Mosquitto, mosquitto  # noqa: F401 - a fixture
 from tests.engine.control.test_mqtt import broker, running, second

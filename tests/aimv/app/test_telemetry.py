@@ -15,8 +15,7 @@ from aimv.app.show import Show, SoundState
 from aimv.app.telemetry import Metrics, health_line, make_readout, make_telemetry, report_health
 from engine.audio.beats import Tempo
 from engine.audio.features import FeatureExtractor
-from engine.control.commands import Command
-from engine.control.state import ControlState
+from engine.control.commands import Command, ControlState
 from engine.errors import UsageError
 from engine.pipeline import PlannedClip
 from engine.playback.compositor import Compositor

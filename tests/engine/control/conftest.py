@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.audio.beats import Tempo
-from engine.control.state import ControlState
+from engine.control.commands import ControlState
 
 USER, PASSWORD = "vj", "a secret"
 

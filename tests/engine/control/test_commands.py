@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.audio.beats import Tempo
-from engine.control.commands import COMMANDS, Command, CommandRefused, Value
+from engine.control.commands import COMMANDS, Command, CommandRefused, ControlState, Value
 from engine.control.keyboard import key_command
-from engine.control.state import ControlState
 
 DOCS = Path(__file__).parents[3] / "docs" / "control.md"
 

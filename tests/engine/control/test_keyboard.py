@@ -1,9 +1,8 @@
 """The keyboard: keys are commands, or letters while a style is typed."""
 
 from engine.audio.beats import Tempo
-from engine.control.commands import MAX_TEXT
+from engine.control.commands import MAX_TEXT, ControlState
 from engine.control.keyboard import Keyboard
-from engine.control.state import ControlState
 
 
 def desk_and_keyboard(style: str = "", not_live: str = "") -> tuple[ControlState, Keyboard]:

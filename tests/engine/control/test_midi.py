@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from engine.control import midi
-from engine.control.commands import Command
+from engine.control.commands import Command, ControlState
 from engine.control.midi import MidiInput, MidiMap, read_control
-from engine.control.state import ControlState
 from engine.errors import DeviceError, MissingExtra, UsageError
 from engine.files import suppress_stderr
 from tests.conftest import Ran

@@ -15,8 +15,8 @@ import pytest
 
 from engine.audio.beats import Tempo
 from engine.control.commands import COMMANDS as SPECS
+from engine.control.commands import ControlState
 from engine.control.mqtt import Broker, MessageQueue, MqttClient, parse_broker
-from engine.control.state import ControlState
 from engine.errors import UsageError
 from tests.engine.control.conftest import PASSWORD, USER, Mosquitto, until
 
@@ -134,7 +134,7 @@ async def test_a_broker_that_never_says_goodbye_holds_up_nobody(
 SHOW = """
 import asyncio, sys
 from engine.audio.beats import Tempo
-from engine.control.state import ControlState
+from engine.control.commands import ControlState
 from engine.control.mqtt import MqttClient, parse_broker
 state = ControlState(Tempo(), lambda: 0.0)
 asyncio.run(MqttClient(parse_broker(*sys.argv[1:]), state, dict).run())

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from engine.control.commands import ControlState
 from engine.control.osc import OscServer, parse_address
-from engine.control.state import ControlState
 from engine.errors import UsageError
 from tests.engine.control.conftest import until
 

@@ -7,8 +7,8 @@ import pytest
 
 from engine.audio.beats import Tempo
 from engine.control import service
+from engine.control.commands import ControlContext, ControlState, Transport
 from engine.control.service import ControlService
-from engine.control.state import ControlContext, ControlState, Transport
 from engine.errors import UsageError
 
 

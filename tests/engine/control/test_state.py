@@ -4,8 +4,7 @@ import pytest
 
 from engine.audio.beats import Tempo
 from engine.audio.features import FeatureExtractor
-from engine.control.commands import COMMANDS, Command, CommandRefused
-from engine.control.state import ControlState
+from engine.control.commands import COMMANDS, Command, CommandRefused, ControlState
 from engine.playback.compositor import Compositor
 from tests.conftest import clicks
 

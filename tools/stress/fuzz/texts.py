@@ -16,10 +16,9 @@ from aimv.fields import options_of
 from aimv.language.score import Score, ScoreHeader, Shot
 from aimv.options import LiveControl, Outputs, ShowSettings
 from engine.audio.beats import Tempo
-from engine.control.commands import COMMANDS, CommandRefused
+from engine.control.commands import COMMANDS, CommandRefused, ControlState
 from engine.control.mqtt import decode_payload
 from engine.control.osc import OscServer
-from engine.control.state import ControlState
 from engine.errors import AimvError
 from engine.render import protocol
 from engine.render.auth import create_key_pair, read_key_pair, read_public_key
