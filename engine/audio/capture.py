@@ -42,27 +42,22 @@ class CaptureClock:
     def __init__(self, rate: int) -> None:
         """`rate` is the device's nominal one, Hz."""
         self._rate = rate
-        self._samples = 0
+        self.samples = 0  # captured so far
         self._settling_from = 0  # sample
         self._next_at = 0.0  # when the next sample is captured
         self._period = 1.0 / rate
         self._latest = 0.0
 
-    @property
-    def samples(self) -> int:
-        """Samples captured so far."""
-        return self._samples
-
     def update(self, count: int, at: float) -> None:
         """`count` more samples have been captured; the last of them at about `at` (s of this machine's clock)."""
-        self._samples += count
-        if self._samples == count:
-            self._next_at, self._settling_from = at, count
+        if not self.samples:
+            self._next_at, self._settling_from, self.samples = at, count, count
             return
+        self.samples += count
         error = at - (self._next_at + count * self._period)
-        settled = (self._samples - self._settling_from) / self._rate >= _SETTLING_S
+        settled = (self.samples - self._settling_from) / self._rate >= _SETTLING_S
         if abs(error) > (_JUMP_S if settled else _OUTLIER_S):
-            self._next_at, self._period, self._settling_from = at, 1.0 / self._rate, self._samples
+            self._next_at, self._period, self._settling_from = at, 1.0 / self._rate, self.samples
             return
         omega = min(0.5, 2.0 * math.pi * (_BANDWIDTH_HZ if settled else 10 * _BANDWIDTH_HZ) * count / self._rate)
         error = max(-_OUTLIER_S, min(_OUTLIER_S, error))
@@ -73,18 +68,18 @@ class CaptureClock:
 
     def settle(self) -> None:
         """Start settling again: the device has been reopened, and its first blocks are late."""
-        self._settling_from = self._samples
+        self._settling_from = self.samples
 
     def time(self, now: float) -> float:
         """Seconds of sound captured at `now`; never runs back."""
-        if self._samples:
+        if self.samples:
             since = min(now - self._next_at, _AHEAD_S)
-            self._latest = max(self._latest, (self._samples + since / self._period) / self._rate)
+            self._latest = max(self._latest, (self.samples + since / self._period) / self._rate)
         return self._latest
 
     def time_of(self, sample: int) -> float:
         """When that sample was or will be captured, s of this machine's clock."""
-        return self._next_at + (sample - self._samples) * self._period
+        return self._next_at + (sample - self.samples) * self._period
 
 
 class Device(Protocol):

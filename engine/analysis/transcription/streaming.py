@@ -76,11 +76,6 @@ class StreamingTranscriber:
         """Seconds of audio that are kept for the next decode."""
         return len(self._buffer) / SAMPLE_RATE
 
-    @property
-    def language(self) -> str | None:
-        """Whisper's code of the language that is sung, None before it was detected."""
-        return self._decoder.language
-
     def _append(self, piece: NDArray[np.float32], vocal: float | None) -> list[Word]:
         seconds = len(piece) / SAMPLE_RATE
         was_open = self._gate.is_open
