@@ -89,16 +89,14 @@ class SongAnalyzer:
         passages = self._transcribe(self._song.mono(SPEECH_RATE), voice_between)
         known: list[Word] = []
         complete_until = 0.0  # s; every word that starts before it is known
-        count = 0  # of windows yielded
         reach = math.ceil(REACH_S / self._hop_s)
-        while True:
-            while len(ready) <= count + reach and (ahead := next(rest, None)) is not None:
+        for index in itertools.count():
+            while len(ready) <= index + reach and (ahead := next(rest, None)) is not None:
                 ready.append(ahead)
-            if count >= len(ready):
+            if index >= len(ready):
                 return
-            first = max(0, count - reach)
-            window = self._smoothed(ready[first : count + reach + 1], count - first)
-            count += 1
+            first = max(0, index - reach)
+            window = self._smoothed(ready[first : index + reach + 1], index - first)
             while complete_until < window.end:
                 passage = next(passages, Passage((), math.inf))
                 known += passage.words
@@ -182,9 +180,8 @@ class WindowAnalyzer:
 
 
 def _with_words(window: WindowAnalysis, words: list[Word], beats: list[float]) -> WindowAnalysis:
-    started = tuple(word for word in words if window.start <= word.start < window.end)
     return msgspec.structs.replace(
         window,
-        words=started,
+        words=tuple(word for word in words if window.start <= word.start < window.end),
         beats=tuple(beats[bisect.bisect_left(beats, window.start) : bisect.bisect_left(beats, window.end)]),
     )

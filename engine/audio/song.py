@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 from engine.errors import MediaError, UsageError
 from engine.files import suppress_stderr
 
+LOWEST_RATE, HIGHEST_RATE, MOST_CHANNELS = 8_000, 192_000, 8
+LOUDEST = 1e6  # times full scale; the square of what is beyond may not be a number
+# A small file that decodes to very much is an attack; sound at its barest is 500 times its file.
+_ROOM_BYTES, _ROOM_FACTOR = 1 << 27, 1000
 _UNKNOWN = (0, 0xFFFFFFFF)  # as a length: it was written to a pipe
 _PIPED = range(0x7FFF0000, 0x80000001)  # what sox and arecord write for the same
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))  # each byte with its bits reversed
@@ -92,12 +96,6 @@ def _has_ogg_checksum(page: bytes) -> bool:
     mirrored = (page[:22] + bytes(4) + page[26:]).translate(_MIRRORED)
     declared = int.from_bytes(page[22:26].translate(_MIRRORED), "big")
     return zlib.crc32(mirrored, 0xFFFFFFFF) ^ 0xFFFFFFFF == declared
-
-
-LOWEST_RATE, HIGHEST_RATE, MOST_CHANNELS = 8_000, 192_000, 8
-LOUDEST = 1e6  # times full scale; the square of what is beyond may not be a number
-# A small file that decodes to very much is an attack; sound at its barest is 500 times its file.
-_ROOM_BYTES, _ROOM_FACTOR = 1 << 27, 1000
 
 
 class Song(msgspec.Struct, frozen=True):
