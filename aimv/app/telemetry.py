@@ -108,19 +108,19 @@ _LINE_INTERVAL_S = 10
 # Prometheus name, that of a counter with _total -> (key of the telemetry, help)
 _METRICS = {
     "aimv_show_seconds": ("time", "Seconds of sound captured"),
-    "aimv_pictures_per_second": ("fps", "Pictures a second, of late"),
+    "aimv_pictures_per_second": ("fps", "Pictures per second, recently"),
     "aimv_pictures_late_total": ("late", "Pictures shown more than a frame late"),
-    "aimv_pictures_skipped_total": ("skipped", "Pictures never drawn, their time being past"),
-    "aimv_pictures_dropped_total": ("dropped", "Pictures that an output had no room for"),
-    "aimv_sound_blocks_dropped_total": ("silenced", "Blocks of sound that an output had no room for"),
-    "aimv_commands_refused_total": ("refused", "Commands that could not be followed"),
-    "aimv_shots_passed_over_total": ("passed_over", "Shots that newer ones overtook before they were planned"),
+    "aimv_pictures_skipped_total": ("skipped", "Pictures not drawn because their time was past"),
+    "aimv_pictures_dropped_total": ("dropped", "Pictures dropped because the queue of an output was full"),
+    "aimv_sound_blocks_dropped_total": ("silenced", "Blocks of sound dropped because the queue of an output was full"),
+    "aimv_commands_refused_total": ("refused", "Commands that were refused"),
+    "aimv_shots_passed_over_total": ("passed_over", "Shots replaced by newer ones before they were planned"),
     "aimv_input_xruns_total": ("xruns", "Times that the sound input lost sound"),
-    "aimv_input_level_dbfs": ("level_db", "Level of the input"),
-    "aimv_latency_p95_ms": ("latency_p95_ms", "From an attack's arrival to its picture"),
-    "aimv_beats_per_minute": ("bpm", "Tempo that is followed"),
-    "aimv_input_open": ("input_open", "Whether the sound input is there"),
-    "aimv_worker_lost": ("worker_lost", "Whether the render process is gone just now"),
+    "aimv_input_level_dbfs": ("level_db", "Peak level of the input"),
+    "aimv_latency_p95_ms": ("latency_p95_ms", "Latency from the arrival of an onset to its picture"),
+    "aimv_beats_per_minute": ("bpm", "Tempo of the beat"),
+    "aimv_input_open": ("input_open", "Whether the sound input is open"),
+    "aimv_worker_lost": ("worker_lost", "Whether the render process is lost"),
 }
 
 
