@@ -14,7 +14,6 @@ from engine.errors import DeviceError, MissingExtra, UsageError
 from engine.files import suppress_stderr
 
 LATENCY_S = 0.02  # requested; blocks then arrive about every 10 ms
-_MOST_CHANNELS = 8
 
 
 class InputDevice(msgspec.Struct, frozen=True):
@@ -100,7 +99,7 @@ class SoundCard:
     def __init__(self, chosen: InputDevice) -> None:
         self.name = chosen.name
         self.rate = chosen.rate
-        self.channels = min(chosen.channels, _MOST_CHANNELS) if chosen.channels <= 2 else 2
+        self.channels = min(chosen.channels, 2)
         self._found: InputDevice | None = chosen
         self._stream: Any = None
 
