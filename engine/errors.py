@@ -1,6 +1,8 @@
 """Every error AIMV raises on purpose, as one tree; anything else that reaches a user is a bug."""
 
 import errno
+import importlib
+from typing import Any
 
 
 class AimvError(Exception):
@@ -28,6 +30,14 @@ class MissingExtra(UsageError):
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs the '{extra}' extra: in a clone of AIMV, pip install '.[{extra}]'")
         self.extra = extra
+
+
+def import_extra(module: str, what: str, extra: str) -> Any:
+    """The module, which `what` needs and `extra` installs. Raises MissingExtra if it is not installed."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise MissingExtra(what, extra) from None
 
 
 class MediaError(AimvError):

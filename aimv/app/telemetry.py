@@ -2,14 +2,13 @@
 
 import asyncio
 import contextlib
-import importlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
 from aimv.app.logs import log_event
 from aimv.app.show import Show, SoundState
 from engine.colour import hex_of_name, rgb_of_hex
-from engine.errors import MissingExtra, UsageError
+from engine.errors import UsageError, import_extra
 from engine.outputs.window import Readout
 
 
@@ -141,10 +140,7 @@ class Metrics:
 
     def __init__(self, host: str, port: int) -> None:
         """Raises MissingExtra if prometheus_client is not installed."""
-        try:
-            self._library: Any = importlib.import_module("prometheus_client")
-        except ImportError:
-            raise MissingExtra("metrics for Prometheus", "metrics") from None
+        self._library = import_extra("prometheus_client", "metrics for Prometheus", "metrics")
         self._host, self.port = host, port
         self._telemetry: Mapping[str, Any] = {}
         self._registry = self._library.CollectorRegistry()

@@ -1,7 +1,6 @@
 """Sound cards by PortAudio: listing inputs, and capturing from one."""
 
 import difflib
-import importlib
 import time
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.capture import AudioCallback
-from engine.errors import DeviceError, MissingExtra, UsageError
+from engine.errors import DeviceError, UsageError, import_extra
 from engine.files import suppress_stderr
 
 LATENCY_S = 0.02  # requested; blocks then arrive about every 10 ms
@@ -36,9 +35,7 @@ def sound_library(what: str = "a live input") -> Any:
     """
     try:
         with suppress_stderr():
-            return importlib.import_module("sounddevice")
-    except ImportError:
-        raise MissingExtra(what, "live") from None
+            return import_extra("sounddevice", what, "live")
     except OSError:
         raise DeviceError("PortAudio is not installed: install Debian's libportaudio2") from None
 

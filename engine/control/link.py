@@ -1,13 +1,12 @@
 """Ableton Link: follows the tempo and phase that the programs on a network share."""
 
 import asyncio
-import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.audio.beats import Tempo
 from engine.control.commands import ControlContext, Transport
-from engine.errors import MissingExtra
+from engine.errors import import_extra
 
 _INTERVAL_S = 0.1
 
@@ -20,10 +19,7 @@ class LinkSession(Transport):
 
     def __init__(self, tempo: Tempo, position: Callable[[], float]) -> None:
         """Raises MissingExtra if aalink is not installed."""
-        try:
-            self._library = importlib.import_module("aalink")
-        except ImportError:
-            raise MissingExtra("Ableton Link", "link") from None
+        self._library = import_extra("aalink", "Ableton Link", "link")
         self.peers = 0
         self._tempo, self._position = tempo, position
 

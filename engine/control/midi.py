@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import functools
-import importlib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Self
@@ -17,7 +16,7 @@ from engine.control.commands import (
     Transport,
     find_command,
 )
-from engine.errors import DeviceError, MissingExtra, UsageError
+from engine.errors import DeviceError, UsageError, import_extra
 from engine.files import suppress_stderr
 
 _CONTROL = re.compile(r"ch([1-9]|1[0-6]) (cc|note|pitch) ?(\d{0,3})")
@@ -26,11 +25,8 @@ _PRESSED = 0.5  # of a control's way
 
 def load_mido() -> Any:
     """mido, on python-rtmidi. Raises MissingExtra if it is not installed."""
-    try:
-        importlib.import_module("rtmidi")
-        return importlib.import_module("mido")
-    except ImportError:
-        raise MissingExtra("control by MIDI", "control") from None
+    import_extra("rtmidi", "control by MIDI", "control")
+    return import_extra("mido", "control by MIDI", "control")
 
 
 def list_ports() -> list[str]:

@@ -8,7 +8,6 @@ aimv/available      online or offline, retained; offline is the last will
 
 import asyncio
 import functools
-import importlib
 import json
 import logging
 import random
@@ -21,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from engine.control.commands import CommandRefused, ControlContext, ControlState, Transport
-from engine.errors import MissingExtra, UsageError
+from engine.errors import UsageError, import_extra
 
 _BACKOFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 _MAX_PAYLOAD = 4096  # bytes
@@ -95,11 +94,9 @@ class MqttClient(Transport):
 
     def __init__(self, broker: Broker, state: ControlState, telemetry: Callable[[], dict[str, Any]]) -> None:
         """Raises MissingExtra if aiomqtt is not installed, UsageError if the broker's `ca` holds no certificate."""
+        self._library = import_extra("aiomqtt", "control by MQTT", "control")
         try:
-            self._library = importlib.import_module("aiomqtt")
             self._tls = ssl.create_default_context(cafile=broker.ca) if broker.tls else None
-        except ImportError:
-            raise MissingExtra("control by MQTT", "control") from None
         except ssl.SSLError:
             raise UsageError(f"{broker.ca} holds no certificate that can be read", option="mqtt_ca") from None
         self.connected = False

@@ -1,12 +1,11 @@
 """Control by OSC over UDP: /aimv/NAME with the value as its argument; refusals are answered by /aimv/refused."""
 
 import asyncio
-import importlib
 from collections.abc import Mapping
 from typing import Any, Self
 
 from engine.control.commands import ControlContext, ControlState, Transport
-from engine.errors import MissingExtra, UsageError
+from engine.errors import UsageError, import_extra
 
 _PREFIX = "/aimv/"
 
@@ -28,11 +27,8 @@ class OscServer(Transport, asyncio.DatagramProtocol):
 
     def __init__(self, host: str, port: int, state: ControlState) -> None:
         """Raises MissingExtra if python-osc is not installed."""
-        try:
-            self._packets = importlib.import_module("pythonosc.osc_packet")
-            self._builder = importlib.import_module("pythonosc.osc_message_builder")
-        except ImportError:
-            raise MissingExtra("control by OSC", "control") from None
+        self._packets = import_extra("pythonosc.osc_packet", "control by OSC", "control")
+        self._builder = import_extra("pythonosc.osc_message_builder", "control by OSC", "control")
         self.port = port
         self._host, self._state = host, state
         self._transport: asyncio.DatagramTransport | None = None

@@ -1,12 +1,11 @@
 """Outputs for other programs on the machine or the network: a virtual camera, and NDI. Pictures only."""
 
-import importlib
 from fractions import Fraction
 from typing import Any
 
 import cv2
 
-from engine.errors import MissingExtra, OutputError
+from engine.errors import OutputError, import_extra
 from engine.outputs.base import BaseOutput, MediaFormat
 from engine.types import Frame
 
@@ -23,10 +22,7 @@ class VirtualCamera(BaseOutput):
             MissingExtra: pyvirtualcam is not installed.
             OutputError: the system has no virtual camera.
         """
-        try:
-            library = importlib.import_module("pyvirtualcam")
-        except ImportError:
-            raise MissingExtra("the virtual camera", "camera") from None
+        library = import_extra("pyvirtualcam", "the virtual camera", "camera")
         try:
             self._camera: Any = library.Camera(width=format.width, height=format.height, fps=format.fps)
         except RuntimeError:
@@ -58,12 +54,8 @@ class Ndi(BaseOutput):
             MissingExtra: cyndilib is not installed.
             OutputError: NDI does not run on this system.
         """
-        try:
-            senders = importlib.import_module("cyndilib.sender")
-            frames = importlib.import_module("cyndilib.video_frame")
-            codes = importlib.import_module("cyndilib.wrapper.ndi_structs")
-        except ImportError:
-            raise MissingExtra("NDI", "ndi") from None
+        modules = ("sender", "video_frame", "wrapper.ndi_structs")
+        senders, frames, codes = (import_extra(f"cyndilib.{name}", "NDI", "ndi") for name in modules)
         try:
             self._sender: Any = senders.Sender("aimv")
             video = frames.VideoSendFrame()

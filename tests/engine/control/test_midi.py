@@ -1,6 +1,7 @@
 """MIDI: real messages over a socket and over JACK, every command a controller can ask for, what is said without any."""
 
 import functools
+import importlib
 import shutil
 import subprocess
 import threading
@@ -231,6 +232,6 @@ def test_without_rtmidi_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     def missing(name: str) -> Any:
         raise ImportError
 
-    monkeypatch.setattr(midi.importlib, "import_module", missing)
+    monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(MissingExtra, match="'control'"):
         midi.list_ports()
