@@ -22,7 +22,7 @@ import msgspec
 from engine.control.commands import CommandRefused, ControlContext, ControlState, Transport
 from engine.errors import UsageError, import_extra
 
-_BACKOFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+RETRY_S = (0.5, 1.0, 2.0, 4.0, 8.0)  # from a failure to the next attempt, after one, two, ... failures
 _MAX_PAYLOAD = 4096  # bytes
 _KEEPALIVE_S = 5
 _TELEMETRY_S = 1.0
@@ -123,7 +123,7 @@ class MqttClient(Transport):
                 if session.cancel():
                     await asyncio.wait([session], timeout=DISCONNECT_S)
             failures = 0 if loop.time() - began > _STABLE_S else failures + 1
-            pause = _BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)]
+            pause = RETRY_S[min(failures, len(RETRY_S) - 1)]
             await asyncio.sleep(pause * random.uniform(0.8, 1.2))
 
     async def session(self) -> None:

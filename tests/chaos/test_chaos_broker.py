@@ -97,7 +97,7 @@ class Liar:
 
 @pytest.fixture
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("engine.control.mqtt._BACKOFF_S", (0.02,))
+    monkeypatch.setattr("engine.control.mqtt.RETRY_S", (0.02,))
     yield
 
 
