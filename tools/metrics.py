@@ -1,4 +1,4 @@
-"""Metrics of yes-or-no decisions, by scikit-learn, with a value for the cases that it leaves open."""
+"""Metrics of binary decisions by scikit-learn, defined for a single class too."""
 
 import numpy as np
 from numpy.typing import NDArray

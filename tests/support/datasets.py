@@ -1,4 +1,4 @@
-"""Miniature data sets in the layout of the real ones, and an ear that hears a tone as an instrument."""
+"""Miniature data sets in the layout of the real ones, and a classifier that takes a tone for an instrument."""
 
 import csv
 import hashlib
@@ -18,10 +18,10 @@ LABELS = ["kick", "snare", "rimshot", "tom", "hi-hat", "crash", "splash", "ride"
 HZ = {label: 300.0 + 100.0 * place for place, label in enumerate(LABELS)}
 
 Second = Mapping[str, float]
-"""What sounds in one second: label -> amplitude, which the ear says as its probability."""
+"""Content of one second: label -> amplitude, which the classifier returns as probability."""
 
 
-def write_ear(path: Path, thresholds: Mapping[str, float] | None = None) -> Path:
+def write_classifier(path: Path, thresholds: Mapping[str, float] | None = None) -> Path:
     """A classifier with the interface of the shipped one: a label's probability is the amplitude of its tone."""
     time = np.arange(RATE) / RATE
     waves = np.exp(2j * np.pi * np.outer(time, list(HZ.values()))) * 2 / RATE
@@ -36,7 +36,7 @@ def write_ear(path: Path, thresholds: Mapping[str, float] | None = None) -> Path
     ]
     graph = helper.make_graph(
         nodes,
-        "ear",
+        "classifier",
         [helper.make_tensor_value_info("audio", TensorProto.FLOAT, ["batch", RATE])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", len(LABELS)])],
         [numpy_helper.from_array(real, "cosine"), numpy_helper.from_array(imaginary, "sine")],

@@ -1,16 +1,13 @@
-"""Scores of heard words by hand-made cases; each guard can be taken away, and is back afterwards."""
-
-from collections.abc import Callable
+"""Scores of transcription for hand-made cases, and ablation of each filter."""
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from engine.analysis.transcription.commit import CommitPolicy
-from engine.analysis.transcription.filters import VoiceGate, remove_hallucinations
 from engine.analysis.transcription.types import Word
 from tools.evaluate.words.__main__ import summary
-from tools.evaluate.words.cases import RATE, Case, Sung
-from tools.evaluate.words.guards import WITHOUT
+from tools.evaluate.words.ablations import ABLATIONS, POLICIES, Configuration
+from tools.evaluate.words.cases import RATE, Case, TrueWord
 from tools.evaluate.words.peers import LocalAgreement
 from tools.evaluate.words.scores import Score, align
 
@@ -20,17 +17,17 @@ def line(text: str, each_s: float = 0.5, confidence: float = 0.9, committed: flo
 
 
 def case(text: str, seconds: float = 60.0) -> Case:
-    sung = tuple(Sung(w, i * 0.5, i * 0.5 + 0.4) for i, w in enumerate(text.split()))
+    sung = tuple(TrueWord(w, i * 0.5, i * 0.5 + 0.4) for i, w in enumerate(text.split()))
     return Case("song", "lyrics", "en", np.zeros(round(seconds * RATE), np.float32), RATE, sung)
 
 
-def test_a_wrong_a_lost_and_an_added_word_are_three_errors() -> None:
+def test_a_substitution_a_deletion_and_an_insertion_are_three_errors() -> None:
     errors, pairs = align(["hold", "my", "heart", "oh", "my", "love"], ["told", "my", "heart", "my", "love", "me"])
     assert errors == 3
     assert sorted(pairs) == [(1, 1), (2, 2), (4, 3), (5, 4)]
 
 
-def test_the_figures_are_those_of_the_words() -> None:
+def test_the_figures_of_a_case() -> None:
     score = Score()
     score.add(case("hold my heart oh"), line("hold my hurt oh", committed=3.0), computing_s=20.0)
     assert score.word_error_rate == 0.25
@@ -39,7 +36,7 @@ def test_the_figures_are_those_of_the_words() -> None:
     assert score.invented_per_minute is None
 
 
-def test_where_nobody_sings_every_word_is_invented() -> None:
+def test_every_word_of_an_instrumental_is_hallucinated() -> None:
     score = Score()
     score.add(case("", seconds=120.0), line("thank you"), computing_s=1.0)
     assert score.invented_per_minute == 1.0
@@ -63,29 +60,45 @@ def test_local_agreement_commits_what_two_hypotheses_share() -> None:
     assert [word.text for word in agreement.insert(line("hold my heart oh"))] == ["heart"]
 
 
-def looked(*looks: tuple[list[Word], float]) -> list[Word]:
-    """What is committed of looks at audio that ends at the times given."""
-    policy = CommitPolicy()
-    return [word for look, now_s in looks for word in policy.insert(look, now_s)]
+class ScriptedDecoder:
+    """Returns one hypothesis after another; the last one again and again."""
+
+    language = "en"
+
+    def __init__(self, hypotheses: list[list[Word]]) -> None:
+        self._rest = hypotheses
+
+    def decode(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+        now, *later = self._rest
+        self._rest = later or self._rest
+        return tuple(now)
+
+    def translate(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
+        return ()
 
 
-GUARDED: dict[str, Callable[[], object]] = {
-    "vocal gate": lambda: VoiceGate().update(0.0, 1.0),
-    "known phrases": lambda: remove_hallucinations(line("Thanks for watching")),
-    "notes in brackets": lambda: remove_hallucinations(line("[guitar solo]")),
-    "loops": lambda: remove_hallucinations(line("oh my " * 6, each_s=0.1)),
-    "least confidence": lambda: looked((line("heart", confidence=0.1), 9.0)),
-    "surer when the voice stops": lambda: CommitPolicy().flush(line("heart", confidence=0.4), 9.0),
-    "no echo": lambda: looked(
-        ([Word("heart", 1.0, 1.4, 0.9)], 4.0), ([Word("heart", 1.0, 1.4, 0.9), Word("heart", 1.6, 2.0, 0.9)], 4.5)
-    ),
-    "placed in time": lambda: looked(([Word("heart", 1.0, 1.0, 0.9)], 9.0)),
-}
+FILTERED: dict[str, tuple[list[list[Word]], float, float]] = {  # hypotheses, vocal probability, seconds of audio
+    "voice gate": ([line("heart")], 0.0, 6.0),
+    "known hallucinations": ([line("Thanks for watching")], 1.0, 6.0),
+    "bracketed annotations": ([line("[guitar solo]")], 1.0, 6.0),
+    "loop removal": ([line("oh my " * 6, each_s=0.1)], 1.0, 6.0),
+    "minimum confidence": ([line("heart", confidence=0.1)], 1.0, 6.0),
+    "minimum confidence after the voice": ([line("heart", confidence=0.4)], 1.0, 1.0),
+    "echo removal": ([[Word("heart", 0.2, 0.6, 0.9)], [Word("heart", 0.2, 0.6, 0.9), Word("heart", 0.9, 1.3, 0.9)], []],
+                     1.0, 4.0),
+    "word timing": ([[Word("heart", 1.0, 1.0, 0.9)]], 1.0, 6.0),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("name", WITHOUT)
-def test_a_guard_taken_away_lets_through_what_it_removes(name: str) -> None:
-    guarded = GUARDED[name]()
-    with WITHOUT[name]():
-        assert GUARDED[name]() != guarded
-    assert GUARDED[name]() == guarded
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_a_disabled_filter_keeps_the_words_that_it_removes(name: str) -> None:
+    hypotheses, vocal, seconds = FILTERED[name]
+
+    def texts(configuration: Configuration) -> list[str]:
+        audio = np.zeros(round(seconds * RATE), np.float32)
+        words = configuration.transcribe(audio, ScriptedDecoder(hypotheses), lambda block: vocal)
+        return [word.text for word in words]
+
+    filtered = texts(POLICIES["streaming"])
+    assert len(texts(ABLATIONS[name])) > len(filtered)
+    assert texts(POLICIES["streaming"]) == filtered

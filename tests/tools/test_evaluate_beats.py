@@ -14,12 +14,12 @@ from tools.evaluate import beats as evaluate_beats
 SONG_S, RATE = 14.0, 22_050
 
 
-def recording(folder: Path, marked: list[float], struck: list[float]) -> None:
-    """Clicks at `struck`, said to be strokes of two drums at once; the beats are marked at `marked`."""
+def recording(folder: Path, beats: list[float], onsets: list[float]) -> None:
+    """Clicks at `onsets`, annotated as two simultaneous drums; annotated beats at `beats`."""
     folder.mkdir(parents=True)
-    soundfile.write(folder / "mix.flac", clicks(struck, SONG_S, RATE), RATE)
-    (folder / "beats.txt").write_text("".join(f"{time:.3f}\t{1 + place % 4}\n" for place, time in enumerate(marked)))
-    rows = [f"{time + late:.3f},{drum}\n" for time in struck for late, drum in ((0.0, "kick"), (0.012, "hihat"))]
+    soundfile.write(folder / "mix.flac", clicks(onsets, SONG_S, RATE), RATE)
+    (folder / "beats.txt").write_text("".join(f"{time:.3f}\t{1 + place % 4}\n" for place, time in enumerate(beats)))
+    rows = [f"{time + late:.3f},{drum}\n" for time in onsets for late, drum in ((0.0, "kick"), (0.012, "hihat"))]
     (folder / "drum_onsets.csv").write_text("time_s,drum\n" + "".join(rows))
 
 
@@ -27,7 +27,7 @@ def test_beats_and_onsets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     pytest.importorskip("mir_eval")
     beats = [float(beat) for beat in np.arange(0.4, SONG_S - 0.2, 0.5)]
     recording(tmp_path / "right", beats, beats)
-    recording(tmp_path / "wrong", [beat + 0.25 for beat in beats], beats)  # marked between the clicks
+    recording(tmp_path / "wrong", [beat + 0.25 for beat in beats], beats)  # annotated between the clicks
     monkeypatch.setattr(sys, "argv", ["evaluate_beats.py", str(tmp_path)])
     evaluate_beats.main()
     *table, last = capsys.readouterr().out.splitlines()

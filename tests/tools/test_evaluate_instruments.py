@@ -1,4 +1,4 @@
-"""The classifier's evaluation: recordings, and data sets of the field in their own layout, through mirdata."""
+"""Evaluation of the classifier on recordings and on public data sets through mirdata."""
 
 import json
 import socket
@@ -11,7 +11,7 @@ import pytest
 from tests.support import datasets
 from tools.evaluate import __main__ as evaluate_instruments
 
-# A piano is 30 % sure already; everything else takes one half.
+# The other labels have 0.5.
 THRESHOLDS = {"piano": 0.3}
 
 
@@ -26,10 +26,10 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
     """Runs the command on a folder; the lines of its table and its figures."""
-    ear = datasets.write_ear(tmp_path / "ear.onnx", THRESHOLDS)
+    model = datasets.write_classifier(tmp_path / "model.onnx", THRESHOLDS)
 
     def run(*arguments: str) -> tuple[list[str], dict[str, Any]]:
-        monkeypatch.setattr(sys, "argv", ["evaluate_instruments.py", *arguments, "--model", str(ear)])
+        monkeypatch.setattr(sys, "argv", ["evaluate_instruments.py", *arguments, "--model", str(model)])
         evaluate_instruments.main()
         *table, last = capsys.readouterr().out.splitlines()
         return table, json.loads(last)
@@ -58,7 +58,7 @@ def test_recordings_by_the_second(evaluate: Any, tmp_path: Path) -> None:
     assert figures["labels"]["bass"]["recall70"] == pytest.approx(3 / 5)
     assert figures["windows"] == 10
     assert line_of(table, "bass")[1] == "0.960"
-    # In a file the doubtful end of the bass leans on what went before it, and what follows it on silence.
+    # Smoothing over time resolves the uncertain end of the bass.
     assert figures["in_a_file"]["mean_auc"] == 1.0
 
 
@@ -78,7 +78,7 @@ def test_medley_solos_db(evaluate: Any, tmp_path: Path) -> None:
     assert figures["classes"] == {"distorted electric guitar": 0.5, "flute": 1.0}
     assert figures["mean_accuracy"] == 0.75
     assert figures["accuracy"] == pytest.approx(2 / 3)
-    assert figures["windows"] == 9  # three clips of 3 s: the clarinet is not even heard
+    assert figures["windows"] == 9  # three clips of 3 s: the clarinet is omitted
     assert line_of(table, "distorted electric guitar") == ["guitar", "2", "0.500", "piano"]
     assert "left out, for want of a label: clarinet" in table
 
@@ -99,7 +99,7 @@ def test_irmas(evaluate: Any, tmp_path: Path) -> None:
     piano = figures["classes"]["piano"]
     assert (piano["precision"], piano["recall"], piano["f1"], piano["f1_half"]) == (1.0, 1.0, 1.0, 0.0)
     assert figures["classes"]["guitar"]["share"] == pytest.approx(2 / 3)
-    # Found: guitar in one of two, voice, piano; said in error: saxophone.
+    # True positives: one guitar of two, voice, piano; false positive: saxophone.
     assert figures["micro_f1"] == pytest.approx(2 * 3 / (4 + 4))
     assert figures["macro_f1"] == pytest.approx((2 / 3 + 1 + 1) / 9)
     assert line_of(table, "voice") == ["vocal", "0.333", "1.000", "1.000", "1.000", "1.000"]
@@ -114,7 +114,7 @@ def test_openmic2018(evaluate: Any, tmp_path: Path) -> None:
             ("test", {"piano": 1.0, "trumpet": 0.9, "banjo": 1.0}, [{"piano": 0.9, "brass": 0.1}] * 2),
             ("test", {"piano": 0.1, "trumpet": 0.2}, [{"piano": 0.6, "brass": 0.5}] * 2),
             ("test", {"piano": 0.6, "drums": 0.7}, [{"piano": 0.4, "crash": 0.8}] * 2),
-            ("test", {"drums": 0.0}, [{"piano": 0.8}] * 2),  # a piano that nobody judged
+            ("test", {"drums": 0.0}, [{"piano": 0.8}] * 2),  # the piano is not annotated
             ("train", {"piano": 1.0}, []),
         ],
     )
@@ -158,7 +158,7 @@ def test_slakh(evaluate: Any, tmp_path: Path) -> None:
     assert line_of(table, "drums")[:4] == ["0.750", "1.000", "0.667", "0.800"]
 
 
-def refused(evaluate: Any, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+def error_line(evaluate: Any, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """The one line with which the command ends."""
     with pytest.raises(SystemExit) as end:
         evaluate(*arguments)
@@ -192,7 +192,7 @@ def test_a_missing_file_is_named(
     getattr(datasets, name)(tmp_path, contents[name])
     [path] = tmp_path.glob(away)
     path.unlink()
-    line = refused(evaluate, capsys, "--dataset", name, str(tmp_path))
+    line = error_line(evaluate, capsys, "--dataset", name, str(tmp_path))
     assert "missing" in line
     assert str(path) in line
 
@@ -205,13 +205,13 @@ def test_a_missing_index_is_not_downloaded(
     elsewhere = tmp_path / "elsewhere"
     monkeypatch.setattr(mirdata.core.Index, "get_path", lambda self: str(elsewhere / self.filename))
     (tmp_path / "slakh2100_flac_redux").mkdir()
-    line = refused(evaluate, capsys, "--dataset", name, str(tmp_path))
+    line = error_line(evaluate, capsys, "--dataset", name, str(tmp_path))
     assert f"neither in {tmp_path} nor in {elsewhere}" in line
     assert ".download(['index'])" in line
 
 
 def test_a_folder_without_the_data_set(evaluate: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("mirdata")
-    assert "no folder" in refused(evaluate, capsys, "--dataset", "irmas", str(tmp_path / "nowhere"))
-    assert "babyslakh_16k" in refused(evaluate, capsys, "--dataset", "slakh", str(tmp_path))
-    assert "windows.json" in refused(evaluate, capsys, str(tmp_path))
+    assert "no folder" in error_line(evaluate, capsys, "--dataset", "irmas", str(tmp_path / "nowhere"))
+    assert "babyslakh_16k" in error_line(evaluate, capsys, "--dataset", "slakh", str(tmp_path))
+    assert "windows.json" in error_line(evaluate, capsys, str(tmp_path))

@@ -1,1 +1,1 @@
-"""How well AIMV hears: its classifier, beats and onsets against recordings and against data sets of the field."""
+"""Evaluation of the classifier, beats, onsets and transcription on recordings and public data sets."""

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Score the instrument classifier against recordings or a data set of the field: a table, then one line of JSON.
+"""Evaluate the instrument classifier on recordings or a public data set: a table, then one line of JSON.
 
     python -m tools.evaluate DIR [--model FILE] [--plot FILE.png]
     python -m tools.evaluate --dataset medley_solos_db|irmas|openmic2018|slakh DIR [--model FILE]
 
 Without --dataset, DIR holds one folder a recording, with ``mix.flac`` and ``windows.json``: a list of
 {"start_s": 3, "sources": ["bass", "drums", ...], "drum_hits": ["kick", "hihat", ...], "unsure": []}, one for each whole
-second. A source is there when it is within 20 dB of the mix, a drum when it is struck in the first 0.9 s. There are two
-tables: of each window alone, as a live input is heard, and leaning on those about it, as a file is.
+second. A source is present when it is within 20 dB of the mix, a drum with an onset in the first 0.9 s. There are two
+tables: of raw windows, as of a live input, and of temporally smoothed ones, as of a file.
 
 With --dataset, DIR holds that data set as its archives unpack; it is read through mirdata (the `evaluate` extra), which
-downloads nothing. mirdata's index of it lies in DIR or where mirdata keeps it. Each is reported as its literature does:
+downloads nothing. mirdata's index of it lies in DIR or in mirdata's own folder. The figures are those of its literature:
 medley_solos_db by accuracy class by class on its test split, irmas by micro and macro F1 on its testing set,
 openmic2018 by mean average precision on its test split, slakh by P, R, F1 and AUC of four instruments second by second.
 A clip longer than 1 s has the mean of the probabilities of its windows, cut one after the other.

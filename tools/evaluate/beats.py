@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Score beats and onsets against recordings by mir_eval, with the future known and live: a table, then a line of JSON.
+"""Evaluate beats and onsets on recordings by mir_eval, offline and live: a table, then a line of JSON.
 
     python -m tools.evaluate.beats DIR
 
 DIR holds one folder a recording: ``mix.flac``, ``beats.txt`` (a beat a line, its time in s first) and, if onsets are to
-be scored, ``drum_onsets.csv`` (time_s, drum). "file" is what is heard of a file; "live" is what a show knows at each
-frame of 60 a second, having heard no more than that: a beat counts when it fell in the frame that was drawn.
+be scored, ``drum_onsets.csv`` (time_s, drum). "file" is offline analysis; "live" is causal analysis at
+each of 60 frames per second: a beat counts in the frame in which it was detected.
 
-Beats from 5 s on: F-measure (within 70 ms), Cemgil's accuracy, and continuity: the longest right stretch and all right
-ones, at the beat that is marked (CML) and at half, double or off the beat, too (AML). "phase" is the share of live
+Beats from 5 s on: F-measure (within 70 ms), Cemgil's accuracy, and continuity: the longest correct segment and all
+correct ones, at the beat that is annotated (CML) and at half, double or off the beat, too (AML). "phase" is the share of live
 frames whose beat phase is within an eighth of a beat. Onsets: F, precision and recall within 50 ms, strokes within
 30 ms of one another being one; sounds that are no drum's are onsets, too, which costs precision. Needs mir_eval.
 """
@@ -32,7 +32,7 @@ from engine.errors import AimvError, MissingExtra, UsageError
 
 Times = NDArray[np.float64]
 
-FRAMES = 60  # a second, of the show
+FPS = 60
 BEGIN_S = 5.0  # nothing before it is scored, as mir_eval trims
 NEAR_PHASE = 0.125  # of a beat
 ONE_STROKE_S = 0.03
@@ -40,24 +40,24 @@ BEAT_FIGURES = ("f", "cemgil", "cml_c", "cml_t", "aml_c", "aml_t")
 ONSET_FIGURES = ("onset_f", "onset_p", "onset_r")
 
 
-def hear_file(song: Song) -> tuple[Times, Times]:
-    """Beats and onsets of a song whose future is known, in s."""
+def offline(song: Song) -> tuple[Times, Times]:
+    """Beats and onsets of offline analysis, in s."""
     features = song_features(song)
     return np.array(features.beats), np.array(sorted(onset.time for onset in features.onsets))
 
 
-def hear_live(song: Song) -> tuple[Times, Times, Times]:
-    """Beats and onsets as a show knows them frame by frame, in s, and the beat phase of each frame."""
+def causal(song: Song) -> tuple[Times, Times, Times]:
+    """Beats and onsets of causal analysis by frame, in s, and the beat phase of each frame."""
     sound = song.mono(ANALYSIS_RATE)
-    reactions = LiveFeatureExtractor(ANALYSIS_RATE, Tempo())
+    extractor = LiveFeatureExtractor(ANALYSIS_RATE, Tempo())
     beats, onsets, phases = [], [], []
-    heard = 0
-    for frame in range(1, int(song.duration * FRAMES) + 1):
-        upto = round(frame * ANALYSIS_RATE / FRAMES)
-        onsets += [onset.time for onset in reactions.push(sound[heard:upto])]
-        heard = upto
-        beats += reactions.tempo.beats((frame - 1) / FRAMES, frame / FRAMES)
-        phases.append(reactions.at(frame / FRAMES).beat_phase)
+    fed = 0
+    for frame in range(1, int(song.duration * FPS) + 1):
+        end = round(frame * ANALYSIS_RATE / FPS)
+        onsets += [onset.time for onset in extractor.push(sound[fed:end])]
+        fed = end
+        beats += extractor.tempo.beats((frame - 1) / FPS, frame / FPS)
+        phases.append(extractor.at(frame / FPS).beat_phase)
     return np.unique(beats), np.unique(onsets), np.array(phases)
 
 
@@ -80,18 +80,18 @@ def merged(times: Times) -> Times:
     return np.array(kept)
 
 
-def beat_scores(mir_eval: Any, truth: Times, said: Times) -> dict[str, float]:
-    truth, said = (mir_eval.beat.trim_beats(times, BEGIN_S) for times in (truth, said))
-    figures = (mir_eval.beat.f_measure(truth, said), mir_eval.beat.cemgil(truth, said)[0])
-    return dict(zip(BEAT_FIGURES, map(float, (*figures, *mir_eval.beat.continuity(truth, said))), strict=True))
+def beat_scores(mir_eval: Any, truth: Times, detected: Times) -> dict[str, float]:
+    truth, detected = (mir_eval.beat.trim_beats(times, BEGIN_S) for times in (truth, detected))
+    figures = (mir_eval.beat.f_measure(truth, detected), mir_eval.beat.cemgil(truth, detected)[0])
+    return dict(zip(BEAT_FIGURES, map(float, (*figures, *mir_eval.beat.continuity(truth, detected))), strict=True))
 
 
 def phase_share(truth: Times, phases: Times) -> float:
-    """The share of frames, between the marked beats from 5 s on, whose phase is near that of the marked beats."""
-    times = np.arange(1, len(phases) + 1) / FRAMES
+    """The share of frames, between the annotated beats from 5 s on, whose phase is near that of the annotated beats."""
+    times = np.arange(1, len(phases) + 1) / FPS
     there = (times >= max(BEGIN_S, truth[0])) & (times < truth[-1])
-    marked = np.interp(times[there], truth, np.arange(len(truth))) % 1.0
-    apart = np.abs((phases[there] - marked + 0.5) % 1.0 - 0.5)
+    annotated = np.interp(times[there], truth, np.arange(len(truth))) % 1.0
+    apart = np.abs((phases[there] - annotated + 0.5) % 1.0 - 0.5)
     return float((apart <= NEAR_PHASE).mean())
 
 
@@ -103,8 +103,8 @@ def score(folder: Path) -> dict[str, dict[str, float]]:
         raise MissingExtra("scoring beats", "evaluate") from error
     song = load_song(folder / "mix.flac")
     truth = read_times(folder / "beats.txt")
-    file_beats, file_onsets = hear_file(song)
-    live_beats, live_onsets, phases = hear_live(song)
+    file_beats, file_onsets = offline(song)
+    live_beats, live_onsets, phases = causal(song)
     rows = {"file": beat_scores(mir_eval, truth, file_beats), "live": beat_scores(mir_eval, truth, live_beats)}
     if (folder / "drum_onsets.csv").is_file():
         strokes = merged(read_times(folder / "drum_onsets.csv"))

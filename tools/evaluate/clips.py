@@ -1,4 +1,4 @@
-"""Clips with instruments named by a data set, heard by the classifier: the data set's names against ours."""
+"""Classification of the clips of a data set, with its instrument names mapped to our labels."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from tools.metrics import Bools, Floats
 
 T = TypeVar("T")
 Names = Mapping[str, tuple[str, ...]]
-"""A data set's name of an instrument -> labels of ours, any of which says it; none where we have no label for it."""
+"""A data set's name of an instrument -> our labels for it; empty if there is none."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One excerpt and which instruments are in it; an instrument that nobody judged is not in ``there``."""
+    """One excerpt and its annotation: instrument -> present; without the instruments that are not annotated."""
 
     path: Path
     there: Mapping[str, bool]
@@ -28,7 +28,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Decisions:
-    """Of one instrument: whether it is there, how probable we say it is, and whether a label passes its threshold."""
+    """Of one instrument, by clip: ground truth, probability, and whether a label passes its threshold."""
 
     truth: Bools
     score: Floats
@@ -36,41 +36,41 @@ class Decisions:
 
 
 def split_names(names: Names) -> tuple[list[str], list[str]]:
-    """The data set's instruments that we have a label for, and those that are left out."""
+    """The data set's instruments with a label of ours, and those without."""
     return [name for name, labels in names.items() if labels], [name for name, labels in names.items() if not labels]
 
 
-def says(names: Names, said: Mapping[str, float]) -> dict[str, float]:
+def instrument_scores(names: Names, probabilities: Mapping[str, float]) -> dict[str, float]:
     """Probability of each of the data set's instruments: of the most probable of its labels."""
-    return {name: max(said[label] for label in labels) for name, labels in names.items() if labels}
+    return {name: max(probabilities[label] for label in labels) for name, labels in names.items() if labels}
 
 
-def hear(model: Model, clips: Sequence[Clip], names: Names) -> dict[str, Decisions]:
-    """Hear every clip whole (`Model.clip`); decisions by the data set's instrument, over the clips judged for it."""
+def classify(model: Model, clips: Sequence[Clip], names: Names) -> dict[str, Decisions]:
+    """Classify every clip (`Model.clip`); decisions by instrument, over the clips annotated for it."""
     rows: dict[str, list[tuple[bool, float, bool]]] = {name: [] for name in split_names(names)[0]}
-    for clip in following(clips):
-        said = model.clip(load_song(clip.path).mono(model.rate))
-        scores = says(names, said)
+    for clip in with_progress(clips):
+        probabilities = model.clip(load_song(clip.path).mono(model.rate))
+        scores = instrument_scores(names, probabilities)
         for name, of_one in rows.items():
             if name in clip.there:
-                yes = any(said[label] >= model.thresholds[label] for label in names[name])
+                yes = any(probabilities[label] >= model.thresholds[label] for label in names[name])
                 of_one.append((clip.there[name], scores[name], yes))
     return {name: decisions(of_one) for name, of_one in rows.items()}
 
 
 def decisions(rows: Iterable[tuple[bool, float, bool]]) -> Decisions:
-    """Rows of (there, probability, passes its threshold) as arrays."""
+    """Rows of (truth, probability, passes its threshold) as arrays."""
     columns = list(zip(*rows, strict=True)) or [(), (), ()]
     return Decisions(np.array(columns[0], bool), np.array(columns[1], np.float32), np.array(columns[2], bool))
 
 
-def following(items: Sequence[T]) -> Iterable[T]:
-    """The items, with a bar on stderr while it is a terminal."""
+def with_progress(items: Sequence[T]) -> Iterable[T]:
+    """The items, with a progress bar on stderr if that is a terminal."""
     console = Console(stderr=True)
-    return track(items, "hearing", console=console, transient=True, disable=not console.is_terminal)
+    return track(items, "classifying", console=console, transient=True, disable=not console.is_terminal)
 
 
-def left_out(names: Names) -> None:
-    """Say which instruments of the data set have no label here."""
+def print_omitted(names: Names) -> None:
+    """Print which instruments of the data set have no label here."""
     if missing := split_names(names)[1]:
         print(f"left out, for want of a label: {', '.join(missing)}")

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from tools.evaluate.clips import Clip, Names, hear, left_out
+from tools.evaluate.clips import Clip, Names, classify, print_omitted
+from tools.evaluate.dataset import check_complete, load_dataset
 from tools.evaluate.model import Model
-from tools.evaluate.opening import complete, open_dataset
 from tools.metrics import cell, precision_recall_f1
 
 CODES = {
@@ -39,14 +39,14 @@ NAMES: Names = {
 
 def evaluate(folder: Path, model: Model) -> dict[str, Any]:
     """Print the table of the testing set. Acoustic and electric guitar are one class here."""
-    dataset = open_dataset("irmas", folder)
+    dataset = load_dataset("irmas", folder)
     tracks = [one for one in dataset.load_tracks().values() if one.split == "test"]
-    complete("irmas", (path for one in tracks for path in (one.audio_path, one.annotation_path)))
+    check_complete("irmas", (path for one in tracks for path in (one.audio_path, one.annotation_path)))
     clips = []
     for one in tracks:
-        heard = {CODES[code] for code in one.instrument}
-        clips.append(Clip(Path(one.audio_path), {name: name in heard for name in NAMES}))
-    by_name = hear(model, clips, NAMES)
+        present = {CODES[code] for code in one.instrument}
+        clips.append(Clip(Path(one.audio_path), {name: name in present for name in NAMES}))
+    by_name = classify(model, clips, NAMES)
     print(f"{'class':10} {'label':7} {'share':>7} {'P':>7} {'R':>7} {'F1':>7} {'F1@.5':>7}")
     table: dict[str, dict[str, float]] = {}
     for name, of in by_name.items():
@@ -61,8 +61,8 @@ def evaluate(folder: Path, model: Model) -> dict[str, Any]:
         "micro_f1": precision_recall_f1(truth, yes)[2],
         "macro_f1": float(np.mean([row["f1"] for row in table.values()])),
     }
-    left_out(NAMES)
-    print("P, R and F1 at the model's own thresholds; gac and gel are one class; all that sounds is heard, not only")
-    print(f"what predominates. Micro F1 {total['micro_f1']:.3f}, macro {total['macro_f1']:.3f}", end=" ")
+    print_omitted(NAMES)
+    print("P, R and F1 at the model's own thresholds; gac and gel are one class; all that sounds counts, not only")
+    print(f"predominant instruments. Micro F1 {total['micro_f1']:.3f}, macro {total['macro_f1']:.3f}", end=" ")
     print("(Han et al. 2017, all eleven: .602 and .503)")
     return {"classes": table, **total, "clips": len(clips)}

@@ -1,13 +1,13 @@
-"""OpenMIC-2018: 20 instruments judged by the crowd in 10 s excerpts (Humphrey et al. 2018); mean average precision."""
+"""OpenMIC-2018: 20 instruments in 10 s excerpts (Humphrey et al. 2018); mean average precision."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tools.evaluate.clips import Clip, Names, hear, left_out
+from tools.evaluate.clips import Clip, Names, classify, print_omitted
+from tools.evaluate.dataset import check_complete, load_dataset
 from tools.evaluate.model import Model
-from tools.evaluate.opening import complete, open_dataset
 from tools.metrics import average_precision, cell, precision_recall_f1
 from tools.train.labels import DRUMS
 
@@ -34,20 +34,20 @@ NAMES: Names = {
     "voice": ("vocal",),
 }
 SPLIT = "split01_test"
-SURE = 0.5  # of the crowd: a relevance of this much counts as there, as in the data set's own baseline
+SURE = 0.5  # relevance from which an instrument counts as present, as in the data set's own baseline
 NEEDS = ["openmic-2018-metadata.csv", "openmic-2018-aggregated-labels.csv", f"partitions/{SPLIT}.csv"]
 
 
 def evaluate(folder: Path, model: Model) -> dict[str, Any]:
-    """Print the table of the test split, each instrument over the clips that were judged for it."""
-    dataset = open_dataset("openmic2018", folder, needs=NEEDS)
+    """Print the table of the test split, each instrument over the clips annotated for it."""
+    dataset = load_dataset("openmic2018", folder, needs=NEEDS)
     tracks = [one for one in dataset.load_tracks().values() if one.split == SPLIT]
-    complete("openmic2018", (one.audio_path for one in tracks))
-    judged = [{name: relevance >= SURE for name, relevance in one.instruments.items()} for one in tracks]
-    clips = [Clip(Path(one.audio_path), there) for one, there in zip(tracks, judged, strict=True)]
+    check_complete("openmic2018", (one.audio_path for one in tracks))
+    annotated = [{name: relevance >= SURE for name, relevance in one.instruments.items()} for one in tracks]
+    clips = [Clip(Path(one.audio_path), there) for one, there in zip(tracks, annotated, strict=True)]
     print(f"{'class':12} {'clips':>6} {'share':>7} {'AP':>7} {'F1':>7}  labels")
     table: dict[str, dict[str, float]] = {}
-    for name, of in hear(model, clips, NAMES).items():
+    for name, of in classify(model, clips, NAMES).items():
         if not of.truth.any():
             continue
         table[name] = {
@@ -58,7 +58,7 @@ def evaluate(folder: Path, model: Model) -> dict[str, Any]:
         }
         count, *rest = table[name].values()
         print(f"{name:12} {int(count):6}", *(cell(value) for value in rest), "", ", ".join(NAMES[name]))
-    left_out(NAMES)
+    print_omitted(NAMES)
     total = {
         "map": float(np.mean([row["average_precision"] for row in table.values()])) if table else None,
         "macro_f1": float(np.mean([row["f1"] for row in table.values()])) if table else None,

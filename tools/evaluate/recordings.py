@@ -1,8 +1,8 @@
-"""The classifier against a folder of recordings whose sources and drum hits are known second by second.
+"""Evaluation of the classifier on recordings whose sources and drum hits are annotated per second.
 
 The folder holds one folder a recording, with ``mix.flac`` and ``windows.json``: a list of
 {"start_s": 3, "sources": ["bass", "drums", ...], "drum_hits": ["kick", "hihat", ...], "unsure": []}, one for each whole
-second. A source is there when it is within 20 dB of the mix, a drum when it is struck in the first 0.9 s.
+second. A source is present when it is within 20 dB of the mix, a drum with an onset in the first 0.9 s.
 """
 
 import json
@@ -25,32 +25,32 @@ from tools.train.labels import DRUMS
 SOURCES = ("bass", "guitar", "vocal", "piano", "organ", "violin", "cello", "flute", "sax", "brass", "synth", "speech")
 SURE = 0.70
 FEWEST = 5
-"""Labels with fewer windows than this, of either kind, are left out of the table."""
+"""Least number of windows with and without a label for a row of the table."""
 
 
 def evaluate(folder: Path, model: Model, picture: Path | None) -> dict[str, Any]:
     """Print two tables of the recordings in ``folder``; give the figures of each label and of all.
 
-    First each window is heard alone, as live; then leaning on those about it, as a file is heard. A reliability diagram
-    of the first is drawn into ``picture`` (PNG) where that is given.
+    First of raw windows, as of a live input; then of temporally smoothed ones, as of a file. A reliability diagram of
+    the first is drawn into ``picture`` (PNG) if given.
     """
     cases = sorted(p.parent for p in folder.glob("*/windows.json"))
     if not cases:
         raise UsageError(f"{folder} holds no recording with a windows.json")
-    alone, leaning = Tally(), Tally()
+    raw, smoothed = DecisionsByLabel(), DecisionsByLabel()
     for case in cases:
-        listen(model, case, alone, leaning)
-    print("each window alone, as a live input is heard")
-    total = report(alone)
-    print("each window leaning on those about it, as a file is heard")
-    total["in_a_file"] = report(leaning)
+        classify(model, case, raw, smoothed)
+    print("raw windows, as of a live input")
+    total = report(raw)
+    print("windows smoothed over time, as of a file")
+    total["in_a_file"] = report(smoothed)
     if picture:
-        plot(alone, picture)
+        plot(raw, picture)
     return total
 
 
 @dataclass
-class Tally:
+class DecisionsByLabel:
     """Truth and probability of every window, by label."""
 
     truth: dict[str, list[bool]] = field(default_factory=dict)
@@ -68,30 +68,30 @@ class Tally:
                 yield label, truth, np.array(self.score[label], np.float32)
 
 
-def listen(model: Model, folder: Path, alone: Tally, leaning: Tally) -> None:
-    """Add one recording's windows to the tallies of windows heard alone and leaning on their neighbours."""
+def classify(model: Model, folder: Path, raw: DecisionsByLabel, smoothed: DecisionsByLabel) -> None:
+    """Classify one recording; add its raw and its smoothed windows."""
     audio = load_song(folder / "mix.flac").mono(model.rate)
     windows = json.loads((folder / "windows.json").read_text())
     count = 1 + max((int(window["start_s"]) for window in windows), default=0)
-    heard = [model(audio[second * model.rate :][: model.window]) for second in range(count)]
-    rows = np.array([[said[label] for label in model.labels] for said in heard])
+    rows = [model(audio[second * model.rate :][: model.window]) for second in range(count)]
+    matrix = np.array([[row[label] for label in model.labels] for row in rows])
     for window in windows:
         second = int(window["start_s"])
-        add(alone, window, heard[second])
-        found = smooth(model.labels, rows, second, 1.0).tolist()
-        add(leaning, window, dict(zip(model.labels, found, strict=True)))
+        add(raw, window, rows[second])
+        smooth_row = smooth(model.labels, matrix, second, 1.0).tolist()
+        add(smoothed, window, dict(zip(model.labels, smooth_row, strict=True)))
 
 
-def add(tally: Tally, window: dict[str, Any], said: dict[str, float]) -> None:
-    """Add one window's truth and what was said of it to ``tally``."""
+def add(decisions: DecisionsByLabel, window: dict[str, Any], probabilities: dict[str, float]) -> None:
+    """Add one window's truth and probabilities."""
     hits = window["drum_hits"]
     there = {label: label in window["sources"] for label in SOURCES}
     there |= {label: label.replace("-", "") in hits for label in DRUMS}
     there["drums"] = "drums" in window["sources"]
-    said = said | {"drums": max(said[label] for label in DRUMS)}
+    probabilities = probabilities | {"drums": max(probabilities[label] for label in DRUMS)}
     for label, value in there.items():
         if label not in window["unsure"]:
-            tally.add(label, value, said[label])
+            decisions.add(label, value, probabilities[label])
 
 
 def figures(truth: NDArray[np.bool_], score: Floats) -> dict[str, float | None]:
@@ -108,12 +108,12 @@ def figures(truth: NDArray[np.bool_], score: Floats) -> dict[str, float | None]:
     }
 
 
-def report(tally: Tally) -> dict[str, Any]:
+def report(decisions: DecisionsByLabel) -> dict[str, Any]:
     """Print the table; give the figures of each label and of all."""
     table: dict[str, dict[str, float | None]] = {}
     truths, scores = [], []
     print(f"{'label':8} {'share':>6} {'AUC':>6} {'F1@.5':>6} {'bal@.5':>6} {'P@.7':>6} {'R@.7':>6} {'ECE':>6}")
-    for label, truth, score in tally.arrays():
+    for label, truth, score in decisions.arrays():
         row = table[label] = figures(truth, score)
         print(f"{label:8}", *(cell(v, 6) for v in row.values()))
         truths.append(truth)
@@ -132,20 +132,20 @@ def report(tally: Tally) -> dict[str, Any]:
     return {"labels": table, **total}
 
 
-def plot(tally: Tally, path: Path) -> None:
-    """Draw the reliability diagram of all labels together: share right against probability said."""
-    truth = np.concatenate([t for _, t, _ in tally.arrays()])
-    score = np.concatenate([s for _, _, s in tally.arrays()])
+def plot(decisions: DecisionsByLabel, path: Path) -> None:
+    """Draw the reliability diagram of all labels together: fraction of positives against probability."""
+    truth = np.concatenate([t for _, t, _ in decisions.arrays()])
+    score = np.concatenate([s for _, _, s in decisions.arrays()])
     place = np.minimum((score * 10).astype(int), 9)
     used = [b for b in range(10) if (place == b).sum() >= FEWEST]
     figure = Figure(figsize=(4, 4), dpi=80)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
-    said, right = [score[place == b].mean() for b in used], [truth[place == b].mean() for b in used]
-    axes.plot(said, right, "o-", color="tab:blue")
-    for b, x, y in zip(used, said, right, strict=True):
+    mean, right = [score[place == b].mean() for b in used], [truth[place == b].mean() for b in used]
+    axes.plot(mean, right, "o-", color="tab:blue")
+    for b, x, y in zip(used, mean, right, strict=True):
         axes.annotate(str(int((place == b).sum())), (x, y), textcoords="offset points", xytext=(6, -10), fontsize=7)
-    axes.set(xlabel="probability said", ylabel="share right", xlim=(0, 1), ylim=(0, 1))
+    axes.set(xlabel="mean predicted probability", ylabel="fraction of positives", xlim=(0, 1), ylim=(0, 1))
     axes.set_title(f"{len(truth)} decisions, ECE {calibration_error(truth, score):.3f}", fontsize=9)
     figure.tight_layout()
     figure.savefig(path, metadata={"Software": ""})

@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 
 from engine.audio.song import load_song
 from engine.errors import UsageError
-from tools.evaluate.clips import decisions, following
+from tools.evaluate.clips import decisions, with_progress
+from tools.evaluate.dataset import check_complete, load_dataset
 from tools.evaluate.model import Model
-from tools.evaluate.opening import complete, open_dataset
 from tools.metrics import Floats, auc, balanced_accuracy, cell, precision_recall_f1
 from tools.train.labels import DRUMS
 
 GROUPS = {"bass": ("bass",), "drums": DRUMS, "guitar": ("guitar",), "piano": ("piano",)}
 THEIRS = {"bass": 0.95, "drums": 0.99, "guitar": 0.82, "piano": 0.89}  # F1
 THERE_DB = -20.0  # against all stems together
-SILENT_DB = -60.0  # full scale; where all is silent there is nothing to hear
+SILENT_DB = -60.0  # full scale; where all is silent there is nothing to classify
 VERSIONS = {"slakh2100_flac_redux": "2100-redux", "babyslakh_16k": "baby"}
 
 
@@ -26,23 +26,23 @@ def evaluate(folder: Path, model: Model) -> dict[str, Any]:
     version = next((version for place, version in VERSIONS.items() if (folder / place).is_dir()), None)
     if version is None:
         raise UsageError(f"slakh: neither {' nor '.join(VERSIONS)} is in {folder}: unpack one of them there")
-    dataset = open_dataset("slakh", folder, version)
+    dataset = load_dataset("slakh", folder, version)
     songs = [dataset.multitrack(name) for name in dataset.mtrack_ids]
     songs = [song for song in songs if song.split in ("test", None)]
     for song in songs:
-        complete("slakh", (song.mix_path, song.metadata_path))
-        complete("slakh", (stem.audio_path for stem in song.tracks.values() if stem.audio_path))
+        check_complete("slakh", (song.mix_path, song.metadata_path))
+        check_complete("slakh", (stem.audio_path for stem in song.tracks.values() if stem.audio_path))
     rows: dict[str, list[tuple[bool, float, bool]]] = {group: [] for group in GROUPS}
-    for song in following(songs):
+    for song in with_progress(songs):
         mix = load_song(Path(song.mix_path)).mono(model.rate)
         for second, there in enumerate(truth(song)):
             window = mix[second * model.rate : (second + 1) * model.rate]
             if there is None or len(window) < model.rate:
                 continue
-            said = model(window)
+            probabilities = model(window)
             for group, labels in GROUPS.items():
-                yes = any(said[label] >= model.thresholds[label] for label in labels)
-                rows[group].append((there[group], max(said[label] for label in labels), yes))
+                yes = any(probabilities[label] >= model.thresholds[label] for label in labels)
+                rows[group].append((there[group], max(probabilities[label] for label in labels), yes))
     print(f"{'group':7} {'share':>7} {'P':>7} {'R':>7} {'F1':>7} {'F1@.5':>7} {'theirs':>7} {'always':>7}", end="")
     print(f" {'AUC':>7} {'bal':>7}")
     table: dict[str, dict[str, float | None]] = {}
@@ -62,7 +62,7 @@ def evaluate(folder: Path, model: Model) -> dict[str, Any]:
         }
         print(f"{group:7}", *(cell(value) for value in table[group].values()))
     print("P, R, F1 and bal at the model's own thresholds; 'always' is the F1 of saying yes every time; their windows")
-    print("are longer than the second that is heard here.")
+    print("are longer than the second used here.")
     return {"classes": table, "version": version, "songs": len(songs)}
 
 

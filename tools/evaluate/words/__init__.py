@@ -1,1 +1,1 @@
-"""What measuring the hearing of words needs: cases with their truth, peers to compare with, and scores."""
+"""Evaluation of transcription: cases with ground truth, peers to compare with, and scores."""

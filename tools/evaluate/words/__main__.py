@@ -1,9 +1,9 @@
-"""Measure the hearing of words: live and over whole songs, beside faster-whisper offline and plain LocalAgreement.
+"""Evaluate transcription, streaming and of whole songs, beside faster-whisper offline and plain LocalAgreement.
 
-"agreement alone" and "attention alone" are our live looks with the one half of the commit policy only; with --guards
-"without ..." are our live looks without that one guard: the words it removes, and those it costs.
+"agreement alone" and "attention alone" are our streaming transcription with one half of the commit policy; with
+--ablations, "without ..." is our streaming transcription with that filter disabled.
 
-    python -m tools.evaluate.words [--lyrics DIR] [--instrumentals DIR] [--systems NAME,NAME] [--guards] [--model NAME]
+    python -m tools.evaluate.words [--lyrics DIR] [--instrumentals DIR] [--systems NAMES] [--ablations] [--model NAME]
 
 --lyrics holds songs as NAME/song.mp3 or .ogg, words.csv (start_s, end_s, word) and song.json (Language);
 --instrumentals holds songs as NAME/sourceNN.flac and sources.json (what each is); singers are left out.
@@ -13,7 +13,6 @@ Speech over music is spoken by espeak-ng over the first instrumental. The last l
 import argparse
 import functools
 import json
-import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,17 +21,14 @@ import faster_whisper
 import numpy as np
 
 from engine.analysis.instruments import Classifier, load_classifier
-from engine.analysis.transcription.commit import OLD_S, CommitPolicy
 from engine.analysis.transcription.models import load_whisper
 from engine.analysis.transcription.offline import transcribe_file
-from engine.analysis.transcription.streaming import StreamingTranscriber
 from engine.analysis.transcription.types import Word
-from tools.evaluate.words.cases import RATE, Case, instrumentals, lyrics, silence_and_noise, speech_over
-from tools.evaluate.words.guards import WITHOUT
-from tools.evaluate.words.peers import Remembering, local_agreement, offline
+from tools.evaluate.words.ablations import ABLATIONS, BLOCK_S, POLICIES, Configuration
+from tools.evaluate.words.cases import Case, instrumentals, lyrics, silence_and_noise, speech_over
+from tools.evaluate.words.peers import CachedDecoder, local_agreement, offline
 from tools.evaluate.words.scores import Score
 
-BLOCK_S = 0.5
 SPEECH_DB = (0.0, 6.0, 12.0)
 
 
@@ -55,44 +51,30 @@ class Voice:
         return self._at[min(block, len(self._at) - 1)]
 
 
-POLICIES: dict[str, Callable[[], CommitPolicy]] = {
-    "streaming": CommitPolicy,
-    "agreement alone": lambda: CommitPolicy(old_s=math.inf),
-    "attention alone": lambda: CommitPolicy(youngest_s=OLD_S),
-}
-_looked: dict[str, Remembering] = {}
+_decoders: dict[str, CachedDecoder] = {}
 
 
-def live(policy: str, model: faster_whisper.WhisperModel, case: Case, voice: Voice) -> list[Word]:
-    """Ours, live; what Whisper reads in a look is the same whatever is committed of it, so it is read once."""
-    decoder = _looked.setdefault(case.name + case.kind, Remembering(model, case.language))
-    transcriber = StreamingTranscriber(decoder, clock=lambda: 0.0, policy=POLICIES[policy]())
-    block = round(BLOCK_S * RATE)
-    audio, words = case.audio, list[Word]()
-    for index, at in enumerate(range(0, len(audio), block)):
-        words += transcriber.feed(audio[at : at + block], voice.at(index))
-    return words + transcriber.finish()
+def stream(configuration: Configuration, model: faster_whisper.WhisperModel, case: Case, voice: Voice) -> list[Word]:
+    """Our streaming transcription; a stretch is decoded once for all configurations, which differ only after that."""
+    decoder = _decoders.setdefault(case.name + case.kind, CachedDecoder(model, case.language))
+    return configuration.transcribe(case.audio, decoder, voice.at)
 
 
-def unguarded(guard: str, model: faster_whisper.WhisperModel, case: Case, voice: Voice) -> list[Word]:
-    """Ours, live, without one of its guards."""
-    with WITHOUT[guard]():
-        return live("streaming", model, case, voice)
-
-
-SYSTEMS: dict[str, Callable[[faster_whisper.WhisperModel, Case, Voice], list[Word]]] = {
-    **{policy: functools.partial(live, policy) for policy in POLICIES},
+System = Callable[[faster_whisper.WhisperModel, Case, Voice], list[Word]]
+STREAMING: dict[str, System] = {name: functools.partial(stream, each) for name, each in POLICIES.items()}
+WITHOUT: dict[str, System] = {f"without {name}": functools.partial(stream, each) for name, each in ABLATIONS.items()}
+SYSTEMS: dict[str, System] = {
+    **STREAMING,
     "file": lambda model, case, voice: [
         word for passage in transcribe_file(case.audio, model, case.language, voice.between) for word in passage.words
     ],
     "faster-whisper": lambda model, case, voice: offline(model, case),
     "local-agreement": lambda model, case, voice: local_agreement(model, case),
 }
-UNGUARDED = {f"without {guard}": functools.partial(unguarded, guard) for guard in WITHOUT}
 
 
 def cases(options: argparse.Namespace) -> Iterator[Case]:
-    """All that is measured, in order."""
+    """All cases, in order."""
     if options.lyrics:
         yield from lyrics(options.lyrics)
     if options.instrumentals:
@@ -115,25 +97,25 @@ def main() -> None:
     parser.add_argument("--lyrics", type=Path)
     parser.add_argument("--instrumentals", type=Path)
     parser.add_argument("--systems", default=",".join(SYSTEMS), help=f"of {', '.join(SYSTEMS)}")
-    parser.add_argument("--guards", action="store_true", help="our live words without each guard, too")
+    parser.add_argument("--ablations", action="store_true", help="also with each filter disabled")
     parser.add_argument("--model", default="base", help="as `aimv models` lists, a hub id or a folder")
     options = parser.parse_args()
 
-    systems = {name: SYSTEMS[name] for name in options.systems.split(",")} | (UNGUARDED if options.guards else {})
+    systems = {name: SYSTEMS[name] for name in options.systems.split(",")} | (WITHOUT if options.ablations else {})
     model, classifier = load_whisper(options.model), load_classifier()
     totals: dict[tuple[str, str], Score] = {}
     print(f"{'':28}{'':36}{'WER':>9}{'delay s':>9}{'p95 s':>9}{'inv/min':>9}{'x real':>9}")
     for case in cases(options):
         voice = Voice(classifier, case)
-        for system, hear in systems.items():
+        for system, transcribe in systems.items():
             began = time.perf_counter()
-            words = hear(model, case, voice)
-            took, alone = time.perf_counter() - began, Score()
-            if system in POLICIES | UNGUARDED:
-                took += _looked[case.name + case.kind].saved_s()
-            for score in (alone, totals.setdefault((case.kind, system), Score())):
+            words = transcribe(model, case, voice)
+            took, score_of_case = time.perf_counter() - began, Score()
+            if system in STREAMING | WITHOUT:
+                took += _decoders[case.name + case.kind].saved_s()
+            for score in (score_of_case, totals.setdefault((case.kind, system), Score())):
                 score.add(case, words, took)
-            show(f"{case.name}, {case.kind}", system, alone)
+            show(f"{case.name}, {case.kind}", system, score_of_case)
     print()
     for (kind, system), score in totals.items():
         show(kind, system, score)
@@ -141,7 +123,7 @@ def main() -> None:
 
 
 def summary(totals: dict[tuple[str, str], Score]) -> dict[str, float | None]:
-    """The figures of the whole run under the names that reports use; None for what was not measured."""
+    """The figures of the whole run; None for what was not measured."""
 
     def of(kind: str, system: str) -> Score:
         return totals.get((kind, system), Score())

@@ -1,4 +1,4 @@
-"""Songs, speech over music and instrumentals, each with the words that are really in it."""
+"""Cases: songs, speech over music and instrumentals, each with the true words."""
 
 import csv
 import json
@@ -29,8 +29,8 @@ _SENTENCES = (
 )
 
 
-class Sung(msgspec.Struct, frozen=True):
-    """A word that is really sung or spoken, in seconds."""
+class TrueWord(msgspec.Struct, frozen=True):
+    """A word of the ground truth; times in seconds."""
 
     text: str
     start: float
@@ -45,11 +45,11 @@ class Case(msgspec.Struct, frozen=True):
     language: str
     sound: NDArray[np.float32]  # mono, as recorded
     rate: int  # Hz, of sound
-    words: tuple[Sung, ...]
+    words: tuple[TrueWord, ...]
 
     @property
     def audio(self) -> NDArray[np.float32]:
-        """Mono at 16 kHz, as Whisper hears it."""
+        """Mono at 16 kHz, as Whisper takes it."""
         return np.asarray(soxr.resample(self.sound, self.rate, RATE), dtype=np.float32)
 
     @property
@@ -65,13 +65,13 @@ def lyrics(folder: Path) -> Iterator[Case]:
         sound = next(path for path in sorted(song.iterdir()) if path.suffix in (".mp3", ".ogg", ".wav", ".flac"))
         with (song / "words.csv").open(newline="") as file:
             rows = csv.DictReader(file)
-            words = tuple(Sung(r["word"], float(r["start_s"]), float(r["end_s"])) for r in rows)
+            words = tuple(TrueWord(r["word"], float(r["start_s"]), float(r["end_s"])) for r in rows)
         loaded = load_song(sound)
         yield Case(song.name, "lyrics", _ISO[about["Language"]], loaded.mono(loaded.rate), loaded.rate, words)
 
 
 def instrumentals(folder: Path) -> Iterator[Case]:
-    """Songs laid out as MDB Drums here, mixed again without their singers: NAME/sourceNN.flac, sources.json."""
+    """Songs in the layout of MDB Drums, mixed without vocals: NAME/sourceNN.flac, sources.json."""
     for song in sorted(path.parent for path in folder.glob("*/sources.json")):
         sources = json.loads((song / "sources.json").read_text())
         played = [name for name, what in sources.items() if "singer" not in what and "vocal" not in what]
@@ -81,7 +81,7 @@ def instrumentals(folder: Path) -> Iterator[Case]:
 
 
 def silence_and_noise(seconds: float = 30.0) -> Iterator[Case]:
-    """What makes Whisper invent words without any music: silence, and noise that swells like applause."""
+    """Audio for which Whisper hallucinates words: silence, and noise that swells like applause."""
     length = round(seconds * RATE)
     noise = np.random.default_rng(0).standard_normal(length)
     swell = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / (6 * RATE))
@@ -92,7 +92,7 @@ def silence_and_noise(seconds: float = 30.0) -> Iterator[Case]:
 def speech_over(music: Case, decibels: float) -> Case:
     """Spoken sentences over `music`, louder than it by `decibels` (RMS while speaking); needs espeak-ng."""
     mixed = np.array(_level(music.sound, 0.05))
-    words: list[Sung] = []
+    words: list[TrueWord] = []
     at = 2.0
     for sentence in _SENTENCES:
         spoken = _level(_speak(sentence, music.rate), 0.05 * 10 ** (decibels / 20))
@@ -101,7 +101,7 @@ def speech_over(music: Case, decibels: float) -> Case:
             break
         mixed[first : first + len(spoken)] += spoken
         each = len(spoken) / music.rate / len(sentence.split())
-        words += [Sung(word, at + i * each, at + (i + 1) * each) for i, word in enumerate(sentence.split())]
+        words += [TrueWord(word, at + i * each, at + (i + 1) * each) for i, word in enumerate(sentence.split())]
         at += len(spoken) / music.rate + 0.6
     mixed /= max(1.0, float(np.abs(mixed).max()))
     return Case(music.name, f"speech {decibels:+.0f} dB", "en", mixed.astype(np.float32), music.rate, tuple(words))

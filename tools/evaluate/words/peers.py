@@ -1,4 +1,4 @@
-"""What our hearing of words is compared with: faster-whisper offline, and plain LocalAgreement as published."""
+"""Transcribers to compare with: faster-whisper offline, and LocalAgreement as published."""
 
 import time
 from collections.abc import Sequence
@@ -19,33 +19,33 @@ PROMPT_CHARACTERS = 200
 _OVERLAP_WORDS = 5
 
 
-class Remembering:
-    """Our decoder, which reads the same stretch of a case only once; `saved_s` is what reading it again would cost."""
+class CachedDecoder:
+    """Our decoder with a cache by stretch of audio; `saved_s` is what decoding again would have cost."""
 
     def __init__(self, model: faster_whisper.WhisperModel, language: str) -> None:
-        self.language = "en"  # so that nothing is rendered in English, which is not what is measured
+        self.language = "en"  # no translation, which is not measured
         self._decoder = WhisperDecoder(model, language)
-        self._read: dict[tuple[int, float], tuple[Word, ...]] = {}
+        self._cache: dict[tuple[int, float], tuple[Word, ...]] = {}
         self._cost_s: dict[tuple[int, float], float] = {}
         self._saved_s = 0.0
 
     def decode(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
         """See `Decoder`."""
         stretch = (len(audio), round(start_s, 3))
-        if stretch in self._read:
+        if stretch in self._cache:
             self._saved_s += self._cost_s[stretch]
         else:
             began = time.perf_counter()
-            self._read[stretch] = self._decoder.decode(audio, start_s)
+            self._cache[stretch] = self._decoder.decode(audio, start_s)
             self._cost_s[stretch] = time.perf_counter() - began
-        return self._read[stretch]
+        return self._cache[stretch]
 
     def translate(self, audio: NDArray[np.float32], start_s: float = 0.0) -> tuple[Word, ...]:
-        """See `Decoder`; nothing is rendered."""
+        """See `Decoder`; nothing is translated."""
         return ()
 
     def saved_s(self) -> float:
-        """Seconds that were saved since the last time this was asked."""
+        """Seconds of decoding that the cache saved since the last call."""
         saved, self._saved_s = self._saved_s, 0.0
         return saved
 
@@ -96,7 +96,7 @@ class LocalAgreement:
         self._until_s = 0.0
 
     def insert(self, hypothesis: Sequence[Word]) -> list[Word]:
-        """Take the words heard in the buffer now; returns those that became certain."""
+        """Add a hypothesis of the buffer; returns the words that it confirms."""
         fresh = self._fresh(hypothesis)
         agreed = 0
         for new, old in zip(fresh, self.rest, strict=False):

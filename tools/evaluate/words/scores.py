@@ -1,4 +1,4 @@
-"""Word error rate, how late words come, and how many were never sung."""
+"""Word error rate, commit delay, and hallucinated words."""
 
 import re
 import unicodedata
@@ -29,18 +29,18 @@ class Score(msgspec.Struct):
         """Count one case's words; in a case without sung words each word is invented."""
         self.audio_s += case.seconds
         self.computing_s += computing_s
-        heard = [(text, word) for word in words for text in plain(word.text)]
+        found = [(text, word) for word in words for text in plain(word.text)]
         truth = [(text, word) for word in case.words for text in plain(word.text)]
         if not truth:
-            self.invented += len(heard)
+            self.invented += len(found)
             self.instrumental_s += case.seconds
             return
-        errors, pairs = align([text for text, _ in truth], [text for text, _ in heard])
+        errors, pairs = align([text for text, _ in truth], [text for text, _ in found])
         self.errors += errors
         self.sung += len(truth)
         for i, j in pairs:
-            committed = heard[j][1].committed
-            if committed is not None and abs(heard[j][1].start - truth[i][1].start) < _NEAR_S:
+            committed = found[j][1].committed
+            if committed is not None and abs(found[j][1].start - truth[i][1].start) < _NEAR_S:
                 self.late_s.append(committed - truth[i][1].end)
 
     @property
@@ -50,16 +50,16 @@ class Score(msgspec.Struct):
 
     @property
     def invented_per_minute(self) -> float | None:
-        """Words given per minute of sound in which nobody sings; None where there is none."""
+        """Words per minute of audio without any voice; None where there is none."""
         return 60 * self.invented / self.instrumental_s if self.instrumental_s else None
 
     @property
     def times_real_time(self) -> float:
-        """Seconds of audio heard per second of computing."""
+        """Seconds of audio per second of computing."""
         return self.audio_s / max(1e-9, self.computing_s)
 
     def late(self, percentile: float) -> float | None:
-        """How many seconds after its end a word is committed; None for whole-song hearing."""
+        """A percentile of the delay from a word's end to its commit, in s; None for whole-song transcription."""
         return float(np.percentile(self.late_s, percentile)) if self.late_s else None
 
 

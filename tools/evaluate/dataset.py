@@ -1,4 +1,4 @@
-"""A data set of the field as mirdata knows it, on this disk: found whole or refused, never downloaded."""
+"""Loading of a local data set through mirdata: complete or rejected, never downloaded."""
 
 import importlib
 from collections.abc import Iterable
@@ -8,12 +8,11 @@ from typing import Any
 from engine.errors import MissingExtra, UsageError
 
 
-def open_dataset(name: str, folder: Path, version: str = "default", needs: Iterable[str] = ()) -> Any:
-    """The mirdata data set ``name`` whose files lie in ``folder`` as its own archives unpack.
+def load_dataset(name: str, folder: Path, version: str = "default", needs: Iterable[str] = ()) -> Any:
+    """The mirdata data set ``name`` in ``folder``, where its archives are unpacked.
 
-    mirdata keeps the index (which files there are) apart from the data; it is taken from ``folder`` or else from where
-    mirdata put it. ``needs`` names files that must be there before any track can be asked. Raises UsageError with one
-    line that says what is missing and where it was looked for.
+    mirdata's index is read from ``folder`` or else from mirdata's own folder. ``needs`` names files that must exist
+    before tracks can be read. Raises UsageError that names what is missing, and where.
     """
     try:
         mirdata = importlib.import_module("mirdata")
@@ -31,12 +30,12 @@ def open_dataset(name: str, folder: Path, version: str = "default", needs: Itera
             f"mirdata's index of {name}, {index.name}, is neither in {folder} nor in {index.parent}: "
             f'fetch it with python -c "import mirdata; {fetch}"'
         )
-    complete(name, (folder / need for need in needs))
+    check_complete(name, (folder / need for need in needs))
     return dataset
 
 
-def complete(name: str, paths: Iterable[str | Path]) -> None:
-    """Raise UsageError unless every one of ``paths`` is a file: figures of a part cannot be compared."""
+def check_complete(name: str, paths: Iterable[str | Path]) -> None:
+    """Raise UsageError unless all ``paths`` are files: figures of a part cannot be compared."""
     every = [Path(path) for path in paths]
     missing = [path for path in every if not path.is_file()]
     if missing:
