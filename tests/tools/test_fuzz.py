@@ -1,4 +1,4 @@
-"""A short run of the fuzzer: no fault in this build, and the faults that it exists for are seen."""
+"""A short run of the fuzzer finds no fault, and injected faults are detected."""
 
 from pathlib import Path
 
@@ -21,15 +21,15 @@ def test_the_same_number_gives_the_same_case(tmp_path: Path) -> None:
     assert first == [media.case("ogg", number, tmp_path) for number in range(5)]
 
 
-def test_the_judge_sees_a_silent_truncation(tmp_path: Path) -> None:
+def test_a_silent_truncation_is_detected(tmp_path: Path) -> None:
     good = media.seed("wav", tmp_path)
     path = tmp_path / "a.wav"
     path.write_bytes(good.data)
-    assert media.judge(path, good.seconds) == "sound"
-    assert media.judge(path, good.seconds + 1).startswith("silent truncation")
+    assert media.verdict(path, good.seconds) == "sound"
+    assert media.verdict(path, good.seconds + 1).startswith("silent truncation")
 
 
-def test_a_crash_a_hang_and_a_glutton_are_seen_and_the_run_goes_on() -> None:
+def test_a_crash_a_hang_and_excessive_memory_are_detected_and_the_run_goes_on() -> None:
     report = run([("test crash", 0), ("test raise", 0), ("test hang", 0), ("test eat", 0), ("key", 1)])
     whats = [fault.what for fault in report.faults]
     assert [what[:18] for what in whats] == [

@@ -1,4 +1,4 @@
-"""The figures of pictures against songs, on songs and videos whose figures are known."""
+"""Figures of videos with known synchronization and colours."""
 
 import json
 import subprocess
@@ -71,15 +71,15 @@ def write_show(folder: Path, moves_on_clicks: bool) -> tuple[Path, Path]:
 
 
 def measured(video: Path, song: Path) -> dict[str, float]:
-    said = subprocess.run(
+    run = subprocess.run(
         [sys.executable, str(TOOL), str(video), str(song)], capture_output=True, text=True, timeout=120, check=True
     )
-    figures = json.loads(said.stdout.splitlines()[-1])
+    figures = json.loads(run.stdout.splitlines()[-1])
     assert isinstance(figures, dict)
     return figures
 
 
-def test_pictures_that_follow_are_told_from_pictures_that_do_not(tmp_path: Path) -> None:
+def test_a_synchronized_video_differs_from_one_that_is_not(tmp_path: Path) -> None:
     for name in ("yes", "no"):
         (tmp_path / name).mkdir()
     yes = measured(*write_show(tmp_path / "yes", moves_on_clicks=True))

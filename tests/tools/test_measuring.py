@@ -1,4 +1,4 @@
-"""The measuring tools print a table for people and, last, one JSON line."""
+"""The benchmarks and endurance tests print a table and, last, one JSON line."""
 
 import json
 import sys
@@ -34,7 +34,7 @@ def test_the_soak_counts_what_it_did(monkeypatch, capsys):
     arguments = ("--kills", "2", "--stops", "0", "--partitions", "0")
     totals = last_line(monkeypatch, capsys, soak_render.main, *arguments)
     assert (totals["kills"], totals["stops"], totals["partitions"]) == (2, 0, 0)
-    assert (totals["lost"], totals["half_clips_seen"]) == (0, 0)
+    assert (totals["lost"], totals["partial_clips_seen"]) == (0, 0)
 
 
 def test_the_bench_counts_the_published_model_and_times_a_tiny_one(monkeypatch):
@@ -60,7 +60,7 @@ def test_the_operations_of_denoising_are_those_that_run():
     from tools.bench import cogvideox as bench_render  # noqa: PLC0415 - needs torch
 
     torch.set_num_threads(1)
-    generator = bench_render._generator("tiny", "cpu")
+    generator = bench_render.random_generator("tiny", "cpu")
     shape = {key: value for key, value in generator.pipeline.transformer.config.items() if not key.startswith("_")}
     for name, steps in (("draft", 4), ("24gb", 6)):
         row = msgspec.structs.replace(PRESETS[name], precision="", steps=steps)
@@ -70,7 +70,7 @@ def test_the_operations_of_denoising_are_those_that_run():
         # The CPU's own kernel for attention is not counted; its plain sums are.
         with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
             generator.denoiser.latents("a", 49, *size, row, 0, lambda step: None)
-        counted = bench_render._flops_by_layers(shape, row, size[1] // 8, size[0] // 8)
+        counted = bench_render.flops_by_layers(shape, row, size[1] // 8, size[0] // 8)
         assert counter.get_total_flops() == counted
 
 

@@ -1,9 +1,8 @@
-"""The soak on a short show: everything is counted, the picture keeps to the sound, and a leak would be seen."""
+"""A short endurance test: everything is counted, picture and sound stay in sync, and a leak is detected."""
 
 import asyncio
 import mmap
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,14 +23,14 @@ def test_a_short_show_counts_everything(tmp_path: Path) -> None:
     assert show.shots >= 2
 
 
-def test_a_leak_is_a_slope_and_a_plateau_is_none() -> None:
+def test_a_leak_has_a_slope_and_a_plateau_none() -> None:
     hours = [number / 30 for number in range(90)]
     assert soak.slope([(hour, 200 + 7 * hour) for hour in hours]) == pytest.approx(7)
     assert soak.slope([(hour, 200 + 50 * min(hour, 0.5)) for hour in hours]) == pytest.approx(0, abs=1e-6)
 
 
 def test_a_clock_that_ignores_the_device_drifts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What the drift is for: pictures timed by the machine leave the sound by 80 ppm."""
+    """Frames timed by the machine's clock drift from the sound."""
     monkeypatch.setattr(soak, "PPM", 5000.0)
     monkeypatch.setattr(soak.CaptureClock, "time", lambda self, now: now)
 
@@ -44,8 +43,8 @@ def test_a_clock_that_ignores_the_device_drifts(monkeypatch: pytest.MonkeyPatch,
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the private memory")
-def test_memory_is_measured() -> None:
-    read: Callable[[], tuple[float, float]] = soak._megabytes
+def test_private_memory_is_measured() -> None:
+    read = soak.private_memory_mb
     held = mmap.mmap(-1, 40 << 20)  # from the system, so that it goes back there
     for page in range(0, len(held), mmap.PAGESIZE):
         held[page] = 1

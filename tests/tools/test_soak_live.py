@@ -1,4 +1,4 @@
-"""A live show whose input runs 100 ppm off, on the virtual clock: the picture stays with the sound, nothing grows."""
+"""A live show whose input clock is 100 ppm off, in virtual time: picture and sound stay in sync, memory is bounded."""
 
 import pytest
 

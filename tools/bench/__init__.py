@@ -1,1 +1,1 @@
-"""Speed, side by side with a peer or a limit."""
+"""Benchmarks of speed and latency, beside a peer or a limit."""

@@ -1,11 +1,11 @@
-"""Time CogVideoX rendering by preset, beside stock diffusers in the same run, and count its operations.
+"""Benchmark of CogVideoX by preset, beside stock diffusers in the same run, and a count of its operations.
 
     python -m tools.bench.cogvideox --flops                  # operations per preset of the real models; needs no GPU
     python -m tools.bench.cogvideox --model 2b [--stock]     # times on this machine's GPU, real architecture
     python -m tools.bench.cogvideox --model tiny --stock     # the same on a tiny model, on a CPU
 
-Weights are random: speed does not depend on them. `--flops` runs the real architectures on torch's meta device, where
-shapes are followed and nothing is computed. Prints a table and, last, one JSON line. Of times it says, per preset: the
+Weights are random: speed does not depend on them. `--flops` runs the real architectures on torch's meta device, which
+propagates shapes and computes nothing. Prints a table and, last, one JSON line. Of times it says, per preset: the
 seconds for reading the prompt, denoising, decoding and copying the pictures, each alone; `pace_s`, the seconds from
 clip to clip where many are rendered, each decoded beside the next one's denoising if the preset has it so; `rtf`, that
 pace over the clip's length; `matrix_share`, operations a second while denoising over those of large matrix products
@@ -61,10 +61,10 @@ WIDTH, HEIGHT, FRAMES, FPS = 720, 480, 49, 8
 def denoise_flops(name: str, preset: Preset) -> int:
     """Operations of denoising a clip of 49 frames of 720x480, times the preset's scale, with its cache at work."""
     size = tuple(2 * round(side * preset.scale / 2) for side in (HEIGHT // 8, WIDTH // 8))
-    return _flops_by_layers(TRANSFORMERS[name], preset, *size)
+    return flops_by_layers(TRANSFORMERS[name], preset, *size)
 
 
-def _flops_by_layers(shape: dict[str, Any], preset: Preset, high: int, wide: int) -> int:
+def flops_by_layers(shape: dict[str, Any], preset: Preset, high: int, wide: int) -> int:
     """They are counted with one layer and with two; each of the others adds as many as the second."""
     one, two = (_denoise_flops({**shape, "num_layers": layers}, preset, high, wide) for layers in (1, 2))
     return one + int(shape["num_layers"] - 1) * (two - one)
@@ -155,7 +155,7 @@ def count() -> list[dict[str, Any]]:
 
 def measure(name: str, presets: list[Preset], stock: bool, device: str) -> list[dict[str, Any]]:
     """Times per preset of clips of 49 frames, the second of two runs of each stage."""
-    generator = _generator(name, device)
+    generator = random_generator(name, device)
     denoiser = generator.denoiser
     rows: list[dict[str, Any]] = []
     rate = matrix_rate(torch.bfloat16 if device == "cuda" else torch.float32, device)
@@ -163,7 +163,7 @@ def measure(name: str, presets: list[Preset], stock: bool, device: str) -> list[
     stock_s = _stock(generator.pipeline, device) if stock else None
     for preset in presets:
         size = generator.size_for(preset)
-        operations = _flops_by_layers(shape, preset, size[1] // 8, size[0] // 8)
+        operations = flops_by_layers(shape, preset, size[1] // 8, size[0] // 8)
         for _ in range(2):
             denoiser.clear_prompt_cache()
             encode, _ = _timed(device, partial(denoiser.encode, PROMPT))
@@ -233,7 +233,7 @@ def _stock(pipeline: Any, device: str) -> float:
     return _timed(device, lambda: pipeline(num_inference_steps=STOCK_STEPS, output_type="np", **text))[0]
 
 
-def _generator(name: str, device: str) -> CogVideoXGenerator:
+def random_generator(name: str, device: str) -> CogVideoXGenerator:
     """A generator of random weights on `device`."""
     with tempfile.TemporaryDirectory() as folder:
         build(Path(folder))
@@ -270,7 +270,7 @@ def _vae() -> Any:
 
 
 def _timed(device: str, work: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds until the work is really done, and its result."""
+    """Seconds until the work is done on the device, and its result."""
     _wait(device)
     begun = time.perf_counter()
     result = work()
@@ -279,7 +279,7 @@ def _timed(device: str, work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def _ignore(step: int) -> None:
-    """Nobody asks how far it is."""
+    """Discard the progress."""
 
 
 def _wait(device: str) -> None:

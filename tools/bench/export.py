@@ -1,9 +1,9 @@
-"""Time `aimv export` with the shader generator against the song's length, and beside x264 alone on the same frames.
+"""Benchmark of `aimv export` with the shader generator, against the song's length and x264 alone on the same frames.
 
     python -m tools.bench.export [SONG] [--size 640x360] [--fps 24]
 
-Everything is made anew in an empty cache: listening, rendering, composing, encoding, and starting up. Beside it stand
-listening as a command of its own (`aimv score`) and x264. Prints a table and, last, one JSON line: song_s, export_s,
+The cache is empty, so that the time includes start-up, analysis, rendering, composing and encoding. Analysis alone
+(`aimv score`) and x264 alone are timed as well. Prints a table and, last, one JSON line: song_s, export_s,
 times_real_time, x264_alone_s, listening_s, export_processor_s, listening_processor_s, x264_processor_s, processors.
 """
 
@@ -32,13 +32,13 @@ from engine.types import Frame, Planes
 ROOT = Path(__file__).parents[2]
 
 
-class Taken:
-    """Seconds that a block took by the clock, and of the processors in all: by commands it ran, or by this process."""
+class Timer:
+    """Wall time and CPU time of a block in seconds, the latter of its child processes or of this process."""
 
     def __init__(self, who: int = resource.RUSAGE_CHILDREN) -> None:
         self._who = who
 
-    def __enter__(self) -> "Taken":
+    def __enter__(self) -> "Timer":
         self._began, self._spent = time.perf_counter(), self._used()
         return self
 
@@ -51,9 +51,9 @@ class Taken:
         return used.ru_utime + used.ru_stime
 
 
-def run(cache: Path, *arguments: str) -> Taken:
-    """What the whole command takes."""
-    with Taken() as taken:
+def run(cache: Path, *arguments: str) -> Timer:
+    """Time an `aimv` command."""
+    with Timer() as taken:
         subprocess.run(
             [sys.executable, "-m", "aimv", *arguments],
             check=True,
@@ -64,40 +64,43 @@ def run(cache: Path, *arguments: str) -> Taken:
     return taken
 
 
-def export(song: Path, out: Path, size: str, fps: float, cache: Path) -> Taken:
-    """What an export takes."""
+def export(song: Path, out: Path, size: str, fps: float, cache: Path) -> Timer:
+    """Time an export."""
     return run(cache, "export", str(song), "-o", str(out), "--generator", "shader", "--size", size, "--fps", f"{fps:g}")
 
 
 def join_models(song: Path, folder: Path) -> None:
-    """Join the speech model's parts, with `folder` as the cache: done once per machine, so not to be measured."""
+    """Join the speech model's parts, with `folder` as the cache: done once per machine, so not timed."""
     short = ("--generator", "shader", "--size", "64x64", "--duration", "3")
     run(folder, "export", str(song), "-o", str(folder / "short.mp4"), *short)
 
 
-def keep_raw(write: Callable[[Encoder, Frame | Planes, float], None]) -> Callable[..., None]:
-    """Have `Encoder.write` keep each picture in a file beside the video, too."""
+def with_raw_copy(write: Callable[[Encoder, Frame | Planes, float], None]) -> Callable[..., None]:
+    """`Encoder.write` with a raw copy of each frame in a file beside the video."""
 
-    def kept(encoder: Encoder, frame: Frame | Planes, time: float) -> None:
+    def write_both(encoder: Encoder, frame: Frame | Planes, time: float) -> None:
         with Path(encoder.name).with_suffix(".raw").open("ab") as raw:
             raw.write(frame.tobytes())
         write(encoder, frame, time)
 
-    return kept
+    return write_both
 
 
-def encode_alone(song: Path, folder: Path, size: str, fps: float, cache: Path) -> tuple[Taken, int]:
+def encode_alone(song: Path, folder: Path, size: str, fps: float, cache: Path) -> tuple[Timer, int]:
     """What x264 takes, as the exporter sets it, for the frames that an export of `song` gave it, and how many.
 
     The frames are composed once more, from the clips that the export left in `cache`, and kept raw in `folder`.
     """
     width, height = parse_size(size)
-    with patch.dict(os.environ, {"AIMV_CACHE": str(cache)}), patch.object(Encoder, "write", keep_raw(Encoder.write)):
+    with (
+        patch.dict(os.environ, {"AIMV_CACHE": str(cache)}),
+        patch.object(Encoder, "write", with_raw_copy(Encoder.write)),
+    ):
         video.export(song, folder / "kept.mp4", Settings(generator="shader", size=(width, height), fps=fps))
     raw = folder / "kept.raw"
     frames: NDArray[np.uint8] = np.memmap(raw, np.uint8, "r").reshape(-1, height * 3 // 2, width)
     alone = encode_file(folder / "alone.mp4", MediaFormat(width, height, fps), EXPORT)
-    with Taken(resource.RUSAGE_SELF) as taken, alone:
+    with Timer(resource.RUSAGE_SELF) as taken, alone:
         for number, frame in enumerate(frames):
             alone.write(frame, number / fps)
     raw.unlink()
@@ -106,11 +109,11 @@ def encode_alone(song: Path, folder: Path, size: str, fps: float, cache: Path) -
 
 def main() -> None:
     """Measure and print."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("song", nargs="?", type=Path, default=ROOT / "examples" / "heart.wav")
-    asked.add_argument("--size", default="640x360")
-    asked.add_argument("--fps", type=float, default=24.0)
-    given = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("song", nargs="?", type=Path, default=ROOT / "examples" / "heart.wav")
+    parser.add_argument("--size", default="640x360")
+    parser.add_argument("--fps", type=float, default=24.0)
+    given = parser.parse_args()
     length = load_song(given.song).duration
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -1,17 +1,17 @@
-"""How long from sound to screen: clicks through a real audio server to the picture that shows them, stage by stage.
+"""Benchmark of latency from sound to screen by stage: clicks through a real audio server to the frame with their flash.
 
     python -m tools.bench.latency [--seconds 60] [--size 640x360] [--fps 30] [--no-words]
 
-Starts a PulseAudio server with a null sink and a virtual screen, plays clicks over a softly sung song into the sink
-with paplay, performs them live in a window while recording, and looks for the flash of each in the finished pictures.
+Starts a PulseAudio server with a null sink and a virtual screen, plays clicks over a quiet song into the sink with
+paplay, runs a live show in a window while recording, and detects the flash of each click in the frames.
 Prints a table and, last, one JSON line:
 
-- capture_to_frame_p95_ms: from the block that holds the click to the picture that shows its flash being on screen;
+- capture_to_frame_p95_ms: from the block that holds the click until the frame with its flash is on screen;
 - window_to_sentence_p95_ms: from the end of a window of sound to its sentence;
-- av_offset_p99_ms: how far flash and click lie apart in the recording, and, as window_offset_p99_ms, how far from its
-  own time each picture was shown;
-- words: how many were heard;
-- dropped: pictures that the recording had no room for; late and skipped are the window's.
+- av_offset_p99_ms: offset between flash and click in the recording; window_offset_p99_ms: between each frame's
+  time and the time when it was shown;
+- words: number of transcribed words;
+- dropped: frames dropped by the recording; late and skipped are the window's.
 """
 
 import argparse
@@ -35,23 +35,23 @@ from rich.table import Table
 from tests.support.virtual_desktop import sound_server, virtual_screen
 
 RATE = 44_100
-GAPS_S = (0.83, 0.97, 1.13, 0.71, 1.31)  # between clicks, in turn: no multiple of a picture, and room for each flash
-FLASH = 6.0  # levels of mean luminance by which a picture is lighter than the one before
+GAPS_S = (0.83, 0.97, 1.13, 0.71, 1.31)  # between clicks, in turn: no multiple of a frame, with room for each flash
+FLASH = 6.0  # rise of mean luminance from one frame to the next
 STAGES = (
-    "captured to handed over",
-    "handed over to heard",
-    "heard to drawing",
+    "captured to delivered",
+    "delivered to analyzed",
+    "analyzed to drawing",
     "drawing",
     "showing",
-    "handed over to shown",
+    "delivered to shown",
 )
 SONG = Path(__file__).parents[2] / "examples" / "heart.wav"
-SOFT = 0.05  # its peak, below what is taken for a click
-WITHIN_S = 0.4  # a flash that comes later than this is none of that click
+SONG_PEAK = 0.05  # below what counts as a click
+WITHIN_S = 0.4  # the latest flash of a click
 
 
 def clicks(seconds: float) -> NDArray[np.float32]:
-    """Bursts of noise of 5 ms over a song that is sung softly, so that there are words to hear."""
+    """Noise bursts of 5 ms over a quiet song, so that there are words to transcribe."""
     random = np.random.default_rng(1)
     times, time_ = [], 1.0
     while time_ < seconds - 1.0:
@@ -59,7 +59,7 @@ def clicks(seconds: float) -> NDArray[np.float32]:
         time_ += GAPS_S[len(times) % len(GAPS_S)]
     song, rate = soundfile.read(SONG, dtype="float32", always_2d=True)
     song = np.asarray(soxr.resample(song.mean(axis=1), rate, RATE), dtype=np.float32)
-    sound = np.resize(song * (SOFT / np.abs(song).max()), round(seconds * RATE))
+    sound = np.resize(song * (SONG_PEAK / np.abs(song).max()), round(seconds * RATE))
     for at in times:
         first = round(at * RATE)
         sound[first : first + RATE // 200] = random.normal(0, 0.4, RATE // 200).clip(-0.99, 0.99)
@@ -72,8 +72,8 @@ def luminance(frame: NDArray[np.uint8]) -> float:
     return float(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).mean())
 
 
-class Picture(NamedTuple):
-    """A picture of the show; moments in s, time.perf_counter."""
+class ShownFrame(NamedTuple):
+    """A frame of the show; points in time in s of time.perf_counter."""
 
     time: float  # of the show, s
     begun: float  # to be drawn
@@ -84,53 +84,55 @@ class Picture(NamedTuple):
 
 
 class Click(NamedTuple):
-    """A click that was captured, and the moments of its way to the picture."""
+    """A captured click, and the times of its stages in s of time.perf_counter."""
 
     captured: float
-    came: float  # the block that holds it was handed over
-    heard: float  # the attack had been found in it
+    delivered: float  # the block that holds it
+    analyzed: float  # features and onsets of that block
 
 
-class Watched:
-    """What is noted of a show while it runs: each picture, and each click that was captured."""
+class Recorder:
+    """Records each frame and each captured click of a running show."""
 
     def __init__(self, show: Any) -> None:
-        self.pictures: list[Picture] = []
+        self.pictures: list[ShownFrame] = []
         self.clicks: list[Click] = []
         self.words = 0
         self._show = show
         self._last = -1.0
 
-    def block(self, block: Any, heard: float) -> None:
-        """A captured block, which the show has heard by then."""
+    def add_block(self, block: Any, analyzed: float) -> None:
+        """Record the click of a block that was analyzed by that time, if it has one."""
         loud = np.flatnonzero(np.abs(block.samples).max(axis=1) > 0.1)
         if len(loud):
             sample = block.start + int(loud[0])
             at = sample / self._show.input.device.rate
             if at - self._last > 0.3:
-                self.clicks.append(Click(self._show.input.clock.time_of(sample), block.arrival, heard))
+                self.clicks.append(Click(self._show.input.clock.time_of(sample), block.arrival, analyzed))
             self._last = at
 
-    def picture(self, frame: NDArray[np.uint8], drawn: float) -> None:
-        """A picture has been shown that had been drawn by then."""
+    def add_frame(self, frame: NDArray[np.uint8], drawn: float) -> None:
+        """Record a frame that is shown now and was drawn at that time."""
         compositor, shown = self._show.compositor, time.perf_counter()
         clock = self._show.input.clock.time(shown)
-        self.pictures.append(Picture(compositor.time, compositor.drawing_since, drawn, shown, luminance(frame), clock))
+        self.pictures.append(
+            ShownFrame(compositor.time, compositor.drawing_since, drawn, shown, luminance(frame), clock)
+        )
 
-    def answers(self) -> list[tuple[float, ...]]:
-        """Per answered click: s of each of `STAGES`."""
+    def stages(self) -> list[tuple[float, ...]]:
+        """Seconds of each of `STAGES`, for each click with a flash."""
         found: list[tuple[float, ...]] = []
         rises = [after for before, after in itertools.pairwise(self.pictures) if after.light - before.light > FLASH]
-        for captured, came, heard in self.clicks:
-            answer = next((rise for rise in rises if came <= rise.shown <= came + WITHIN_S), None)
+        for captured, delivered, analyzed in self.clicks:
+            answer = next((rise for rise in rises if delivered <= rise.shown <= delivered + WITHIN_S), None)
             if answer:
-                moments = (captured, came, heard, answer.begun, answer.drawn, answer.shown)
-                found.append((*(b - a for a, b in itertools.pairwise(moments)), answer.shown - came))
+                moments = (captured, delivered, analyzed, answer.begun, answer.drawn, answer.shown)
+                found.append((*(b - a for a, b in itertools.pairwise(moments)), answer.shown - delivered))
         return found
 
 
 def recorded_offsets(path: Path) -> list[float]:
-    """Seconds by which each flash lies after its click in the recording."""
+    """Delay of each flash after its click in the recording, in s."""
     import av  # noqa: PLC0415 - windows hang where PyAV is loaded before OpenCV
 
     with av.open(str(path)) as file:
@@ -150,7 +152,7 @@ def recorded_offsets(path: Path) -> list[float]:
     return offsets
 
 
-def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song: Path, out: Path) -> dict[str, Any]:
+def measure(seconds: float, size: tuple[int, int], fps: float, words: bool, song: Path, out: Path) -> dict[str, Any]:
     """Run the show in this process and measure it."""
     from aimv.app.export import run_async  # noqa: PLC0415
     from aimv.app.live import LiveShow  # noqa: PLC0415
@@ -167,23 +169,23 @@ def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song
     card = SoundCard(find_input(None))
     transcriber = load_transcriber("base", "en") if words else None
     show = LiveShow(settings, card, load_classifier(), transcriber, select_generator("shader"))
-    watched = Watched(show)
+    recorder = Recorder(show)
     on_block = show.input._on_block
 
-    def heard(block: Any) -> None:
+    def analyze(block: Any) -> None:
         on_block(block)
-        watched.block(block, time.perf_counter())
+        recorder.add_block(block, time.perf_counter())
 
-    show.input._on_block = heard
+    show.input._on_block = analyze
     if transcriber:
         feed = transcriber.feed
 
-        def fed(*audio: Any) -> list[Any]:
+        def counted_feed(*audio: Any) -> list[Any]:
             given = feed(*audio)
-            watched.words += len(given)
+            recorder.words += len(given)
             return given
 
-        transcriber.feed = fed  # type: ignore[assignment, method-assign]
+        transcriber.feed = counted_feed  # type: ignore[assignment, method-assign]
     outputs = open_outputs({"record": out}, MediaFormat(*size, fps, card.rate))
     player = subprocess.Popen(["paplay", "--latency-msec=20", str(song)])
     ends = time.monotonic() + seconds + 3.0
@@ -193,15 +195,17 @@ def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song
         def shown(frame: NDArray[np.uint8], at: float) -> None:
             drawn = time.perf_counter()
             write(frame, at)
-            watched.picture(frame, drawn)
+            recorder.add_frame(frame, drawn)
 
         window.write = shown  # type: ignore[assignment, method-assign]
         run_async(show.perform(window, outputs, lambda: time.monotonic() > ends))
     player.wait()
-    answers = np.array(watched.answers()) * 1000
-    if len(answers) < 0.5 * len(watched.clicks) or not len(watched.clicks):
-        raise SystemExit(f"only {len(answers)} of {len(watched.clicks)} clicks were answered: is the machine too busy?")
-    own = np.abs(np.array([each.clock - each.time for each in watched.pictures[30:]])) * 1000
+    answers = np.array(recorder.stages()) * 1000
+    if len(answers) < 0.5 * len(recorder.clicks) or not len(recorder.clicks):
+        raise SystemExit(
+            f"only {len(answers)} of {len(recorder.clicks)} clicks were answered: is the machine too busy?"
+        )
+    own = np.abs(np.array([each.clock - each.time for each in recorder.pictures[30:]])) * 1000
     recorded = np.array(recorded_offsets(out)) * 1000
     return {
         "answers": answers,
@@ -211,25 +215,25 @@ def perform(seconds: float, size: tuple[int, int], fps: float, words: bool, song
         "av_offset_p99_ms": float(np.quantile(np.abs(recorded), 0.99)),
         "av_offset_p50_ms": float(np.quantile(recorded, 0.5)),
         "window_offset_p99_ms": float(np.quantile(own, 0.99)),
-        "words": watched.words,
+        "words": recorder.words,
         "dropped": sum(each.dropped for each in outputs),
         "late": show.stats.late,
         "skipped": show.stats.skipped,
         "drawn": show.stats.drawn,
-        "clicks": len(watched.clicks),
+        "clicks": len(recorder.clicks),
         "answered": len(answers),
         "xruns": show.input.xruns,
-        "not_heard_s": round(show.analyzer.skipped_s, 1),
+        "not_analyzed_s": round(show.analyzer.skipped_s, 1),
     }
 
 
 def main() -> None:
-    """Set the stage, perform, print."""
+    """Set up the environment, measure, print."""
     parser = argparse.ArgumentParser(description="Measure the time from sound to screen.")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--size", default="640x360")
     parser.add_argument("--fps", type=float, default=30.0)
-    parser.add_argument("--no-words", action="store_true", help="do not hear words")
+    parser.add_argument("--no-words", action="store_true", help="without transcription")
     o = parser.parse_args()
     width, height = map(int, o.size.split("x"))
     with tempfile.TemporaryDirectory() as name, virtual_screen() as screen:
@@ -237,7 +241,7 @@ def main() -> None:
         with sound_server(folder) as server:
             os.environ.update({**screen, **server, "AIMV_CACHE": os.environ.get("AIMV_CACHE", str(folder / "cache"))})
             soundfile.write(folder / "clicks.wav", clicks(o.seconds), RATE)
-            found = perform(
+            found = measure(
                 o.seconds, (width, height), o.fps, not o.no_words, folder / "clicks.wav", folder / "show.mp4"
             )
     answers = found.pop("answers")

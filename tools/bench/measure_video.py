@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Measure whether a music video follows its song, keeps its colours, and is safe: a table, then one line of JSON.
+"""Measure a music video's synchronization, colours and flashes: a table, then one line of JSON.
 
     tools/bench/measure_video.py VIDEO SONG
 
-SONG is the sound file (it is listened to) or its score. The video shows it from its start. Measured are
+SONG is the sound file, which is analyzed, or its score. The video starts with the song. Measured are
 
 motion_onset_correlation  Pearson's r of picture motion (mean change of luma from frame to frame) with onset strength
                           (mean rise of 40 bands in dB from frame to frame), at the lag where it is highest; the
-                          onset strength is found here from the sound, with nothing of what moves the picture
+                          onset strength is computed here, independently of the features that move the picture
 lag_frames                that lag; positive when the picture is late
 palette_within_12         share of shots whose dominant colour (largest of five clusters in CIELAB) lies within
                           12 CIEDE2000 of the shot's named colour
@@ -41,8 +41,8 @@ Frames = NDArray[np.uint8]
 
 SIZE = (192, 108)  # pixels at which pictures are compared
 LAGS = 6  # frames either way
-STILL, BLACK = 0.12, 10.0  # mean change and mean level (of 255) below which a picture is dead
-SILENT = 0.02  # level of the envelope below which nothing is heard
+STILL, BLACK = 0.12, 10.0  # mean change and mean level (of 255) below which the picture counts as dead
+SILENT = 0.02  # level of the envelope that counts as silence
 CLUSTERS = 5
 
 
@@ -155,18 +155,18 @@ def separation(shots: list[tuple[str, Frames]]) -> float:
 
 
 def dead_seconds(frames: Frames, motion: NDArray[np.float64], features: FeatureExtractor, fps: float) -> list[int]:
-    """The seconds in which the picture is dead though something is heard."""
+    """The seconds in which the picture is dead though the sound is not silent."""
     dead = []
     for second in range(int(len(frames) / fps)):
         part = slice(int(second * fps), int((second + 1) * fps))
-        heard = max(features.at(second + k / 10).level for k in range(10)) > SILENT
-        if heard and (motion[part].mean() < STILL or frames[part].mean() < BLACK):
+        audible = max(features.at(second + k / 10).level for k in range(10)) > SILENT
+        if audible and (motion[part].mean() < STILL or frames[part].mean() < BLACK):
             dead.append(second)
     return dead
 
 
 def measure(video: Path, song: Path) -> Iterator[tuple[str, float]]:
-    """Each figure by its name."""
+    """The figures by name."""
     score = aimv.Score.load(song) if is_score(song) else aimv.score(song)
     sound = load_song(score.song)
     features = song_features(sound)
@@ -182,14 +182,14 @@ def measure(video: Path, song: Path) -> Iterator[tuple[str, float]]:
         if len(part) < 2:
             continue
         shots.append((" ".join((*shot.abstractions, shot.colour)), part))
-        wanted = hex_of_name(shot.hex)
-        target = lab(np.array([[int(wanted[i : i + 2], 16) for i in (1, 3, 5)]], np.uint8))[0]
+        named = hex_of_name(shot.hex)
+        target = lab(np.array([[int(named[i : i + 2], 16) for i in (1, 3, 5)]], np.uint8))[0]
         found = dominant(part)
         difference = ciede2000(target, found)
         near += difference <= 12
         shown = cv2.cvtColor(found.reshape(1, 1, 3), cv2.COLOR_Lab2RGB)[0, 0] * 255
         name = "#" + "".join(f"{round(float(c)):02x}" for c in shown.clip(0, 255))
-        table.add_row(f"{shot.start:.2f}", f"{shot.end:.2f}", f"{shot.colour} {wanted}", name, f"{difference:.1f}")
+        table.add_row(f"{shot.start:.2f}", f"{shot.end:.2f}", f"{shot.colour} {named}", name, f"{difference:.1f}")
     Console(width=100).print(table)
     yield "motion_onset_correlation", round(correlation, 3)
     yield "lag_frames", lag

@@ -1,10 +1,10 @@
-"""How fast pictures are made: each scene at each size, the compositor, an export beside x264 alone.
+"""Benchmark of frame rates: each scene at each size, the compositor, and an export beside x264 alone.
 
     python -m tools.bench.pictures [--sizes 640x360,1280x720] [--scenes water,fire] [--export examples/heart.wav]
 
-Frames a second on this machine, everything on the processor unless OpenGL has a GPU. Prints tables and, last, one
+Frames per second on this machine, on the CPU unless OpenGL has a GPU. Prints tables and, last, one
 JSON line: compositor_fps (1280x720, reaction on), and with --export: export_fps, x264_fps and their ratio (1280x720,
-30 frames a second, everything made anew in an empty cache except the speech model).
+30 frames a second, with an empty cache except for the speech model).
 """
 
 import argparse
@@ -27,16 +27,16 @@ from tools.bench.export import encode_alone, export, join_models
 
 SIZES = "640x360,1280x720,1920x1080,3840x2160"
 FPS = 30.0
-LEAST_S = 0.5  # of drawing for a figure
+MIN_S = 0.5  # of drawing per figure
 
 
-def scene_rates(generator: SceneGenerator, sizes: list[tuple[int, int]], wanted: set[str]) -> Table:
+def scene_rates(generator: SceneGenerator, sizes: list[tuple[int, int]], names: set[str]) -> Table:
     """Frames a second by scene and size."""
     driver = generator.library.context.gl.info["GL_RENDERER"]
     table = Table("scene", *(f"{width}x{height}" for width, height in sizes), title=driver)
-    everything = generator.library.scenes
-    for scene in everything:
-        if wanted and scene.name not in wanted:
+    all_scenes = generator.library.scenes
+    for scene in all_scenes:
+        if names and scene.name not in names:
             continue
         generator.library.scenes = (scene,)
         rates = []
@@ -45,18 +45,18 @@ def scene_rates(generator: SceneGenerator, sizes: list[tuple[int, int]], wanted:
             drawing = iter(generator.render(job, lambda: False, lambda share: None))
             next(drawing)
             drawn, began = 0, time.perf_counter()
-            while time.perf_counter() - began < LEAST_S or drawn < 2:
+            while time.perf_counter() - began < MIN_S or drawn < 2:
                 next(drawing)
                 drawn += 1
             rates.append(drawn / (time.perf_counter() - began))
             del drawing  # releases its textures
         table.add_row(scene.name, *(f"{rate:.1f}" for rate in rates))
-    generator.library.scenes = everything
+    generator.library.scenes = all_scenes
     return table
 
 
 def compositor_rate(generator: SceneGenerator, folder: Path) -> float:
-    """Frames a second of the compositor at 1280x720: a clip of its size read, moved by noise in bursts, guarded."""
+    """Frames a second of the compositor at 1280x720: a clip of that size, bursts of noise, with the flash guard."""
     rate = 22050
     noise = np.random.default_rng(1).normal(0, 0.2, rate * 8).astype(np.float32)
     sound = noise * (np.arange(len(noise)) % (rate // 3) < rate // 20)
@@ -84,11 +84,11 @@ def export_rates(song: Path, folder: Path) -> tuple[float, float]:
 
 def main() -> None:
     """Measure and print."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--sizes", default=SIZES)
-    asked.add_argument("--scenes", default="", help="names, parted by commas; all without it")
-    asked.add_argument("--export", type=Path, help="a song to export as well")
-    given = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", default=SIZES)
+    parser.add_argument("--scenes", default="", help="comma-separated names; default all")
+    parser.add_argument("--export", type=Path, help="a song to export as well")
+    given = parser.parse_args()
     sizes = [(int(w), int(h)) for w, h in (size.split("x") for size in given.sizes.split(","))]
     generator = SceneGenerator()
     console = Console(width=100)

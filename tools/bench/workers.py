@@ -1,4 +1,4 @@
-"""Does a second render process double the throughput? Real processes on one machine share the clips of a song.
+"""Benchmark of the throughput of one and of several render processes on one machine.
 
     python -m tools.bench.workers [--clips 40] [--workers 2]
 

@@ -10,7 +10,7 @@ second. A source is present when it is within 20 dB of the mix, a drum with an o
 tables: of raw windows, as of a live input, and of temporally smoothed ones, as of a file.
 
 With --dataset, DIR holds that data set as its archives unpack; it is read through mirdata (the `evaluate` extra), which
-downloads nothing. mirdata's index of it lies in DIR or in mirdata's own folder. The figures are those of its literature:
+downloads nothing. mirdata's index of it lies in DIR or in mirdata's own folder. Figures are those of its literature:
 medley_solos_db by accuracy class by class on its test split, irmas by micro and macro F1 on its testing set,
 openmic2018 by mean average precision on its test split, slakh by P, R, F1 and AUC of four instruments second by second.
 A clip longer than 1 s has the mean of the probabilities of its windows, cut one after the other.

@@ -8,8 +8,8 @@ be scored, ``drum_onsets.csv`` (time_s, drum). "file" is offline analysis; "live
 each of 60 frames per second: a beat counts in the frame in which it was detected.
 
 Beats from 5 s on: F-measure (within 70 ms), Cemgil's accuracy, and continuity: the longest correct segment and all
-correct ones, at the beat that is annotated (CML) and at half, double or off the beat, too (AML). "phase" is the share of live
-frames whose beat phase is within an eighth of a beat. Onsets: F, precision and recall within 50 ms, strokes within
+correct ones, at the annotated level (CML), or also at half or double tempo, or off beat (AML). "phase" is the share of
+live frames whose beat phase is within an eighth of a beat. Onsets: F, precision and recall within 50 ms, strokes within
 30 ms of one another being one; sounds that are no drum's are onsets, too, which costs precision. Needs mir_eval.
 """
 

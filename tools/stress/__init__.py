@@ -1,1 +1,1 @@
-"""Faults, endurance and hostile input."""
+"""Fault injection, endurance tests, fuzzing and mutation testing."""

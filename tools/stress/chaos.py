@@ -1,9 +1,9 @@
-"""Strike AIMV in every way of the fault matrix, many times, and then feed it damaged input: what was lost?
+"""Run the long form of the fault matrix and the fuzzer, and report what was lost.
 
     python -m tools.stress.chaos [--rows PATTERN] [--cases 10000] [--json FILE]
 
-Runs the long form of tests/chaos and the fuzzer, prints the matrix and, last, one JSON line of the totals; exit status
-1 if anything was lost, or if it took longer than the half hour that it is meant for.
+Runs tests/chaos and the fuzzer, prints the matrix and, last, one JSON line of the totals; exit status 1 if anything was
+lost, or if it took longer than half an hour.
 """
 
 import argparse
@@ -23,33 +23,33 @@ from rich.table import Table
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 1800
-AT_ONCE = 2  # rows; most of them wait most of the time
-LONGEST = ("signals", "broker", "memory", "processes", "disk_full", "clock")
+PARALLEL = 2  # rows, which mostly wait
+SLOWEST = ("signals", "broker", "memory", "processes", "disk_full", "clock")
 COLUMNS = ("row", "tried", "survived", "lost", "seconds")
 
 Row = dict[str, int | str]
 
 
 def main() -> None:
-    """Run the rows and the fuzzer; print what came of them."""
+    """Run the rows and the fuzzer; print the results."""
     parser = argparse.ArgumentParser(description="The fault matrix, long form, and the fuzzer.")
-    parser.add_argument("--rows", default="", help="only the modules whose names hold this")
-    parser.add_argument("--cases", type=int, default=10_000, help="damaged inputs for the fuzzer; 0 leaves it out")
+    parser.add_argument("--rows", default="", help="only modules whose names contain this")
+    parser.add_argument("--cases", type=int, default=10_000, help="damaged inputs for the fuzzer; 0 skips it")
     parser.add_argument("--json", type=Path, help="a file that gets one more JSON line")
     options = parser.parse_args()
-    begun = time.monotonic()
-    blows: list[Callable[[], tuple[list[Row], int]]] = [
-        functools.partial(_strike, path)
-        for path in sorted((ROOT / "tests" / "chaos").glob("test_*.py"), key=_turn)
+    started = time.monotonic()
+    jobs: list[Callable[[], tuple[list[Row], int]]] = [
+        functools.partial(_run_row, path)
+        for path in sorted((ROOT / "tests" / "chaos").glob("test_*.py"), key=_order)
         if options.rows in path.name
     ]
     if options.cases:
-        blows.insert(1, functools.partial(_fuzz, options.cases))
-    with ThreadPoolExecutor(AT_ONCE) as hands:
-        came = list(hands.map(lambda blow: blow(), blows))
-    rows = sorted((row for of, _ in came for row in of), key=lambda row: str(row["row"]))
-    failed = sum(failure for _, failure in came)
-    seconds = round(time.monotonic() - begun)
+        jobs.insert(1, functools.partial(_fuzz, options.cases))
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        results = list(pool.map(lambda job: job(), jobs))
+    rows = sorted((row for of, _ in results for row in of), key=lambda row: str(row["row"]))
+    failed = sum(failure for _, failure in results)
+    seconds = round(time.monotonic() - started)
     table = Table(title=f"Fault matrix, {seconds} s")
     for column in COLUMNS:
         table.add_column(column, justify="left" if column == "row" else "right")
@@ -65,15 +65,15 @@ def main() -> None:
     sys.exit(1 if totals["lost"] or failed or not rows or seconds > LIMIT_S else 0)
 
 
-def _turn(path: Path) -> int:
-    """When its turn comes: the rows that take longest first, so that all end at about the same time."""
+def _order(path: Path) -> int:
+    """Sort key: the slowest rows first, so that all end at about the same time."""
     name = path.stem.removeprefix("test_chaos_")
-    return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+    return SLOWEST.index(name) if name in SLOWEST else len(SLOWEST)
 
 
-def _strike(path: Path) -> tuple[list[Row], int]:
+def _run_row(path: Path) -> tuple[list[Row], int]:
     """The row of a module of tests/chaos, and whether any of its tests failed (0 or 1)."""
-    begun = time.monotonic()
+    started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         tally = Path(folder, "tally.jsonl")
         tally.touch()
@@ -84,7 +84,7 @@ def _strike(path: Path) -> tuple[list[Row], int]:
         )
         rows = [json.loads(line) for line in tally.read_text().splitlines()]
     print(f"{path.name}\n{done.stdout}", flush=True)
-    return [{**row, "seconds": round(time.monotonic() - begun)} for row in rows], int(done.returncode != 0)
+    return [{**row, "seconds": round(time.monotonic() - started)} for row in rows], int(done.returncode != 0)
 
 
 def _fuzz(cases: int) -> tuple[list[Row], int]:

@@ -1,10 +1,10 @@
-"""Simulate a show on a virtual clock: would the pictures keep up with the music, with a worker of that speed?
+"""Simulation of the scheduler on a virtual clock, with workers of a given speed, stalls and crashes.
 
     python -m tools.stress.simulate_show --rtf 7.5 --minutes 3 --mode file [--stalls N] [--deaths N]
-        [--workers N] [--seed N] [--beside SHARE]
+        [--workers N] [--seed N] [--overlap SHARE]
 
-`--rtf` is the seconds for which one second of clip at its best keeps a worker from the next; with `--beside` the clip
-is there only after that share more, in which its worker has begun another. The song has verses, choruses that
+`--rtf` is the real-time factor of a worker at the best level; with `--overlap` a clip is finished only after that share
+more of its rendering time, while its worker has begun the next. The song has verses, choruses that
 repeat and bridges, in shots of 2 to 6 s. Prints a table and, last, one JSON line: the shares of the frames that were
 fresh, stretched, reused, held (a picture stands), late (made for another section) or blank (nothing to show), the
 share that showed a clip made for its own section of the song, and, live, the median age of the prompt on screen in
@@ -28,7 +28,7 @@ from engine.schedule.state import PlannedShot, RenderTask, RenderTime, ScheduleS
 
 LEVELS = (Level("best", 1.0), Level("good", 0.5), Level("fast", 0.3), Level("draft", 0.2))
 FPS = 24
-HEARD_AFTER_S = 1.0  # live, a shot's content is known so long after it began
+ANALYSIS_DELAY_S = 1.0  # live, from the start of a shot until it is known
 RESTART_S = 8.0  # until a worker that died renders again
 STALL_S = 15.0
 KINDS = ("fresh", "stretched", "reused", "frozen", "late", "blank")
@@ -41,7 +41,7 @@ class Show:
     frames: Counter[str] = field(default_factory=Counter)
     own_section: int = 0
     ages: list[int] = field(default_factory=list)
-    waited: float = 0.0  # seconds before playing began
+    startup_s: float = 0.0  # seconds before playing began
 
     def totals(self) -> dict[str, float]:
         """The JSON keys."""
@@ -49,19 +49,19 @@ class Show:
         totals: dict[str, float] = {kind: round(self.frames[kind] / count, 4) for kind in KINDS}
         totals["own_section"] = round(self.own_section / count, 4)
         totals["prompt_age_median_shots"] = statistics.median(self.ages) if self.ages else 0
-        totals["waited_s"] = round(self.waited, 2)
+        totals["waited_s"] = round(self.startup_s, 2)
         return totals
 
 
 @dataclass
 class _Worker:
-    """One simulated worker: a task that keeps it until it is free, and one that is being finished beside that."""
+    """A simulated worker: the task in progress, and one whose last stage overlaps with it."""
 
     factor: float
     task: RenderTask | None = None
     begun: float = 0.0
     free_at: float = 0.0
-    last: tuple[RenderTask, RenderTime, float] | None = None  # what it took, and when it is there
+    last: tuple[RenderTask, RenderTime, float] | None = None  # its times, and when it is finished
 
 
 def song(minutes: float) -> list[PlannedShot]:
@@ -89,15 +89,15 @@ def simulate(
     deaths: int = 0,
     workers: int = 1,
     seed: int = 0,
-    beside: float = 0.0,
+    overlap: float = 0.0,
 ) -> Show:
     """Play one show."""
     rng = random.Random(seed)
     shots = song(minutes)
     state = ScheduleState(LEVELS)
     planner, selector = Planner(state, live, workers), ClipSelector(state, live)
-    crew = [_Worker(rtf) for _ in range(workers)]
-    trouble = sorted([(rng.uniform(0, 60 * minutes), "stall") for _ in range(stalls)] +
+    pool = [_Worker(rtf) for _ in range(workers)]
+    faults = sorted([(rng.uniform(0, 60 * minutes), "stall") for _ in range(stalls)] +
                      [(rng.uniform(0, 60 * minutes), "death") for _ in range(deaths)])  # fmt: skip
     show = Show()
     frame, wall = 0, 0.0
@@ -107,39 +107,39 @@ def simulate(
             state.add_shot(shot)
     while frame < 60 * minutes * FPS:
         t = frame / FPS
-        while live and len(state.shots) < len(shots) and shots[len(state.shots)].start + HEARD_AFTER_S <= t:
+        while live and len(state.shots) < len(shots) and shots[len(state.shots)].start + ANALYSIS_DELAY_S <= t:
             state.add_shot(shots[len(state.shots)])
-        while trouble and playing and trouble[0][0] <= t:
-            _trouble(trouble.pop(0)[1], rng.choice(crew), wall, state)
-        _supersede(crew, wall, t, state, planner)
-        for worker in crew:
-            _work(worker, wall, t, state, planner, rng, beside)
+        while faults and playing and faults[0][0] <= t:
+            _inject_fault(faults.pop(0)[1], rng.choice(pool), wall, state)
+        _supersede(pool, wall, t, state, planner)
+        for worker in pool:
+            _work(worker, wall, t, state, planner, rng, overlap)
         wall += 1 / FPS
         if not playing:
             playing = bool(state.clips)
-            show.waited = wall
+            show.startup_s = wall
             continue
-        _account(show, selector, state, t, live)
+        _count_frame(show, selector, state, t, live)
         frame += 1
     return show
 
 
 def _work(
-    worker: _Worker, wall: float, t: float, state: ScheduleState, planner: Planner, rng: random.Random, beside: float
+    worker: _Worker, wall: float, t: float, state: ScheduleState, planner: Planner, rng: random.Random, overlap: float
 ) -> None:
-    """Let one worker finish what it has finished, and begin what is next."""
+    """Advance one worker: finish its tasks that are due, start the next."""
     if worker.last and wall >= worker.last[2]:
         state.finish(*worker.last[:2])
         worker.last = None
     if wall < worker.free_at or (worker.task and worker.last):
         return
     if worker.task:
-        kept = wall - worker.begun
-        if beside:
-            rest = beside * (worker.free_at - worker.begun)
-            worker.last = (worker.task, RenderTime.overlapped(kept, rest), wall + rest)
+        busy = wall - worker.begun
+        if overlap:
+            rest = overlap * (worker.free_at - worker.begun)
+            worker.last = (worker.task, RenderTime.overlapped(busy, rest), wall + rest)
         else:
-            state.finish(worker.task, RenderTime(kept))
+            state.finish(worker.task, RenderTime(busy))
     worker.task = planner.next(t)
     if worker.task:
         state.start(worker.task, t)
@@ -148,17 +148,17 @@ def _work(
         worker.free_at = wall + work * worker.factor * rng.lognormvariate(0.0, 0.1)
 
 
-def _supersede(crew: list[_Worker], wall: float, t: float, state: ScheduleState, planner: Planner) -> None:
-    """Have one worker give up what it has hardly begun, if a newer prompt waits."""
-    in_progress = {worker.task: worker for worker in crew if worker.task and wall < worker.free_at}
-    if len(in_progress) == len(crew):
+def _supersede(pool: list[_Worker], wall: float, t: float, state: ScheduleState, planner: Planner) -> None:
+    """Cancel one task that has hardly begun, if a newer prompt waits."""
+    in_progress = {worker.task: worker for worker in pool if worker.task and wall < worker.free_at}
+    if len(in_progress) == len(pool):
         begun = [(task, t - (wall - worker.begun)) for task, worker in in_progress.items()]
         if stale := planner.superseded(begun, t):
             state.cancel(stale)
             in_progress[stale].task, in_progress[stale].free_at = None, wall
 
 
-def _trouble(kind: str, worker: _Worker, wall: float, state: ScheduleState) -> None:
+def _inject_fault(kind: str, worker: _Worker, wall: float, state: ScheduleState) -> None:
     if kind == "stall":
         worker.free_at = max(worker.free_at, wall) + STALL_S
         return
@@ -169,18 +169,18 @@ def _trouble(kind: str, worker: _Worker, wall: float, state: ScheduleState) -> N
     worker.free_at = wall + RESTART_S
 
 
-def _account(show: Show, selector: ClipSelector, state: ScheduleState, t: float, live: bool) -> None:
+def _count_frame(show: Show, selector: ClipSelector, state: ScheduleState, t: float, live: bool) -> None:
     """Count one frame."""
     span = selector.at(t)
     if span is None:
-        # Before its first clip a live show opens with a picture that the compositor draws itself.
+        # Before its first clip a live show has a picture drawn by the compositor.
         show.frames["frozen" if live and not state.clips else "blank"] += 1
         return
     now = state.shots.at(t)
     show.frames[span.kind] += 1
     show.own_section += state.shots[span.shot].section == state.shots[now].section
     if live:
-        show.ages.append(now - max(twin for twin in state.same_key(span.shot) if twin <= now))
+        show.ages.append(now - max(shot for shot in state.same_key(span.shot) if shot <= now))
 
 
 def main() -> None:
@@ -189,15 +189,13 @@ def main() -> None:
     parser.add_argument("--rtf", type=float, default=1.0, help="seconds of rendering per second of clip at its best")
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--mode", choices=("file", "live"), default="file")
-    parser.add_argument("--stalls", type=int, default=0, help=f"times that a worker stands still for {STALL_S:g} s")
-    parser.add_argument("--deaths", type=int, default=0, help=f"times that a worker dies, back after {RESTART_S:g} s")
+    parser.add_argument("--stalls", type=int, default=0, help=f"worker stalls of {STALL_S:g} s")
+    parser.add_argument("--deaths", type=int, default=0, help=f"worker crashes, with a restart after {RESTART_S:g} s")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--beside", type=float, default=0.0, help="share of a rendering that is finished beside the next"
-    )
+    parser.add_argument("--overlap", type=float, default=0.0, help="share of a rendering that overlaps with the next")
     o = parser.parse_args()
-    show = simulate(o.rtf, o.minutes, o.mode == "live", o.stalls, o.deaths, o.workers, o.seed, o.beside)
+    show = simulate(o.rtf, o.minutes, o.mode == "live", o.stalls, o.deaths, o.workers, o.seed, o.overlap)
     totals = show.totals()
     table = Table(title=f"{o.minutes:g} min, {o.mode}, {o.workers} worker(s) {o.rtf:g} times as slow as playback")
     for heading in ("frames", "share"):

@@ -1,13 +1,13 @@
-"""Hours of a live show on a virtual clock: does anything leak, drift, or vanish uncounted?
+"""Endurance test: hours of a live show on a virtual clock, checked for leaks, drift and uncounted losses.
 
     python -m tools.stress.soak [--hours 8] [--fps 5] [--seed 0]
 
-The sound is the example song, over and over, louder and softer, with silences and noise, from a device whose crystal
-runs 80 ppm fast and whose blocks come late by chance. Real parts: the capture clock, attacks, features and tempo, the
-windows and the classifier, shots and sentences, the score, the director, a render process with its clip cache (which
-is kept small, so that clips must go), the compositor with its flash guard, and an output that is too slow now and then.
-Not real: the device, the words, the pictures of the generator. Prints a table and, last, one JSON line; exit status 1
-if memory grows by 1 MB an hour after the first, the picture drifts by a frame, or a drop was not counted.
+The sound is the example song in a loop at changing levels, from a device whose clock runs 80 ppm fast and whose blocks
+have jitter. Real: the capture clock, onsets, features and tempo, windows and classifier, shots and sentences, the
+score, the scheduler, a render process with a small clip cache, which evicts clips, the compositor with its flash guard,
+and an output that is sometimes too slow. Simulated: the device and the generator; there is no transcription. Prints
+a table and, last, one JSON line; exit status 1 if memory grows by 1 MB per hour after the first, the picture drifts by
+a frame, or a drop was not counted.
 """
 
 import argparse
@@ -53,21 +53,18 @@ from engine.render.pool import WorkerPool
 from engine.types import Frame, Progress
 
 RATE, BLOCK_S, HOP_S = 32_000, 0.2, 1.0
-FRAME_S = 1 / 24  # in which drift is told
+FRAME_S = 1 / 24  # the unit of drift
 PPM, JITTER_S = 80.0, 0.008
 WIDTH, HEIGHT = 64, 36
 CLIP_CACHE_BYTES = 2_000_000
-SETTLED_S = 10.0  # the capture clock has found the device's rate
-LOOK_S, SAMPLE_S = (
-    15.0,
-    300.0,
-)  # between two looks at the memory; the least of so long counts, since a clip in work goes
+SETTLED_S = 10.0  # until the capture clock has converged
+MEMORY_EVERY_S, SAMPLE_S = 15.0, 300.0  # between two measurements; the least of so long counts, as clips come and go
 SLOPE_MB, FIRST_H = 1.0, 1.0
 SONG = Path(__file__).parents[2] / "examples" / "heart.wav"
 
 
 class Show(BaseOutput):
-    """The parts of the show, and the device and the clock that drive them: `sleep` lets time pass."""
+    """The parts of the show, and the simulated device and clock that drive them: `sleep` advances time."""
 
     def __init__(self, hours: float, fps: float, seed: int, recording: Path) -> None:
         self.length, self.fps = 3600 * hours, fps
@@ -78,17 +75,17 @@ class Show(BaseOutput):
         self._at = 0  # in the song
         self._gain = 1.0
         self.machine = 0.0  # s of this machine's clock
-        self.captured = 0  # samples, in truth
+        self.captured = 0  # samples
         self.capture = CaptureClock(RATE)
         self.tempo = Tempo()
-        self.reactions = LiveFeatureExtractor(RATE, self.tempo)
-        self._cutter = RollingWindows(RATE, HOP_S)
+        self.features = LiveFeatureExtractor(RATE, self.tempo)
+        self._windows = RollingWindows(RATE, HOP_S)
         self._classifier = load_classifier()
         self._analyzer = WindowAnalyzer(self._classifier)
-        self._shots = LiveCutter(self.tempo)
+        self._cutter = LiveCutter(self.tempo)
         self._score = ScoreRecorder(recording)
         self._planned: deque[PlannedClip] = deque()
-        self._come = asyncio.Event()
+        self._added = asyncio.Event()
         self._choice = select_generator("fake", "0")
         self._settings = Settings(size=(WIDTH, HEIGHT), fps=fps)
         self.outputs: FanOut | None = None
@@ -97,8 +94,8 @@ class Show(BaseOutput):
         self.drift_s = 0.0
         self.first_s = float("inf")  # of the pictures
         self.memory: list[tuple[float, float]] = []  # hours, MB
-        self._next_look = self._next_sample = 0.0
-        self._looks: list[tuple[float, float]] = []
+        self._next_memory = self._next_sample = 0.0
+        self._memory_samples: list[tuple[float, float]] = []
 
     # The clock of the player.
 
@@ -115,53 +112,53 @@ class Show(BaseOutput):
         await asyncio.sleep(0)
 
     async def __aenter__(self) -> Self:
-        await self.sleep(1.0)  # the first block has come
+        await self.sleep(1.0)  # the first block
         return self
 
     async def __aexit__(self, *_: object) -> None:
         return None
 
     def _take_block(self) -> None:
-        """The device's next block: everything that a live show does with it."""
+        """Process the device's next block as a live show does."""
         samples = self._sound(round(BLOCK_S * RATE))
         start = self.captured
         self.captured += len(samples)
         at = self.captured / RATE / (1 + PPM * 1e-6)
         self.capture.update(len(samples), at + self._rng.uniform(0, JITTER_S))
-        found = self.reactions.push(samples.mean(axis=1))
+        found = self.features.push(samples.mean(axis=1))
         if self.outputs:
             if found:
                 self.outputs.note_onset(time.perf_counter())
             self.outputs.write_audio(samples, start)
-        for window in self._cutter.push(samples):
+        for window in self._windows.push(samples):
             self.windows += 1
-            if heard := self._shots.push(self._analyzer.analyze(window)):
+            if analysis := self._cutter.push(self._analyzer.analyze(window)):
                 self.shots += 1
-                shot = make_shot(make_row(heard, self._classifier.confusion, 0), self.shots)
+                shot = make_shot(make_row(analysis, self._classifier.confusion, 0), self.shots)
                 self._score.add(shot)
                 planned = plan_clip(shot, "", self._choice, self._settings)
                 self._planned.append(msgspec.structs.replace(planned, section="|".join(shot.abstractions)))
                 self.deepest = max(self.deepest, len(self._planned))
-                self._come.set()
-        self._look(at)
+                self._added.set()
+        self._measure_memory(at)
 
-    def _look(self, at: float) -> None:
-        """Look at the memory now and then."""
-        if at >= self._next_look:
-            self._next_look = at + LOOK_S
-            self._looks.append(_megabytes())
+    def _measure_memory(self, at: float) -> None:
+        """Measure the memory at intervals."""
+        if at >= self._next_memory:
+            self._next_memory = at + MEMORY_EVERY_S
+            self._memory_samples.append(private_memory_mb())
         if at >= self._next_sample:
             self._next_sample = at + SAMPLE_S
-            own, others = (min(column) for column in zip(*self._looks, strict=True))
-            self._looks.clear()
+            own, others = (min(column) for column in zip(*self._memory_samples, strict=True))
+            self._memory_samples.clear()
             self.memory.append((at / 3600, own + others))
             print(
-                f"{at / 3600:6.2f} h  {own:7.1f} MB here {others:6.1f} MB in its process  {self.shots} shots",
+                f"{at / 3600:6.2f} h  {own:7.1f} MB here {others:6.1f} MB in the render process  {self.shots} shots",
                 file=sys.stderr,
             )
 
     def _sound(self, count: int) -> NDArray[np.float32]:
-        """The song goes on; at its end another loudness, silence or noise."""
+        """The next samples of the song, at its end with another gain or silence."""
         part = self._song[self._at : self._at + count]
         self._at += count
         if len(part) < count:
@@ -175,13 +172,13 @@ class Show(BaseOutput):
         while True:
             while self._planned:
                 yield self._planned.popleft()
-            self._come.clear()
-            await self._come.wait()
+            self._added.clear()
+            await self._added.wait()
 
-    # The window.
+    # The window of the show.
 
     def write(self, frame: Frame, time: float) -> None:
-        """A picture is shown: how far is it from the sound that is captured now?"""
+        """Count a frame."""
         self.given += 1
 
     def shown(self, picture_s: float) -> None:
@@ -192,8 +189,8 @@ class Show(BaseOutput):
             self.drift_s = max(self.drift_s, abs(true_s - picture_s))
 
 
-class Slow(BaseOutput):
-    """An output that is too slow now and then."""
+class SlowOutput(BaseOutput):
+    """An output that is sometimes too slow."""
 
     name = "slow"
 
@@ -210,7 +207,7 @@ class WatchedCompositor(Compositor):
     """A compositor that reports the time of each picture to the show."""
 
     def __init__(self, show: Show) -> None:
-        super().__init__(WIDTH, HEIGHT, show.fps, show.reactions)
+        super().__init__(WIDTH, HEIGHT, show.fps, show.features)
         self._show = show
 
     def frame(self, t: float) -> Frame:
@@ -219,9 +216,9 @@ class WatchedCompositor(Compositor):
 
 
 async def run(show: Show, folder: Path) -> tuple[ShowResult, QueuedOutput]:
-    """Perform the show to its end."""
+    """Run the show to its end."""
     compositor = WatchedCompositor(show)
-    output = QueuedOutput(Slow, 2.0, show.fps)
+    output = QueuedOutput(SlowOutput, 2.0, show.fps)
     with (
         ClipCache(folder, CLIP_CACHE_BYTES) as cache,
         FanOut(show, [output], lambda: compositor.drawing_since) as outputs,
@@ -243,8 +240,8 @@ async def run(show: Show, folder: Path) -> tuple[ShowResult, QueuedOutput]:
     return shown, output
 
 
-def _megabytes() -> tuple[float, float]:
-    """The private memory of this process, without what its allocator keeps free, and of its children."""
+def private_memory_mb() -> tuple[float, float]:
+    """Private memory in MB of this process, without what its allocator keeps free, and of its children."""
     process = psutil.Process()
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc's
         trim(0)
@@ -253,14 +250,14 @@ def _megabytes() -> tuple[float, float]:
 
 
 def slope(points: list[tuple[float, float]]) -> float:
-    """MB an hour, by least squares, of the points after the first hour (half of them where there is no more)."""
+    """MB per hour by least squares, over the points after the first hour (in short runs, the second half)."""
     after = points[-1][0] / 2 if points[-1][0] <= 2 * FIRST_H else FIRST_H
     hours, megabytes = np.array([point for point in points if point[0] >= after]).T
     return float(np.polyfit(hours, megabytes, 1)[0]) if len(hours) > 1 else 0.0
 
 
 def uncounted(show: Show, shown: ShowResult, output: QueuedOutput) -> list[str]:
-    """What the counts do not account for."""
+    """The counts that do not add up."""
     played, end = shown.frames, show.time()
     wrong = {
         "pictures": abs(played.drawn + played.skipped - (end - show.first_s) * show.fps) > 1.5,

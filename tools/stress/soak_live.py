@@ -1,16 +1,16 @@
-"""A long live show whose input's clock runs off: does the picture stay with the sound, and does anything grow?
+"""Endurance test of a live show whose input clock is off: synchronization of picture and sound, and memory.
 
     python -m tools.stress.soak_live --seconds 3600 --virtual
     python -m tools.stress.soak_live --seconds 600 [--ppm 100]
 
-`--virtual` runs the capture clock, the fast clock's hearing and the player on a virtual clock; without it everything of
-`aimv live` runs in real time (no window), fed by a device that hands over blocks at its own, wrong rate, with an xrun a
-minute, while it records. Prints one JSON line:
+`--virtual` runs the capture clock, live features and the player on a virtual clock; without it all of `aimv live` runs
+in real time (no window) and records, with a simulated device at a wrong rate and with an xrun per minute. Prints one
+JSON line:
 
-- drift_ms: how much further the picture is from the sound in the last tenth of the show than in the first (medians);
-- offset_p99_ms: how far the pictures were from the sound; frame_ms for comparison;
+- drift_ms: change of the offset between picture and sound from the first to the last tenth of the show (medians);
+- offset_p99_ms: offset between picture and sound; frame_ms for comparison;
 - drawn, late, skipped, dropped; xruns_made and xruns_reported;
-- queues: the longest that each queue has been, with its bound; rss_growth_mb from the second tenth to the end.
+- rss_growth_mb: growth of the memory from a fifth of the show to its end.
 """
 
 import argparse
@@ -34,22 +34,22 @@ from engine.playback.player import FrameStats, play
 from engine.types import Frame
 
 RATE, FPS = 44_100, 30.0
-BLOCK = 882  # samples handed over at once: 20 ms
+BLOCK = 882  # samples: 20 ms
 XRUN_S = 60.0
 
 
-class Rig:
-    """Virtual time in which a device captures at its own rate; its time for the player is that of the capture clock."""
+class VirtualShow:
+    """A device with a rate of its own in virtual time, and a player's clock from the capture clock."""
 
     def __init__(self, seconds: float, ppm: float, sound: NDArray[np.float32]) -> None:
         self.capture = CaptureClock(RATE)
-        self.reactions = LiveFeatureExtractor(RATE, Tempo())
+        self.features = LiveFeatureExtractor(RATE, Tempo())
         self.offsets: list[tuple[float, float]] = []  # machine's time, picture against sound in s
         self.lengths = {"onsets": 0, "levels": 0}
         self._true = RATE * (1.0 + ppm * 1e-6)
         self._sound, self._random = sound, np.random.default_rng(0)
         self._seconds, self._wall = seconds, 0.0
-        self._next = (BLOCK / self._true, BLOCK / self._true)  # when the next block is complete, and when it comes
+        self._next = (BLOCK / self._true, BLOCK / self._true)  # when the next block is complete, and when it arrives
 
     def finished(self) -> bool:
         return self._wall >= self._seconds
@@ -63,33 +63,33 @@ class Rig:
             self._wall = max(self._wall, self._next[1])
             at = self.capture.samples % (len(self._sound) - BLOCK)
             self.capture.update(BLOCK, self._wall)
-            self.reactions.push(self._sound[at : at + BLOCK])
+            self.features.push(self._sound[at : at + BLOCK])
             complete = (self.capture.samples + BLOCK) / self._true
             self._next = (complete, max(self._next[1], complete + float(self._random.exponential(0.002))))
         self._wall = until
 
     @property
     def fps(self) -> float:
-        """Pictures a second."""
+        """Frames per second."""
         return FPS
 
     def frame(self, t: float) -> Frame:
-        """Ask the fast clock, and note where the sound truly is."""
-        self.reactions.at(t)
+        """Read the features, and record the true position of the sound."""
+        self.features.at(t)
         self.offsets.append((self._wall, t - self._wall * self._true / RATE))
-        self.lengths["onsets"] = max(self.lengths["onsets"], len(self.reactions.onsets))
-        self.lengths["levels"] = max(self.lengths["levels"], len(self.reactions.extractor.onset_strength))
+        self.lengths["onsets"] = max(self.lengths["onsets"], len(self.features.onsets))
+        self.lengths["levels"] = max(self.lengths["levels"], len(self.features.extractor.onset_strength))
         return np.zeros((2, 2, 3), np.uint8)
 
 
-class Nowhere(BaseOutput):
-    """Shows nothing."""
+class NullOutput(BaseOutput):
+    """Discards frames."""
 
     def write(self, frame: Frame, time: float) -> None: ...
 
 
 class Device:
-    """A sound card in a thread whose crystal is off; it loses sound once a minute."""
+    """A simulated sound card in a thread: wrong sample rate, one xrun per minute."""
 
     name, rate, channels = "off", RATE, 2
 
@@ -128,13 +128,13 @@ class Device:
 
 
 def drift_ppm(clock: CaptureClock) -> float:
-    """By how many parts per million the device runs faster than this machine's clock."""
+    """Estimated rate error of the device against this machine's clock, in ppm."""
     second = clock.time_of(clock.samples + RATE) - clock.time_of(clock.samples)
     return 1e6 * (1.0 / second - 1.0)
 
 
 def summary(offsets: list[tuple[float, float]], played: FrameStats) -> dict[str, Any]:
-    """The figures of the picture against the sound; the first second, in which the loop settles, left out."""
+    """Offset and drift of picture against sound, without the first second, in which the loop settles."""
     found = np.array(offsets)
     found = found[found[:, 0] > found[0, 0] + 1.0]
     tenth = max(1, len(found) // 10)
@@ -151,9 +151,9 @@ def summary(offsets: list[tuple[float, float]], played: FrameStats) -> dict[str,
 
 def virtual(seconds: float, ppm: float, sound: NDArray[np.float32]) -> dict[str, Any]:
     """The show on the virtual clock."""
-    rig = Rig(seconds, ppm, sound)
-    played = asyncio.run(play(rig, rig, Nowhere()))  # type: ignore[arg-type]  # fps is a property
-    return {**summary(rig.offsets, played), "longest": rig.lengths, "ppm_found": round(drift_ppm(rig.capture), 1)}
+    show = VirtualShow(seconds, ppm, sound)
+    played = asyncio.run(play(show, show, NullOutput()))  # type: ignore[arg-type]  # fps is a property
+    return {**summary(show.offsets, played), "longest": show.lengths, "ppm_found": round(drift_ppm(show.capture), 1)}
 
 
 def real(seconds: float, ppm: float, sound: NDArray[np.float32], out: Path) -> dict[str, Any]:
@@ -168,16 +168,12 @@ def real(seconds: float, ppm: float, sound: NDArray[np.float32], out: Path) -> d
     device = Device(sound, ppm)
     show = LiveShow(Settings(size="160x90", fps=FPS), device, load_classifier(), None, select_generator("shader"))
     offsets: list[tuple[float, float]] = []
-    longest: dict[str, list[int]] = {"input": [0, show.input._queue.maxsize], "heard": [0, 600], "planned": [0, 8]}
     memory: list[float] = []
 
-    class Screen(Nowhere):
+    class Screen(NullOutput):
         def write(self, frame: Frame, at: float) -> None:
             now = time.perf_counter()
             offsets.append((now, at - (now - device.begun) * device.true / RATE))
-            queues: tuple[Any, ...] = (show.input._queue, show.analyzer._windows._queue, show._planned)
-            for each, size in zip(longest.values(), queues, strict=True):
-                each[0] = max(each[0], size.qsize())
             if len(offsets) % 300 == 0:
                 pages = int(Path("/proc/self/statm").read_text().split()[1])
                 memory.append(pages * 4096 / 2**20)
@@ -191,8 +187,7 @@ def real(seconds: float, ppm: float, sound: NDArray[np.float32], out: Path) -> d
         "recorded": sum(each.written for each in outputs),
         "xruns_made": device.xruns,
         "xruns_reported": show.input.xruns,
-        "not_heard_s": round(show.analyzer.skipped_s, 1),
-        "queues": {name: f"{most} of {bound}" for name, (most, bound) in longest.items()},
+        "not_analyzed_s": round(show.analyzer.skipped_s, 1),
         "rss_growth_mb": round(memory[-1] - memory[len(memory) // 5], 1) if memory else 0.0,
         "ppm_found": round(drift_ppm(show.input.clock), 1),
     }

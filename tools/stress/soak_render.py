@@ -1,12 +1,12 @@
-"""Kill, stop and cut off render processes in the middle of their clips, again and again: is anything ever lost?
+"""Fault injection into render processes in mid-clip: kills, stops and network partitions, with a count of losses.
 
     python -m tools.stress.soak_render [--kills 100] [--stops 20] [--partitions 20] [--workers 2]
 
-Real processes with a generator of two stages that sleeps, so that they have two jobs in hand; for the partitions, one
-that is reached over TCP through a forwarder that falls silent. A watcher looks at the clip folder all the while:
-whatever is visible there under a clip's name must be whole. Prints a table and, last, one JSON line of the totals;
-exit status 1 if a job was lost, half a clip was seen, a death was noticed after more than 1 s, a freeze or a partition
-after more than 4 s.
+Real processes with a sleeping generator of two stages, so that they have two jobs in progress; for partitions, one that
+is reached over TCP through a forwarder that stops forwarding. A watcher polls the clip folder: every file with a clip's
+name must be complete. Prints a table and, last, one JSON line of the totals;
+exit status 1 if a job was lost, a partial clip was seen, a crash was detected after more than 1 s, a freeze or a
+partition after more than 4 s.
 """
 
 import argparse
@@ -38,89 +38,89 @@ from engine.render.transport import RemoteWorker, WorkerOffer
 from engine.worker.main import serve
 
 FRAMES, PAUSE, BEFORE = 8, 0.03, 0.3
-MODEL = f"{PAUSE}+{BEFORE}"  # of two stages, so that two jobs are in hand
-DEAD_S, FROZEN_S = 1.0, 4.0
+MODEL = f"{PAUSE}+{BEFORE}"  # of two stages, so that two jobs are in progress
+CRASH_S, FROZEN_S = 1.0, 4.0
 
 
-class Soak:
-    """Jobs without end for a pool whose workers are struck, until all blows are dealt.
+class FaultInjection:
+    """Renders jobs with a pool until all faults are injected into its workers and detected.
 
-    A job is struck `MAX_CRASHES` - 1 times at most: one more, and the pool gives it up, as it should.
+    A job gets `MAX_CRASHES` - 1 faults at most: after one more the pool rejects it.
     """
 
     def __init__(self, kills: int, stops: int) -> None:
-        self._blows = [signal.SIGKILL] * kills + [signal.SIGSTOP] * stops
-        random.Random(0).shuffle(self._blows)
-        self._struck: dict[int, tuple[signal.Signals, float]] = {}
-        self._has: dict[int, tuple[str, ...]] = {}
-        self._deaths: Counter[str] = Counter()
+        self._faults = [signal.SIGKILL] * kills + [signal.SIGSTOP] * stops
+        random.Random(0).shuffle(self._faults)
+        self._injected: dict[int, tuple[signal.Signals, float]] = {}
+        self._jobs_of: dict[int, tuple[str, ...]] = {}
+        self._crashes: Counter[str] = Counter()
         self._rng = random.Random(1)
-        self.noticed: dict[signal.Signals, list[float]] = {signal.SIGKILL: [], signal.SIGSTOP: []}
-        self.cut_noticed: list[float] = []
-        self.both = 0
-        self.half = 0
+        self.detected: dict[signal.Signals, list[float]] = {signal.SIGKILL: [], signal.SIGSTOP: []}
+        self.partitions_detected: list[float] = []
+        self.with_two_jobs = 0
+        self.partial = 0
         self.accepted = 0
         self.lost = 0
 
     def on_worker(self, event: WorkerEvent) -> None:
-        """Strike a worker somewhere in its clip; take the time when its loss is noticed."""
-        self._has[event.pid] = event.job_ids
+        """Inject a fault somewhere in a clip; measure the time until it is detected."""
+        self._jobs_of[event.pid] = event.job_ids
         if event.state == "lost":
-            self._deaths.update(event.job_ids)
-            if event.pid in self._struck:
-                blow, when = self._struck.pop(event.pid)
-                self.noticed[blow].append(time.monotonic() - when)
-        if event.state == "rendering" and self._blows and self._rng.random() < 0.5:
+            self._crashes.update(event.job_ids)
+            if event.pid in self._injected:
+                fault, when = self._injected.pop(event.pid)
+                self.detected[fault].append(time.monotonic() - when)
+        if event.state == "rendering" and self._faults and self._rng.random() < 0.5:
             delay = self._rng.uniform(0, FRAMES * PAUSE + BEFORE)
-            asyncio.get_running_loop().call_later(delay, self._strike, event.pid, self._blows.pop())
+            asyncio.get_running_loop().call_later(delay, self._inject, event.pid, self._faults.pop())
 
-    def _strike(self, pid: int, blow: signal.Signals) -> None:
-        struck_enough = any(self._deaths[job_id] >= MAX_CRASHES - 1 for job_id in self._has[pid])
-        if pid in self._struck or struck_enough:
-            self._blows.append(blow)
+    def _inject(self, pid: int, fault: signal.Signals) -> None:
+        limit_reached = any(self._crashes[job_id] >= MAX_CRASHES - 1 for job_id in self._jobs_of[pid])
+        if pid in self._injected or limit_reached:
+            self._faults.append(fault)
             return
         try:
-            os.kill(pid, blow)
+            os.kill(pid, fault)
         except ProcessLookupError:
-            self._blows.append(blow)
+            self._faults.append(fault)
         else:
-            self._struck[pid] = (blow, time.monotonic())
-            self.both += len(self._has[pid]) == 2
+            self._injected[pid] = (fault, time.monotonic())
+            self.with_two_jobs += len(self._jobs_of[pid]) == 2
 
     async def run(self, folder: Path, workers: int) -> None:
-        """Render until every blow was dealt and noticed."""
+        """Render until every fault was injected and detected."""
         with ClipCache(folder, 10**12) as cache:
             watcher = asyncio.create_task(self._watch(folder))
             async with WorkerPool(cache, "fake", MODEL, workers, on_worker=self.on_worker) as pool:
-                while self._blows or self._struck:
+                while self._faults or self._injected:
                     jobs = [self._job() for _ in range(4 * workers)]
                     await asyncio.gather(*(self._render(pool, job) for job in jobs))
             watcher.cancel()
 
-    async def run_cut_off(self, folder: Path, partitions: int) -> None:
-        """The same with one process on another host, as it were, and a network that falls silent in mid-clip."""
+    async def run_partitions(self, folder: Path, partitions: int) -> None:
+        """The same with one remote process and a network that is partitioned in mid-clip."""
         with ClipCache(folder / "clips", 10**12) as cache, _host(folder) as (port, keys):
             watcher = asyncio.create_task(self._watch(cache.folder))
             async with Forwarder(port) as network:
                 lost = asyncio.Event()
-                begun = asyncio.Event()
+                started = asyncio.Event()
 
                 def on_worker(event: WorkerEvent) -> None:
-                    {"lost": lost, "rendering": begun}.get(event.state, asyncio.Event()).set()
+                    {"lost": lost, "rendering": started}.get(event.state, asyncio.Event()).set()
 
                 remote = RemoteWorker(f"tcp://127.0.0.1:{network.port}", read_public_key(keys / "host.key"), _own(keys))
                 async with WorkerPool(cache, "fake", MODEL, 0, [remote], on_worker=on_worker) as pool:
                     for _ in range(partitions):
-                        begun.clear()
+                        started.clear()
                         calls = [asyncio.create_task(self._render(pool, self._job())) for _ in range(3)]
-                        await begun.wait()
+                        await started.wait()
                         await asyncio.sleep(self._rng.uniform(0, FRAMES * PAUSE))
                         lost.clear()
-                        network.whole.clear()
+                        network.connected.clear()
                         cut = time.monotonic()
                         await lost.wait()
-                        self.cut_noticed.append(time.monotonic() - cut)
-                        network.whole.set()
+                        self.partitions_detected.append(time.monotonic() - cut)
+                        network.connected.set()
                         await asyncio.gather(*calls)
             watcher.cancel()
 
@@ -133,28 +133,28 @@ class Soak:
             clip = await pool.render(job)
             with av.open(str(clip.path)) as container:
                 whole = sum(1 for _ in container.decode(video=0)) == FRAMES
-        except Exception as error:  # noqa: BLE001 - counted, and told
+        except Exception as error:  # noqa: BLE001 - counted and printed
             print(f"lost: {error}", file=sys.stderr)
             whole = False
         self.lost += not whole
 
     async def _watch(self, folder: Path) -> None:
-        """Look at every clip as soon as it is visible."""
+        """Check every clip as soon as it is visible."""
         seen: set[Path] = set()
         while True:
             found = {path for path in await asyncio.to_thread(lambda: list(folder.iterdir())) if path.suffix == ".mp4"}
-            self.half += sum(not has_valid_checksum(path) for path in found - seen)
+            self.partial += sum(not has_valid_checksum(path) for path in found - seen)
             seen |= found
             await asyncio.sleep(0.01)
 
 
 class Forwarder:
-    """A network between an engine and the port of a render process; it falls silent while `whole` is cleared."""
+    """A TCP forwarder between an engine and a render process; it stops forwarding while `connected` is cleared."""
 
     def __init__(self, port: int) -> None:
         self._target = port
-        self.whole = asyncio.Event()
-        self.whole.set()
+        self.connected = asyncio.Event()
+        self.connected.set()
         self._writers: list[asyncio.StreamWriter] = []
 
     async def __aenter__(self) -> Self:
@@ -164,7 +164,7 @@ class Forwarder:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
-        self.whole.set()
+        self.connected.set()
         for writer in self._writers:
             writer.close()
 
@@ -177,7 +177,7 @@ class Forwarder:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
-                await self.whole.wait()
+                await self.connected.wait()
                 writer.write(data)
                 await writer.drain()
             writer.close()
@@ -195,7 +195,7 @@ def _serve(folder: Path, port: int, secret: Path) -> None:
 
 @contextlib.contextmanager
 def _host(folder: Path) -> Iterator[tuple[int, Path]]:
-    """A render process that listens on a port, and the folder of its keys and ours."""
+    """A remote render process: its port, and the folder of its keys and ours."""
     keys, allowed = folder / "keys", folder / "allowed"
     allowed.mkdir()
     _, secret = create_key_pair(keys, "host")
@@ -222,35 +222,35 @@ def main() -> None:
     parser.add_argument("--partitions", type=int, default=20)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
-    soak = Soak(options.kills, options.stops)
-    begun = time.monotonic()
+    soak = FaultInjection(options.kills, options.stops)
+    started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(soak.run(Path(folder), options.workers))
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(soak.run_cut_off(Path(folder), options.partitions))
-    kills, stops = soak.noticed[signal.SIGKILL], soak.noticed[signal.SIGSTOP]
+        asyncio.run(soak.run_partitions(Path(folder), options.partitions))
+    kills, stops = soak.detected[signal.SIGKILL], soak.detected[signal.SIGSTOP]
     totals = {
         "kills": len(kills),
         "stops": len(stops),
-        "partitions": len(soak.cut_noticed),
+        "partitions": len(soak.partitions_detected),
         "accepted": soak.accepted,
-        "struck_with_two_jobs_in_hand": soak.both,
+        "injected_with_two_jobs_in_progress": soak.with_two_jobs,
         "lost": soak.lost,
-        "half_clips_seen": soak.half,
-        "slowest_death_noticed_s": round(max(kills, default=0.0), 3),
-        "slowest_freeze_noticed_s": round(max(stops, default=0.0), 3),
-        "slowest_partition_noticed_s": round(max(soak.cut_noticed, default=0.0), 3),
-        "seconds": round(time.monotonic() - begun, 1),
+        "partial_clips_seen": soak.partial,
+        "slowest_crash_detected_s": round(max(kills, default=0.0), 3),
+        "slowest_freeze_detected_s": round(max(stops, default=0.0), 3),
+        "slowest_partition_detected_s": round(max(soak.partitions_detected, default=0.0), 3),
+        "seconds": round(time.monotonic() - started, 1),
     }
-    table = Table(title="Render processes struck in mid-clip")
+    table = Table(title="Faults injected in mid-clip")
     table.add_column("what")
     table.add_column("value", justify="right")
     for name, value in totals.items():
         table.add_row(name.replace("_", " "), str(value))
     Console().print(table)
     print(json.dumps(totals))
-    slow = max(kills, default=0.0) > DEAD_S or max(*stops, *soak.cut_noticed, 0.0, 0.0) > FROZEN_S
-    sys.exit(1 if soak.lost or soak.half or slow else 0)
+    slow = max(kills, default=0.0) > CRASH_S or max(*stops, *soak.partitions_detected, 0.0, 0.0) > FROZEN_S
+    sys.exit(1 if soak.lost or soak.partial or slow else 0)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Hostile input, made from good input by seeded mutation, and what must hold whatever comes."""
+"""Fuzzing: valid input with seeded mutations, and the checks that must hold for any input."""

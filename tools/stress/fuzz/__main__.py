@@ -1,9 +1,9 @@
-"""Feed AIMV thousands of damaged files and messages: finite sound, a reading, or one line, and nothing else.
+"""Fuzz AIMV with thousands of damaged files and messages: each must be read, or rejected in one line.
 
     python -m tools.stress.fuzz [--cases 10000] [--seed 0] [--only wav,score] [--again wav:123]
 
-Cases are spread evenly over the kinds of media; every mutation follows from the kind and its number, so that
-`--again` repeats one. Each runs in a process with a memory limit, which is ended when it takes longer than 1 s of
+Cases are spread evenly over the kinds of media; every mutation depends on the kind and its number alone, so
+that `--again` repeats one. Each runs in a process with a memory limit, which is ended when it takes longer than 1 s of
 processor time. Prints a table and, last, one JSON line; exit status 1 if there was a fault.
 """
 

@@ -1,4 +1,4 @@
-"""Every target that is fuzzed, by name."""
+"""All fuzzing targets by name."""
 
 import os
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def _loop() -> None:
         pass
 
 
-# What the runner must bear; for its own tests.
+# Faults that the runner must detect; for its own tests.
 _BAD: dict[str, Callable[[], object]] = {
     "test crash": os.abort,
     "test raise": lambda: 1 // 0,

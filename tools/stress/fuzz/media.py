@@ -1,4 +1,4 @@
-"""Sound files to damage, and what a damaged one may do: give finite sound, or be refused in one line."""
+"""Fuzzing of sound files: a damaged one must give finite sound or be rejected in one line."""
 
 import functools
 import io
@@ -35,7 +35,7 @@ KINDS = (*_CODED, *_BY_LIBAV)
 
 
 class Seed(msgspec.Struct, frozen=True):
-    """A good file: its bytes, the name's ending, how far its header reaches, and the seconds that it gives."""
+    """A valid file: bytes, suffix, length of the header in bytes, duration in seconds."""
 
     data: bytes
     suffix: str
@@ -90,10 +90,10 @@ def case(kind: str, number: int, folder: Path) -> str:
     data = mutate(good.data, random.Random(f"{kind}:{number}"), good.header)
     path = folder / f"case{good.suffix}"
     path.write_bytes(data)
-    return judge(path, declared(kind, data, good))
+    return verdict(path, declared(kind, data, good))
 
 
-def judge(path: Path, seconds: float | None) -> str:
+def verdict(path: Path, seconds: float | None) -> str:
     """Load `path`, whose header promises `seconds` of sound (None: it does not say)."""
     try:
         song = load_song(path)

@@ -1,4 +1,4 @@
-"""Seeded mutations of bytes: the damage that disks, networks and people do to files."""
+"""Seeded mutations of bytes."""
 
 import random
 import struct

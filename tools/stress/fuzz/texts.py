@@ -1,4 +1,4 @@
-"""Scores, configs, scenes, keys, commands and messages to damage: each is read, or refused by its error in one line."""
+"""Fuzzing of scores, configs, scenes, keys, commands and messages: each is read, or rejected in one line."""
 
 import functools
 import hashlib

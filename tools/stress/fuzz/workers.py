@@ -1,4 +1,4 @@
-"""Runs cases in processes that may crash, hang or eat memory, and says which did."""
+"""Runs fuzzing cases in processes with limits on time and memory, and reports crashes and hangs."""
 
 import multiprocessing
 import resource
@@ -20,7 +20,7 @@ BLOCKED_S = 20.0  # by the wall clock, for a case that waits and does not work
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """A case that did what no case may do."""
+    """A case that crashed, hung or gave a wrong result."""
 
     target: str
     number: int
@@ -28,7 +28,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct):
-    """What came of a run."""
+    """The results of a run."""
 
     outcomes: Counter[str]
     faults: list[Fault]
@@ -56,7 +56,7 @@ def run(cases: Iterable[tuple[str, int]]) -> Report:
 
 
 class _Worker:
-    """One process, started anew whenever it is gone."""
+    """One process, restarted whenever it has ended."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -72,7 +72,7 @@ class _Worker:
         self._line.recv()  # it has imported everything
 
     def try_case(self, target: str, number: int) -> tuple[str, float]:
-        """What came of the case, and the processor seconds that it took."""
+        """The outcome of the case, and its processor time in seconds."""
         before = self._spent()
         self._line.send((target, number))
         deadline = time.monotonic() + BLOCKED_S
