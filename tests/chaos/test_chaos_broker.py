@@ -57,9 +57,9 @@ async def test_slow(mosquitto: Callable[[], Mosquitto], tally: Tally) -> None:  
             await until(lambda: client.connected)
             for number in range(rounds(1, 3)):
                 with tally.fault():
-                    network.whole.clear()
+                    network.connected.clear()
                     await until(lambda: not client.connected)
-                    network.whole.set()
+                    network.connected.set()
                     await until(lambda: client.connected)
                     async with second(server) as other:
                         await other.publish("aimv/command/seed", str(200 + number))
