@@ -1,4 +1,4 @@
-"""Render processes that are killed, frozen or cut off in mid-clip: each is detected and replaced, and no job is lost."""
+"""Render processes that are killed, frozen or cut off in mid-clip: each is detected, replaced, and no job is lost."""
 
 from pathlib import Path
 

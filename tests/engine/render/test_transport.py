@@ -186,9 +186,9 @@ async def test_a_partition_in_mid_clip_is_noticed_and_loses_no_job(host, cache):
     async with Forwarder(host.port) as network, rendering(cache, host.remote(network.port), events) as pool:
         calls = [asyncio.create_task(pool.render(job(seed, seconds=2.0))) for seed in range(3)]
         await events.until("rendering")
-        network.whole.clear()
+        network.connected.clear()
         await events.until("lost")
-        network.whole.set()
+        network.connected.set()
         clips = await asyncio.gather(*calls)
     assert all(has_valid_checksum(clip.path) for clip in clips)
     assert next(event for event in events if event.state == "lost").detail == "stopped responding"
