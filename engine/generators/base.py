@@ -76,6 +76,7 @@ class GeneratorSpec(msgspec.Struct, frozen=True, kw_only=True):
     seconds_per_second: float | None = None  # rendering time of a second of clip at first guess; None if unknown
     needs_gpu: bool = False  # too slow without CUDA
     image_start: bool = False  # has image-to-video models
+    streams: bool = False  # makes frames as fast as they are shown
     takes_scenes: bool = False  # draws a folder of ISF files
     listed: bool = True  # offered to users
 
@@ -85,6 +86,7 @@ class GeneratorSpec(msgspec.Struct, frozen=True, kw_only=True):
         words = {
             "needs a GPU": self.needs_gpu,
             "image-to-video": self.image_start,
+            "streams": self.streams,
             "draws folders of ISF files": self.takes_scenes,
             f"presets {', '.join(self.presets)}": bool(self.presets),
         }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import msgspec
 import pytest
 
 from aimv.language.score import Score, ScoreHeader, Shot
@@ -200,3 +201,10 @@ def test_a_chosen_preset_is_the_only_level(generators: Callable[..., None]) -> N
     assert one.levels_for("") == levels
     assert one.levels_for("small") == (Level("small", 1.0),)
     assert spec("two").levels_for("small") == (Level("", 1.0),), "of another generator"
+
+
+def test_capabilities_are_stated_in_words() -> None:
+    spec = registry.find_spec("fake")
+    streaming = msgspec.structs.replace(spec, needs_gpu=True, streams=True, takes_scenes=False)
+    assert streaming.capabilities.startswith("needs a GPU; streams")
+    assert "streams" not in spec.capabilities
