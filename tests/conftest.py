@@ -22,6 +22,9 @@ from engine.analysis.transcription.models import load_whisper
 settings.register_profile("aimv", deadline=None)  # no test asserts wall time
 settings.load_profile("aimv")
 
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell starts background commands so, and children inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ROOT = Path(__file__).parent.parent
 HEART = ROOT / "examples" / "heart.wav"
 
