@@ -1,4 +1,4 @@
-"""Doors open on this host alone, no message names a file, and every test that docs/security.md cites exists."""
+"""Servers listen on this host only, messages contain no paths, and every test that docs/security.md cites exists."""
 
 import asyncio
 import re
@@ -17,10 +17,10 @@ from engine.render.transport import Transport, WorkerAddress
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def test_doors_open_on_this_host_alone() -> None:
+def test_servers_listen_on_this_host_only() -> None:
     """OSC and `--metrics` share the parsing of [HOST:]PORT."""
     assert parse_address("9000") == ("127.0.0.1", 9000)
-    assert parse_address("0.0.0.0:9000") == ("0.0.0.0", 9000), "only when told so"  # noqa: S104
+    assert parse_address("0.0.0.0:9000") == ("0.0.0.0", 9000), "only if configured"  # noqa: S104
     for path in [*(ROOT / "engine").rglob("*.py"), *(ROOT / "aimv").rglob("*.py")]:
         assert not re.search(r"0\.0\.0\.0\"|tcp://\*", path.read_text("utf-8")), path
 
@@ -65,7 +65,7 @@ async def test_a_render_message_that_claims_another_job_writes_nothing(tmp_path:
     assert files_in(tmp_path) == []
 
 
-def test_every_test_that_the_promises_cite_exists() -> None:
+def test_every_cited_test_exists() -> None:
     cited = re.findall(
         r"`((?:tests/[\w/]+/)?(test_\w+)\.py)?(?:::(\w+))?`", (ROOT / "docs" / "security.md").read_text("utf-8")
     )

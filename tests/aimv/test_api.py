@@ -87,7 +87,7 @@ def test_sound_that_cannot_be_read_is_refused_at_once(
         analyzer(samples, rate)
 
 
-def test_live_rows_come_before_the_song_ends(analyzer: aimv.Analyzer, wav: Callable[..., Path]) -> None:
+def test_live_rows_are_yielded_before_the_song_ends(analyzer: aimv.Analyzer, wav: Callable[..., Path]) -> None:
     analyzed: list[float] = []
     rows = analyzer(wav(tone(8.0)), live=True, on_progress=lambda done, total: analyzed.append(done))
     first = next(rows)
@@ -96,7 +96,7 @@ def test_live_rows_come_before_the_song_ends(analyzer: aimv.Analyzer, wav: Calla
 
 
 @pytest.mark.parametrize("settings", [{"whisper": "tiny.en"}, {"language": "es"}])
-def test_settings_that_ask_for_another_model_are_refused(
+def test_settings_for_another_model_are_rejected(
     analyzer: aimv.Analyzer, wav: Callable[..., Path], settings: dict[str, str]
 ) -> None:
     with pytest.raises(aimv.AimvError, match="the analyzer has its own") as caught:

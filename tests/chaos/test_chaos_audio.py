@@ -19,7 +19,7 @@ PATIENCE_S = 120.0
 def wait(until: Callable[[], object], feed: Callable[[], None] = lambda: None) -> None:
     end = time.monotonic() + PATIENCE_S
     while not until():
-        assert time.monotonic() < end, "it never came"
+        assert time.monotonic() < end, "timeout"
         feed()
         time.sleep(0.005)
 

@@ -1,4 +1,4 @@
-"""The wall clock steps by hours while AIMV works: only the monotonic clock is asked, so nothing happens."""
+"""The wall clock steps by hours while AIMV runs: only the monotonic clock is used, so nothing happens."""
 
 import ast
 import os
@@ -20,7 +20,7 @@ ROW = "clock steps"
 WALL = {"time.time", "datetime.now", "datetime.utcnow", "time.time_ns", "time.localtime", "time.gmtime"}
 
 
-def test_the_wall_clock_is_never_asked() -> None:
+def test_the_wall_clock_is_never_read() -> None:
     for package in (aimv, engine):
         for path in Path(str(package.__file__)).parent.rglob("*.py"):
             if path.name == "logs.py":
@@ -39,16 +39,16 @@ def test_an_export_under_a_clock_that_steps(
     tmp_path: Path, song: Path, user_cache: Path, tally: Tally, aimv_process: Callable[..., Command], step: str
 ) -> None:
     """A clock that is set while the command and its render process run, or that runs 40 times too fast."""
-    told = tmp_path / "now"
-    told.write_text("+0" if "x" not in step else step)
-    env = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(told), "FAKETIME_CACHE_DURATION": "0",
+    clock_file = tmp_path / "now"
+    clock_file.write_text("+0" if "x" not in step else step)
+    env = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(clock_file), "FAKETIME_CACHE_DURATION": "0",
            "FAKETIME_DONT_FAKE_MONOTONIC": "1"}  # fmt: skip
     out = tmp_path / "a.mp4"
     with tally.fault():
         running = aimv_process("export", song, "-o", out, "--size", "64x64", env=env)
         for share in range(rounds(4, 12)):
             time.sleep(0.3)
-            told.write_text(step if share % 2 == 0 or "x" in step else "+0")
+            clock_file.write_text(step if share % 2 == 0 or "x" in step else "+0")
         status, lines = running.end()
         assert (status, lines) == (0, []), running.output
         assert out.exists()

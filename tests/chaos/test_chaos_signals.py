@@ -82,7 +82,7 @@ def frames(path: Path) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
-def strike(stage: Stage, kind: str, how: signal.Signals, share: float, number: int) -> None:
+def inject(stage: Stage, kind: str, how: signal.Signals, share: float, number: int) -> None:
     """Stop one command after that share of its usual life, look at what is there, and now and then go on with it."""
     place = stage.new(f"{kind}-{number}")
     run = stage.run(kind, place)
@@ -97,7 +97,7 @@ def strike(stage: Stage, kind: str, how: signal.Signals, share: float, number: i
             assert len(lines) == 1 and lines[0].startswith("aimv: stopped"), run.output
         # Python that is interrupted in loading itself, before AIMV's first line, says 1
         assert status == 128 + how or (status == 1 and not begun and "KeyboardInterrupt" in run.output), run.output
-    for path in out:  # the stop came between the last byte and the end
+    for path in out:  # the signal arrived between the last byte and the end
         assert frames(path) == FRAMES if path.suffix == ".mp4" else Score.load(path).shots
     assert_clean(place / "cache", place / "out")
     no_worker_is_left(place)
@@ -114,7 +114,7 @@ def test_stopped_at_random_moments(stage: Stage, tally: Tally, rng: random.Rando
         kind = ("scored", "score", "scored", "song")[number % 4]
         how = rng.choice((signal.SIGINT, signal.SIGTERM))
         with tally.fault():
-            strike(stage, kind, how, rng.uniform(0.0, 1.05), number)
+            inject(stage, kind, how, rng.uniform(0.0, 1.05), number)
 
 
 def test_killed_at_random_moments(stage: Stage, tally: Tally, rng: random.Random) -> None:

@@ -44,7 +44,7 @@ def test_places_that_cannot_be_written_are_named_before_the_work(tmp_path: Path)
     ("number", "words"),
     [(errno.ENOSPC, "no room left"), (errno.EACCES, "no permission"), (errno.EIO, "cannot be written")],
 )
-def test_each_failure_says_what_to_do(number: int, words: str) -> None:
+def test_each_failure_has_a_hint(number: int, words: str) -> None:
     assert words in str(output_error(Path("a.mp4"), OSError(number, os.strerror(number))))
 
 

@@ -30,12 +30,12 @@ def test_a_ramp_rises_and_keeps_near_its_colour_in_the_middle(colour: str) -> No
     ramp = ramps((colour,))
     assert ramp.shape == (ROWS, STEPS, 3)
     lab = oklab(ramp[0] / 255.0)
-    wanted = oklab(parse_hex(colour))
+    expected = oklab(parse_hex(colour))
     assert np.all(np.diff(lab[:, 0]) > -0.004), "from shade to light"
     middle = lab[STEPS // 3 : 2 * STEPS // 3]
-    assert np.linalg.norm(middle - wanted, axis=1).max() < 0.09
-    assert np.linalg.norm(lab[STEPS // 2] - wanted) < 0.03
-    assert lab[0, 0] < 0.6 * wanted[0] and lab[-1, 0] > 0.93
+    assert np.linalg.norm(middle - expected, axis=1).max() < 0.09
+    assert np.linalg.norm(lab[STEPS // 2] - expected) < 0.03
+    assert lab[0, 0] < 0.6 * expected[0] and lab[-1, 0] > 0.93
 
 
 def test_rows_follow_the_palette_and_are_filled_with_neighbours() -> None:

@@ -215,7 +215,7 @@ async def test_a_show_of_which_nothing_can_be_rendered_ends_with_the_reason(tmp_
         await show(tmp_path, planned("fail: no such place"), WallClock(6.0), Pictures())
 
 
-async def test_items_of_a_blocking_iterator_come_in_order() -> None:
+async def test_items_of_a_blocking_iterator_keep_their_order() -> None:
     assert [item async for item in iterate_in_thread(iter(range(5)))] == [0, 1, 2, 3, 4]
 
 

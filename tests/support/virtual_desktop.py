@@ -65,8 +65,8 @@ def virtual_screen(size: str = "1280x720", seen: Path | None = None) -> Iterator
     manager: subprocess.Popen[bytes] | None = None
     try:
         os.close(writing)
-        with os.fdopen(reading) as told:
-            display = {"DISPLAY": f":{told.readline().strip()}"}
+        with os.fdopen(reading) as display_number:
+            display = {"DISPLAY": f":{display_number.readline().strip()}"}
         with contextlib.suppress(FileNotFoundError):
             manager = subprocess.Popen(
                 ["openbox"], env={**os.environ, **display}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

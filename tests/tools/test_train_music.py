@@ -274,7 +274,7 @@ def test_percussion_without_an_output_has_its_own_target() -> None:
     assert TARGETS[: len(LABELS)] == LABELS
 
 
-def test_a_missing_piece_comes_from_recorded_kits_more_often_than_from_machines(bank: Bank) -> None:
+def test_a_missing_piece_is_taken_from_recorded_kits_more_often_than_from_machines(bank: Bank) -> None:
     for kit in ("other kit", "machine 1"):
         bank.strokes.append(Stroke(kit, "splash", 0.8, False, 0, 8000))
     mixer, random = mixing.Mixer(bank, held_out=False, seed=1), np.random.default_rng(0)

@@ -18,8 +18,8 @@ from tests.conftest import tone
 @pytest.mark.parametrize(("probability", "confident"), [(0.7, 1), (0.69996, 0)])
 def test_what_is_not_sure_does_not_read_as_if_it_were(probability: float, confident: int) -> None:
     certain = {"kick": probability, "snare": 0.1, "bass": 0.2}
-    heard = WindowAnalysis(0.0, 1.0, True, -20.0, 440.0, certain)
-    row = make_row(heard, {}).as_json(with_probabilities=True)
+    analysis = WindowAnalysis(0.0, 1.0, True, -20.0, 440.0, certain)
+    row = make_row(analysis, {}).as_json(with_probabilities=True)
     assert row["confident"] == confident
     assert sum(each["confidence"] >= 0.7 for each in row["instruments"]) == confident
     assert (row["probabilities"]["kick"] >= 0.7) == bool(confident)

@@ -35,7 +35,7 @@ def test_the_next_words_wait_for_those_before_them_but_not_for_long() -> None:
     assert show.set[-1][:2] == ("five", 16.0)
 
 
-def test_nothing_heard_sets_nothing() -> None:
+def test_no_words_give_no_captions() -> None:
     show = Show()
     show.hear(1.0)
     assert show.set == []

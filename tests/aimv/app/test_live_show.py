@@ -1,4 +1,4 @@
-"""A live show without a stage: what is heard becomes letters in the picture where that is wanted."""
+"""A live show without outputs: transcribed words become captions if enabled."""
 
 import time
 
@@ -26,15 +26,15 @@ class Device:
     def close(self) -> None: ...
 
 
-@pytest.mark.parametrize("wanted", [True, False])
-def test_sung_words_are_set_in_type_where_it_is_wanted(wanted: bool) -> None:
+@pytest.mark.parametrize("enabled", [True, False])
+def test_sung_words_are_captions_if_enabled(enabled: bool) -> None:
     words = FakeTranscriber([Word("heart", 0.5, 0.8, 1.0)], delay_s=0.2)
-    settings = Settings(size="160x90", lettering=wanted)
+    settings = Settings(size="160x90", lettering=enabled)
     show = LiveShow(settings, Device(), FakeClassifier(HEARD), words, select_generator("shader"))
     bare = show.compositor.frame(0.2)
     with show.analyzer:
         ends = time.monotonic() + 60.0
-        while not show.words:  # a word is heard, and said in the window after
+        while not show.words:  # a word is part of the row of the next window
             assert time.monotonic() < ends
             show.analyzer.feed(tone(0.1, 220.0, 16_000)[:, None], time.perf_counter())
             time.sleep(0.01)
@@ -42,4 +42,4 @@ def test_sung_words_are_set_in_type_where_it_is_wanted(wanted: bool) -> None:
     plain = LiveShow(settings, Device(), FakeClassifier(HEARD), None, select_generator("shader"))
     assert np.array_equal(bare, plain.compositor.frame(0.2))
     lettered = (show.compositor.frame(0.3) != plain.compositor.frame(0.3)).any()
-    assert lettered == wanted
+    assert lettered == enabled

@@ -31,7 +31,7 @@ def lines(path: Path) -> list[dict[str, object]]:
 
 
 def test_each_event_is_a_json_line_with_its_fields(tmp_path: Path) -> None:
-    log_event("nobody asked")
+    log_event("not logged")
     log_to_file(tmp_path / "log.jsonl")
     log_event("worker", state="lost", pid=7, share=0.5, detail="was ended by SIGKILL")
     start, event = lines(tmp_path / "log.jsonl")
@@ -72,7 +72,7 @@ def test_the_command_logs_its_beginning_and_its_end(aimv: Callable[..., Ran], tm
     assert lines(path)[-1]["status"] == 2
 
 
-def test_a_bug_is_one_line_and_a_report_without_the_users_own(
+def test_a_bug_is_one_line_and_a_report_without_user_data(
     aimv: Callable[..., Ran], wav: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret, secret_song = "mqtt://vj:" + "hunter" + "2@stage", wav(tone(1), "my secret love song.wav")
@@ -116,12 +116,12 @@ def test_a_stop_that_a_library_takes_for_an_error_is_a_stop(
     assert not (tmp_path / "cache" / "crashes").exists()
 
 
-def test_where_no_report_can_be_written_the_line_still_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_line_is_printed_even_if_no_report_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("AIMV_CACHE", str(tmp_path / "file"))
     assert write_crash_report(ValueError("x")) is None
 
 
-def test_what_libraries_log_is_not_said_to_the_person_who_plays() -> None:
+def test_library_logs_are_not_printed() -> None:
     code = "import logging, aimv.cli.main; logging.warning('a'); logging.getLogger('some.library').error('b')"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stderr == b""

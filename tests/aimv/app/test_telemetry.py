@@ -28,7 +28,7 @@ TELEMETRY: dict[str, Any] = {
 }  # fmt: skip
 
 
-def test_one_line_says_whether_all_is_well() -> None:
+def test_the_health_line() -> None:
     assert health_line(TELEMETRY).startswith("well: 12 s, 29.9 pictures a second, 1 late, 2 skipped, 3 dropped")
     assert health_line(TELEMETRY | {"worker": "lost"}).startswith("unwell")
     assert health_line(TELEMETRY | {"warning": "the input is gone"}).endswith("; the input is gone")
@@ -56,19 +56,20 @@ def test_telemetry_states_the_sound_the_sentence_on_screen_and_what_commands_hav
     job = Job("fake", "", "A kick hits.", (), ("#ff0000",), 0, 64, 48, 8.0, 1.0)
     show.add_job(PlannedClip(2.0, 4.0, job), job)
     show.compositor.place(2.0, 4.0, tmp_path / f"{job.id}.mp4")
-    told = make_telemetry(show)
-    assert (told["time"], told["sentence"], told["words"]) == (3.0, "A kick hits.", "my heart")
-    assert (told["flashes"], told["seed"], told["generator"], told["warning"]) == (1, 7, "shader", "")
-    assert health_line(told).startswith("well: 3 s"), "all that the health line and the metrics need"
-    assert not TELEMETRY.keys() - told.keys()
+    telemetry = make_telemetry(show)
+    assert (telemetry["time"], telemetry["sentence"], telemetry["words"]) == (3.0, "A kick hits.", "my heart")
+    shown = [telemetry[name] for name in ("flashes", "seed", "generator", "warning")]
+    assert shown == [1, 7, "shader", ""]
+    assert health_line(telemetry).startswith("well: 3 s"), "all that the health line and the metrics need"
+    assert not TELEMETRY.keys() - telemetry.keys()
 
 
 def test_what_a_song_has_not_is_none() -> None:
-    told = make_telemetry(Played(not_live="a song is known"))
-    assert [told[key] for key in ("seed", "style", "bpm", "level_db", "latency_p95_ms")] == [None] * 5
+    telemetry = make_telemetry(Played(not_live="a song is known"))
+    assert [telemetry[key] for key in ("seed", "style", "bpm", "level_db", "latency_p95_ms")] == [None] * 5
 
 
-def test_the_most_urgent_warning_comes_first() -> None:
+def test_the_most_urgent_warning_is_first() -> None:
     show = Played()
     assert make_readout(show).warning == ""
     show.given = SoundState(title="x", silent=True, warning="the input is silent")
@@ -103,12 +104,12 @@ def test_prometheus_reads_the_numbers_and_counters_only_grow() -> None:
     with Metrics("127.0.0.1", 0) as metrics:
         metrics.update(TELEMETRY)
         metrics.update(TELEMETRY | {"dropped": 5, "worker": "lost"})
-        told = scraped(metrics.port)
-    assert told["aimv_pictures_dropped_total"] == 5
-    assert told["aimv_latency_p95_ms"] == 41.5
+        values = scraped(metrics.port)
+    assert values["aimv_pictures_dropped_total"] == 5
+    assert values["aimv_latency_p95_ms"] == 41.5
     lost = ("sound_blocks_dropped", "commands_refused", "shots_passed_over")
-    assert [told[f"aimv_{each}_total"] for each in lost] == [6, 7, 8]
-    assert (told["aimv_input_open"], told["aimv_worker_lost"]) == (1, 1)
+    assert [values[f"aimv_{each}_total"] for each in lost] == [6, 7, 8]
+    assert (values["aimv_input_open"], values["aimv_worker_lost"]) == (1, 1)
 
 
 @prometheus
@@ -123,11 +124,11 @@ def test_a_port_that_is_taken_is_one_line() -> None:
 
 async def test_the_health_of_a_show_is_reported_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(telemetry, "INTERVAL_S", 0.0)
-    told: list[str] = []
+    lines: list[str] = []
     enough = asyncio.Event()
 
     def log_event(event: str, line: str) -> None:
-        told.append(line)
+        lines.append(line)
         enough.set()
 
     monkeypatch.setattr(telemetry, "log_event", log_event)
@@ -135,4 +136,4 @@ async def test_the_health_of_a_show_is_reported_while_it_runs(monkeypatch: pytes
     async with report_health(lambda: TELEMETRY, metrics):
         await enough.wait()
         assert (await asyncio.to_thread(scraped, metrics.port))["aimv_show_seconds"] == 12.5
-    assert told[0].startswith("well")
+    assert lines[0].startswith("well")

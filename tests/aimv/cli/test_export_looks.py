@@ -1,4 +1,4 @@
-"""`aimv export` with a VJ's own scenes, with type, with more and less reaction: what is asked for is what is seen."""
+"""`aimv export` with a VJ's own scenes, with type, with more and less reaction: each changes the picture."""
 
 import json
 from collections.abc import Callable

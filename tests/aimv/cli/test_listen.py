@@ -1,4 +1,4 @@
-"""`aimv listen`: table, JSON Lines, picture; a file known whole and heard causally."""
+"""`aimv listen`: table, JSON Lines, picture; offline and causal analysis of a file."""
 
 import io
 import json
@@ -26,7 +26,7 @@ def rows(ran: Ran) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def heard_rows() -> list[Row]:
+def analyzed_rows() -> list[Row]:
     """The example song as the library hears it."""
     import aimv  # noqa: PLC0415 - after the cache is set
 
@@ -34,15 +34,15 @@ def heard_rows() -> list[Row]:
 
 
 @pytest.fixture(scope="module")
-def heard(heard_rows: list[Row]) -> list[dict[str, Any]]:
+def json_rows(analyzed_rows: list[Row]) -> list[dict[str, Any]]:
     """The same rows as --json --all prints."""
-    return [row.as_json(with_probabilities=True) for row in heard_rows]
+    return [row.as_json(with_probabilities=True) for row in analyzed_rows]
 
 
-def test_rows_cover_the_song_second_by_second(heard: list[dict[str, Any]], classifier: OnnxClassifier) -> None:
-    assert [row["start"] for row in heard] == [float(k) for k in range(len(heard))]
-    assert heard[-1]["end"] == pytest.approx(TRUTH["duration_s"], abs=0.01)
-    for row in heard:
+def test_rows_cover_the_song_second_by_second(json_rows: list[dict[str, Any]], classifier: OnnxClassifier) -> None:
+    assert [row["start"] for row in json_rows] == [float(k) for k in range(len(json_rows))]
+    assert json_rows[-1]["end"] == pytest.approx(TRUTH["duration_s"], abs=0.01)
+    for row in json_rows:
         assert set(row["probabilities"]) == set(classifier.labels)
         assert len(row["instruments"]) == 3
         assert row["confident"] == sum(i["confidence"] >= 0.7 for i in row["instruments"])
@@ -51,25 +51,27 @@ def test_rows_cover_the_song_second_by_second(heard: list[dict[str, Any]], class
         assert all(row["start"] <= word["start"] < row["end"] for word in row["words"])
 
 
-def test_the_sung_word_is_transcribed_in_every_chorus(heard: list[dict[str, Any]]) -> None:
-    said = [(word["start"], word["text"].lower().strip(".,!?")) for row in heard for word in row["words"]]
+def test_the_sung_word_is_transcribed_in_every_chorus(json_rows: list[dict[str, Any]]) -> None:
+    words = [(word["start"], word["text"].lower().strip(".,!?")) for row in json_rows for word in row["words"]]
     for section in TRUTH["sections"]:
-        times = [time for time, text in said if text == "heart" and section["start_s"] <= time < section["end_s"]]
-        assert bool(times) == ("heart" in section["words"]), (section["name"], said)
+        times = [time for time, text in words if text == "heart" and section["start_s"] <= time < section["end_s"]]
+        assert bool(times) == ("heart" in section["words"]), (section["name"], words)
 
 
-def test_two_of_three_instruments_are_named_in_every_section(heard: list[dict[str, Any]]) -> None:
+def test_two_of_three_instruments_are_named_in_every_section(json_rows: list[dict[str, Any]]) -> None:
     for section in TRUTH["sections"]:
         inside = [
-            row for row in heard if row["start"] >= section["start_s"] - 0.2 and row["end"] <= section["end_s"] + 0.2
+            row
+            for row in json_rows
+            if row["start"] >= section["start_s"] - 0.2 and row["end"] <= section["end_s"] + 0.2
         ]
         named = {i["name"] for row in inside for i in row["instruments"][: row["confident"]]}
         assert len(named & set(section["instruments"])) >= 2, (section["name"], named)
 
 
-def test_loud_and_quiet_sections_are_told_apart(heard: list[dict[str, Any]]) -> None:
+def test_loud_and_quiet_sections_are_distinguished(json_rows: list[dict[str, Any]]) -> None:
     for section in TRUTH["sections"][1:]:
-        inside = [row for row in heard if row["start"] >= section["start_s"] and row["end"] <= section["end_s"]]
+        inside = [row for row in json_rows if row["start"] >= section["start_s"] and row["end"] <= section["end_s"]]
         share = np.mean([row["loudness"] == section["loudness"] for row in inside])
         assert share >= 0.5, section["name"]
 
@@ -83,7 +85,7 @@ def test_json_on_the_command_line(aimv: Aimv, wav: Callable[..., Path]) -> None:
     assert "probabilities" in rows(aimv("listen", wav(tone(1)), "--json", "--all"))[0]
 
 
-def test_heard_live_each_word_is_committed_after_its_end(aimv: Aimv) -> None:
+def test_live_words_are_committed_after_their_end(aimv: Aimv) -> None:
     printed = rows(aimv("listen", HEART, "--live", "--json", "--language", "en"))
     words = [word for row in printed for word in row["words"]]
     assert any("heart" in word["text"].lower() for word in words)
@@ -109,9 +111,9 @@ def test_the_table_is_for_people(aimv: Aimv, wav: Callable[..., Path]) -> None:
     assert ran.out.count("color palette.") == 2
 
 
-def test_the_table_shows_each_word_with_its_start(heard_rows: list[Row]) -> None:
+def test_the_table_shows_each_word_with_its_start(analyzed_rows: list[Row]) -> None:
     printed = io.StringIO()
-    sung = next(row for row in heard_rows if row.analysis.words)
+    sung = next(row for row in analyzed_rows if row.analysis.words)
     print_row(Console(file=printed, highlight=False, markup=False), sung, first=False)
     assert all(f"{word.start:.2f} {word.text}" in printed.getvalue() for word in sung.analysis.words)
 

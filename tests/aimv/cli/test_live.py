@@ -93,9 +93,9 @@ class Show:
 
     def end(self) -> str:
         press(self.environment, "AIMV live", "q")
-        _, told = self.process.communicate(timeout=60)
-        assert self.process.returncode == 0, told
-        return told
+        _, stderr = self.process.communicate(timeout=60)
+        assert self.process.returncode == 0, stderr
+        return stderr
 
 
 @pytest.fixture
@@ -152,16 +152,16 @@ def test_a_show_from_beginning_to_end(
     show.until(lambda: show.metric("aimv_input_open") == 0.0, "the device is missed")
     show.run("pactl", "load-module", "module-null-sink", "sink_name=aimv")
     show.until(lambda: show.metric("aimv_input_open") == 1.0, "the device is opened again")
-    heard = show.metric("aimv_show_seconds")
+    before = show.metric("aimv_show_seconds")
     player = show.play(song[: 5 * 44100])
-    show.until(lambda: show.metric("aimv_show_seconds") > heard + 5.0, "its sound is captured")
+    show.until(lambda: show.metric("aimv_show_seconds") > before + 5.0, "its sound is captured")
     player.wait()
-    told = show.end()
+    stderr = show.end()
 
-    drawn, _, skipped = map(int, re.search(r"(\d+) pictures, (\d+) late, (\d+) skipped", told).groups())  # type: ignore[union-attr]
-    written, dropped = map(int, re.search(r"mp4: (\d+) pictures, (\d+) dropped", told).groups())  # type: ignore[union-attr]
+    drawn, _, skipped = map(int, re.search(r"(\d+) pictures, (\d+) late, (\d+) skipped", stderr).groups())  # type: ignore[union-attr]
+    written, dropped = map(int, re.search(r"mp4: (\d+) pictures, (\d+) dropped", stderr).groups())  # type: ignore[union-attr]
     assert (written, dropped) == (drawn, 0), "the recording has every picture of the show"
-    assert "1 losses" in told
+    assert "1 losses" in stderr
     with av.open(str(show.recording)) as file:
         times = [float(frame.time or 0.0) for frame in file.decode(video=0)]
     with av.open(str(show.recording)) as file:

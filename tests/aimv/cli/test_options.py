@@ -129,7 +129,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], P
     return write
 
 
-def test_it_shows_every_value_and_where_it_comes_from(config: Callable[[str], Path], aimv: Aimv) -> None:
+def test_every_value_is_shown_with_its_source(config: Callable[[str], Path], aimv: Aimv) -> None:
     path = config(
         'style = "ink on paper"\nfps = 25\n[live]\nfps = 50\nmqtt-password = "secret"\nstream = ["tcp://a:1"]\n'
     )

@@ -23,9 +23,9 @@ def test_a_song_is_played_to_its_end(audio_server: dict[str, str], wav: Callable
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    told = re.search(r"(\d+) pictures, (\d+) late, (\d+) skipped", ran.stderr)
-    assert told, ran.stderr
-    drawn, _, skipped = map(int, told.groups())
+    match = re.search(r"(\d+) pictures, (\d+) late, (\d+) skipped", ran.stderr)
+    assert match, ran.stderr
+    drawn, _, skipped = map(int, match.groups())
     assert 55 <= drawn + skipped <= 61
     assert drawn >= 30
     account = re.search(
@@ -35,7 +35,7 @@ def test_a_song_is_played_to_its_end(audio_server: dict[str, str], wav: Callable
     assert sum(map(float, account.groups())) == pytest.approx(6.0, abs=0.3)
 
 
-def test_without_a_screen_one_line_says_what_to_do(
+def test_a_missing_display_is_an_error_with_a_hint(
     aimv: Callable[..., Ran], wav: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)

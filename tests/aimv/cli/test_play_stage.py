@@ -78,13 +78,13 @@ def test_readout_keys_osc_and_recording(
         key("space")
         until(stands_still, "space pauses")
         key("space")
-        _, told = playing.communicate(timeout=90)
+        _, stderr = playing.communicate(timeout=90)
     finally:
         playing.kill()
         playing.wait()
-    assert playing.returncode == 0, told
-    match = re.search(r"(\d+) pictures, (\d+) late, (\d+) skipped", told)
-    assert match, told
+    assert playing.returncode == 0, stderr
+    match = re.search(r"(\d+) pictures, (\d+) late, (\d+) skipped", stderr)
+    assert match, stderr
     drawn = int(match[1])
     with av.open(str(tmp_path / "show.mp4")) as file:
         assert sum(1 for _ in file.decode(video=0)) == drawn

@@ -39,9 +39,9 @@ class Hosts:
             stderr=subprocess.PIPE,
             text=True,
         )
-        said = self.process.stderr
-        assert said
-        assert any("waiting for work" in line for line in iter(said.readline, ""))
+        stderr = self.process.stderr
+        assert stderr
+        assert any("waiting for work" in line for line in iter(stderr.readline, ""))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_a_song_is_exported_with_clips_from_another_host(
     assert hosts.process.poll() is None
 
 
-def test_a_host_that_renders_something_else_is_not_used_and_says_what_it_renders(
+def test_a_host_with_another_model_is_not_used_and_reports_its_model(
     aimv: Aimv, wav: Callable[..., Path], tmp_path: Path, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(WorkerPool.__init__.__kwdefaults__, "connect_timeout", 4.0)
@@ -83,7 +83,7 @@ def test_keys_made_twice_are_the_same_keys(aimv: Aimv, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("render", "--bind", "tcp://127.0.0.1:1"), "there are no keys"),
         (("export", "x.wav", "--worker", "tcp://gpu:1"), "there is no key for gpu"),
@@ -94,13 +94,13 @@ def test_keys_made_twice_are_the_same_keys(aimv: Aimv, tmp_path: Path) -> None:
         (("export", "x.wav", "--preset", "fastest"), "no preset is called 'fastest'; there are"),
     ],
 )
-def test_what_cannot_be_is_one_line(aimv: Aimv, tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_is_one_line(aimv: Aimv, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     ran = aimv(*arguments, "--keys", tmp_path)
     assert ran.status == 2
-    assert said in ran.err.splitlines()[-1]
+    assert message in ran.err.splitlines()[-1]
 
 
-def test_a_host_without_the_keys_of_others_serves_nobody_and_says_so(aimv: Aimv, tmp_path: Path) -> None:
+def test_a_host_without_allowed_keys_is_an_error(aimv: Aimv, tmp_path: Path) -> None:
     aimv("keys", "--keys", tmp_path)
     ran = aimv("render", "--bind", free_address(), "--keys", tmp_path)
     assert ran.status == 2

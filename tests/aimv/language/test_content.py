@@ -125,7 +125,7 @@ def test_others_are_near_in_meaning(instrument: str, word: str) -> None:
     assert abstractions((instrument,)) == (word,)
 
 
-def test_an_instrument_that_comes_twice_gets_its_next_words() -> None:
+def test_a_repeated_instrument_gets_its_next_words() -> None:
     assert abstractions(("kick", "kick", "kick")) == ("canon", "pulse", "heartbeat")
     assert abstractions(("organ", "choir")) == ("cathedral", associations("choir")[1])
 

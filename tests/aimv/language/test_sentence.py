@@ -123,7 +123,7 @@ def test_beside_a_voice_each_keeps_its_verb_and_the_voice_is_the_person(instrume
 @pytest.mark.parametrize(
     ("loudness", "speech", "song"), [("loud", "yelling", "loudly"), ("quiet", "whispering", "softly")]
 )
-def test_a_voice_is_loud_or_soft_and_spoken_where_speech_is_heard(loudness: str, speech: str, song: str) -> None:
+def test_a_voice_is_loud_or_soft_and_speech_is_spoken(loudness: str, speech: str, song: str) -> None:
     assert stated(loudness, "heart", "bass tom vocal").startswith(f"Person {song} sings, holding a heart")
     assert stated(loudness, "heart", "bass tom speech").startswith(f"Person {speech}, holding a heart")
 

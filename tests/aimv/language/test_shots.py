@@ -116,7 +116,7 @@ def test_where_there_is_no_beat_a_cut_falls_on_an_onset_and_without_one_the_usua
     assert cuts(10.5) == [4.0, 8.0, 10.5]
 
 
-def test_a_cut_may_be_exactly_as_early_and_as_late_as_the_rule_says() -> None:
+def test_a_cut_may_be_at_the_earliest_and_at_the_latest_allowed_time() -> None:
     for given_times in ("beats", "onsets"):
         assert cuts(20.0, **{given_times: [1.99, 2.0]})[0] == 2.0
         assert cuts(20.0, **{given_times: [6.0, 6.01]})[0] == 6.0

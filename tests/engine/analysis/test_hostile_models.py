@@ -45,7 +45,7 @@ def pin(path: Path) -> None:
 
 
 @pytest.mark.parametrize("at", [0, 1000, -1])
-def test_one_bit_of_the_classifier_is_seen(tmp_path: Path, at: int) -> None:
+def test_one_flipped_bit_of_the_classifier_is_detected(tmp_path: Path, at: int) -> None:
     path = copied(tmp_path)
     data = bytearray(path.read_bytes())
     data[at] ^= 1

@@ -28,7 +28,7 @@ def sound(seconds: float) -> NDArray[np.float32]:
     return np.repeat(tone(seconds, 220.0, RATE)[:, None], 2, axis=1)
 
 
-def test_windows_come_in_order_and_words_once_committed() -> None:
+def test_windows_are_ordered_and_words_delivered_once_committed() -> None:
     windows: list[TimedAnalysis] = []
     words = FakeTranscriber([Word("heart", 0.5, 0.8, 1.0)], delay_s=0.4)
     committed: list[Word] = []

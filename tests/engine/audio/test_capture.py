@@ -50,7 +50,7 @@ def wait(until: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def test_blocks_come_in_order_on_one_time_line_and_are_copies() -> None:
+def test_blocks_are_ordered_on_one_time_line_and_copied() -> None:
     device, blocks = Device(), []
     with LiveInput(device, blocks.append) as live_input:
         buffer = stereo(0.1)
@@ -95,7 +95,7 @@ def test_what_is_no_number_becomes_silence() -> None:
     assert not blocks[0].samples.any()
 
 
-def test_a_device_that_goes_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_device_is_reopened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capture, "LOST_S", 0.1)
     monkeypatch.setattr(capture, "RETRY_S", (0.02,))
     device = Device()

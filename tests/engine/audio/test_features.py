@@ -45,7 +45,7 @@ def test_blocks_do_not_matter(blocks: list[int]) -> None:
     assert [o.time for o in parts.onsets] == pytest.approx([o.time for o in whole.onsets])
 
 
-def test_the_pulse_of_an_onset_decays_and_never_comes_early() -> None:
+def test_the_pulse_of_an_onset_decays_and_is_never_early() -> None:
     features = FeatureExtractor.of(clicks([1.0], 2.0, RATE), RATE)
     assert features.at(0.99).onset == 0.0
     assert features.at(1.005).onset > 0.8

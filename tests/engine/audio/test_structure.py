@@ -31,8 +31,8 @@ def test_a_songs_form_is_found_and_what_returns_has_its_label_again() -> None:
     song = np.concatenate([part(name, seconds, seed) for seed, (name, seconds) in enumerate(form)])
     found = find_sections(song, RATE)
     assert [section.label for section in found] == ["A", "B", "A", "B", "C", "B"]
-    wanted = np.cumsum([seconds for _, seconds in form])
-    assert [section.end for section in found] == pytest.approx(list(wanted), abs=1.0)
+    expected = np.cumsum([seconds for _, seconds in form])
+    assert [section.end for section in found] == pytest.approx(list(expected), abs=1.0)
     assert found == find_sections(song, RATE)
 
 

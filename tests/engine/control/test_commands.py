@@ -65,7 +65,7 @@ def test_what_cannot_be_is_refused_with_the_reason(name: str, value: str | float
 
 
 @given(st.text(max_size=30) | st.sampled_from(sorted(COMMANDS)), st.none() | st.booleans() | st.floats() | st.text())
-def test_whatever_comes_is_a_command_or_refused(name: str, value: str | float | None) -> None:
+def test_any_input_is_a_command_or_rejected(name: str, value: str | float | None) -> None:
     try:
         command = Command(name, value)
     except CommandRefused as refused:

@@ -15,7 +15,7 @@ def press(keyboard: Keyboard, *keys: str) -> None:
         keyboard.press(key)
 
 
-def test_keys_are_followed_and_what_the_show_cannot_is_said() -> None:
+def test_keys_dispatch_commands_and_report_rejected_ones() -> None:
     state, keyboard = desk_and_keyboard(not_live="there is one")
     press(keyboard, "b", "+", "x")
     assert (state.blackout, state.reaction) == (True, 1.25)

@@ -1,4 +1,4 @@
-"""MIDI: real messages over a socket and over JACK, every command a controller can ask for, what is said without any."""
+"""MIDI: real messages over a socket and over JACK, every command of a controller, the error without any."""
 
 import functools
 import importlib
@@ -75,7 +75,7 @@ def over_a_socket() -> tuple[Any, Callable[[Callable[[Any], None]], Any]]:
     return output, Port
 
 
-async def test_every_command_that_a_controller_can_ask_for(state: ControlState) -> None:
+async def test_every_command_can_be_sent_by_a_controller(state: ControlState) -> None:
     output, opened = over_a_socket()
     async with MidiInput(opened, MidiMap(MAP), state):
         for message, done in SENT:
@@ -189,7 +189,7 @@ def test_no_style_at_all_is_a_style() -> None:
         ({"ch1 note3": "react 7"}, "from 0 to 2"),
     ],
 )
-def test_a_map_that_cannot_be_says_why(mapping: dict[str, str], why: str) -> None:
+def test_an_invalid_map_is_an_error_with_the_reason(mapping: dict[str, str], why: str) -> None:
     with pytest.raises(UsageError, match=why.replace("?", r"\?")):
         MidiMap(mapping)
 
@@ -200,7 +200,7 @@ def test_names_of_controls() -> None:
     assert read_control(mido.Message("clock")) is None
 
 
-def test_without_any_midi_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_midi_is_an_error_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:
         def __init__(self, name: str = "", api: str | None = None) -> None:
             self.api = api

@@ -60,7 +60,7 @@ async def second(server: Mosquitto) -> AsyncIterator[Any]:
                 await client.__aexit__(None, None, None)
 
 
-async def heard(client: Any, topic: str, payload: str | None = None) -> str:
+async def received(client: Any, topic: str, payload: str | None = None) -> str:
     """The first message on `topic`, or the first that is `payload`."""
     async with asyncio.timeout(20.0):
         async for message in client.messages:
@@ -96,19 +96,19 @@ async def test_every_command_works(mosquitto: Callable[[], Mosquitto], state: Co
             await until(lambda done=done: done(state))
 
 
-async def test_telemetry_and_availability_are_told_and_the_end_is_announced(
+async def test_telemetry_and_availability_are_published(
     mosquitto: Callable[[], Mosquitto], state: ControlState
 ) -> None:
     server = mosquitto()
     async with second(server) as other:
         await other.subscribe("aimv/#")
         async with running(MqttClient(broker(server), state, telemetry)):
-            assert await heard(other, "aimv/available", "online")
-            assert json.loads(await heard(other, "aimv/telemetry")) == telemetry()
-        assert await heard(other, "aimv/available", "offline")
+            assert await received(other, "aimv/available", "online")
+            assert json.loads(await received(other, "aimv/telemetry")) == telemetry()
+        assert await received(other, "aimv/available", "offline")
 
 
-async def test_a_broker_that_never_says_goodbye_holds_up_nobody(
+async def test_a_broker_that_never_disconnects_does_not_block(
     state: ControlState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.control.mqtt.DISCONNECT_S", 0.05)
@@ -141,21 +141,21 @@ asyncio.run(MqttClient(parse_broker(*sys.argv[1:]), state, dict).run())
 """
 
 
-async def test_the_last_will_is_seen_when_a_show_is_killed(mosquitto: Callable[[], Mosquitto]) -> None:
+async def test_the_last_will_is_published_when_a_show_is_killed(mosquitto: Callable[[], Mosquitto]) -> None:
     server = mosquitto()
     url = f"mqtts://{USER}@localhost:{server.port}"
     async with second(server) as other:
         await other.subscribe("aimv/available")
         show = await asyncio.create_subprocess_exec(sys.executable, "-c", SHOW, url, PASSWORD, str(server.ca))
         try:
-            await heard(other, "aimv/available", "online")
+            await received(other, "aimv/available", "online")
         finally:
             show.kill()
             await show.wait()
-        assert await heard(other, "aimv/available", "offline")
+        assert await received(other, "aimv/available", "offline")
 
 
-async def test_a_thousand_bad_payloads_are_refused_each_with_a_reason(
+async def test_a_thousand_bad_payloads_are_rejected_with_a_reason(
     mosquitto: Callable[[], Mosquitto], state: ControlState
 ) -> None:
     server, random = mosquitto(), np.random.default_rng(6)
@@ -188,7 +188,7 @@ async def test_a_thousand_bad_payloads_are_refused_each_with_a_reason(
         await until(lambda: state.seed == 5)
 
 
-async def test_a_broker_that_is_killed_disturbs_nothing_and_all_comes_back(
+async def test_a_killed_broker_does_not_disturb_the_show_and_is_reconnected(
     mosquitto: Callable[[], Mosquitto], state: ControlState
 ) -> None:
     server = mosquitto()
@@ -219,7 +219,7 @@ async def test_a_broker_that_is_killed_disturbs_nothing_and_all_comes_back(
             await until(lambda: state.seed == 8)
 
 
-async def test_a_wrong_password_is_said_and_does_not_end_the_show(
+async def test_a_wrong_password_is_reported_and_does_not_end_the_show(
     mosquitto: Callable[[], Mosquitto], state: ControlState
 ) -> None:
     server = mosquitto()

@@ -46,7 +46,7 @@ def context() -> ControlContext:
     return ControlContext(ControlState(tempo, lambda: 0.0), tempo, lambda: 0.0, dict)
 
 
-async def test_only_what_is_asked_for_is_connected_and_all_of_it_ends(log: list[str], context: ControlContext) -> None:
+async def test_only_configured_transports_connect_and_all_close(log: list[str], context: ControlContext) -> None:
     async with ControlService({"a": "", "b": "here", "c": "unknown"}, context):
         assert log == ["+b"]
     async with ControlService({"a": "here", "b": "here"}, context):

@@ -146,12 +146,12 @@ def test_auto_leaves_out_what_needs_a_gpu_where_there_is_none(
     generators(spec("one", needs_gpu=True), spec("two", needs_gpu=True), spec("three"))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert select_generator().reason == "three, because there is no CUDA device"
-    assert select_generator("one").generator == "one", "asked for, it is slow"
+    assert select_generator("one").generator == "one", "selected although it is slow"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert select_generator().generator == "one"
 
 
-def test_what_is_missing_is_an_error_only_where_it_was_asked_for(generators: Callable[..., None]) -> None:
+def test_an_unavailable_generator_is_an_error_only_if_selected(generators: Callable[..., None]) -> None:
     def bare(model: str, scenes: str) -> ModelInfo:
         raise MissingExtra("the generator one", "one")
 
@@ -166,8 +166,8 @@ def test_other_hosts_may_have_a_model_that_this_one_has_not(generators: Callable
         return ModelInfo(model, image_start=True)
 
     generators(spec("one", find_model=absent, remote_model=remote_model, needs_gpu=True), spec("two"))
-    for wanted in ("auto", "one"):
-        selection = select_generator(wanted, "m/m", remote=True)
+    for name in ("auto", "one"):
+        selection = select_generator(name, "m/m", remote=True)
         assert (selection.generator, selection.model) == ("one", ModelInfo("m/m", image_start=True))
         assert not selection.runs_here
     assert select_generator("two", remote=True).runs_here

@@ -24,8 +24,8 @@ def job(*words: str, seed: int = 1, palette: tuple[str, ...] = TEAL, seconds: fl
     return Job("shader", "", "", words, palette, seed, size * 16 // 9, size, 12.0, seconds)
 
 
-def draw(generator: SceneGenerator, wanted: Job) -> NDArray[np.uint8]:
-    return np.stack(list(generator.render(wanted, lambda: False, lambda share: None)))
+def draw(generator: SceneGenerator, scene_job: Job) -> NDArray[np.uint8]:
+    return np.stack(list(generator.render(scene_job, lambda: False, lambda share: None)))
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +58,10 @@ def test_there_are_sixteen_families_or_more_and_none_is_refused(generator: Scene
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_scene_moves_and_is_deterministic(only: Callable[[str], SceneGenerator], name: str) -> None:
-    wanted = job("any", seconds=1.5)
-    frames = draw(only(name), wanted)
+    scene_job = job("any", seconds=1.5)
+    frames = draw(only(name), scene_job)
     assert frames.shape == (18, 90, 160, 3)
-    assert np.array_equal(frames, draw(only(name), wanted))
+    assert np.array_equal(frames, draw(only(name), scene_job))
     assert frames.mean() > 30, "not black"
     assert frames[9].std() > 8, "not flat"
     motion = np.abs(np.diff(frames.astype(np.int16), axis=0)).mean(axis=(1, 2, 3))
@@ -79,9 +79,9 @@ def test_the_named_colour_rules(only: Callable[[str], SceneGenerator], name: str
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 0.5)
     _, labels, centres = cv2.kmeans(pixels, 5, None, criteria, 2, cv2.KMEANS_PP_CENTERS)
     dominant = centres[np.bincount(labels[:, 0]).argmax()]
-    wanted = lab(np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)]], np.uint8))[0]
-    assert np.linalg.norm(dominant[1:] - wanted[1:]) < 30, "hue and chroma"
-    assert abs(dominant[0] - wanted[0]) < 16, "lightness"
+    expected = lab(np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)]], np.uint8))[0]
+    assert np.linalg.norm(dominant[1:] - expected[1:]) < 30, "hue and chroma"
+    assert abs(dominant[0] - expected[0]) < 16, "lightness"
 
 
 def test_scenes_differ_from_one_another(generator: SceneGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +143,7 @@ void main() {
     assert frames[:, 0, 0].tolist() == [[round(255 * 0.125 * (k + 1)), 64, 128] for k in range(6)]
 
 
-def test_the_top_row_comes_first_and_red_is_red(tmp_path: Path) -> None:
+def test_rows_are_top_down_and_channels_rgb(tmp_path: Path) -> None:
     (tmp_path / "up.fs").write_text("/*{}*/ void main() { gl_FragColor = vec4(isf_FragNormCoord.y, 0.0, 0.0, 1.0); }")
     frame = draw(SceneGenerator(tmp_path), job("x"))[0]
     assert frame[0, 0, 0] > 250 and frame[-1, 0, 0] < 5
@@ -160,7 +160,7 @@ void main() { gl_FragColor = isf_FragNormCoord.x < 0.5 ? one : two; }"""
     assert frame[0, -1].tolist() == [0x40, 0x50, 0x60]
 
 
-def test_the_background_is_seen_around_the_foreground(generator: SceneGenerator) -> None:
+def test_the_background_is_visible_around_the_foreground(generator: SceneGenerator) -> None:
     """The middle is the foreground alone; the corners are the background's, dimmer and out of focus."""
     alone = draw(generator, job("wave", size=180, seconds=0.1))[0].astype(int)
     before = {
@@ -185,11 +185,11 @@ def test_the_preset_half_draws_the_same_at_half_the_size(generator: SceneGenerat
 
 
 def test_a_cancelled_job_ends_early(generator: SceneGenerator) -> None:
-    asked: list[int] = []
+    polls: list[int] = []
 
     def cancelled() -> bool:
-        asked.append(1)
-        return len(asked) > 3
+        polls.append(1)
+        return len(polls) > 3
 
     taken = 0
     with pytest.raises(Cancelled):
@@ -199,7 +199,7 @@ def test_a_cancelled_job_ends_early(generator: SceneGenerator) -> None:
 
 
 @pytest.mark.parametrize(
-    "wanted",
+    "scene_job",
     [
         job("x", seconds=0.0),
         job("x", seconds=float("nan")),
@@ -207,9 +207,9 @@ def test_a_cancelled_job_ends_early(generator: SceneGenerator) -> None:
         job("x", palette=("red",)),
     ],
 )
-def test_impossible_jobs_are_refused(generator: SceneGenerator, wanted: Job) -> None:
+def test_impossible_jobs_are_refused(generator: SceneGenerator, scene_job: Job) -> None:
     with pytest.raises(RenderError):
-        list(generator.render(wanted, lambda: False, lambda share: None))
+        list(generator.render(scene_job, lambda: False, lambda share: None))
 
 
 def test_without_opengl_the_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,14 +248,14 @@ def test_the_digest_changes_with_a_scene(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [path.stem for path in sorted(LIBRARY.glob("*.fs")) if isf.load(path).soft])
-def test_a_soft_scene_drawn_at_half_the_size_looks_as_if_drawn_whole(
+def test_a_soft_scene_at_half_resolution_equals_full_resolution(
     only: Callable[[str], SceneGenerator], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Structural similarity (Wang et al. 2004) of light, at 1280x720; a scene too fine for it must not be soft."""
-    wanted = job("any", seconds=0.2, size=720)
-    small = draw(only(name), wanted)[-1]
+    scene_job = job("any", seconds=0.2, size=720)
+    small = draw(only(name), scene_job)[-1]
     monkeypatch.setattr("engine.scenes.gl.soft_size", lambda width, height: (width, height))
-    whole = draw(only(name), wanted)[-1]
+    whole = draw(only(name), scene_job)[-1]
     assert small.shape == (360, 640, 3) and whole.shape == (720, 1280, 3)
     grown = cv2.resize(small, (1280, 720), interpolation=cv2.INTER_CUBIC)
     assert similarity(grown, whole) > 0.97

@@ -64,7 +64,7 @@ def test_pictures_and_length(tmp_path: Path, fps: float) -> None:
         assert float(audio.duration * audio.time_base) == pytest.approx(seconds, abs=0.03)
 
 
-def test_colours_come_back_and_are_tagged(tmp_path: Path) -> None:
+def test_colours_survive_encoding_and_are_tagged(tmp_path: Path) -> None:
     path = write(tmp_path / "o.mp4", 5, 24.0, np.zeros((9000, 1), np.float32), 44100)
     with av.open(str(path)) as container:
         frame = next(container.decode(video=0))
@@ -90,7 +90,7 @@ def test_sound_is_in_time(tmp_path: Path, rate: int, channels: int) -> None:
 @pytest.mark.parametrize("rate", [48000, 44100])
 @pytest.mark.parametrize("settings", [EXPORT, RECORDING], ids=["export", "recording"])
 def test_sound_reaches_its_end(tmp_path: Path, settings: EncoderSettings, rate: int) -> None:
-    """What sounds in the last 4 ms, in an AAC frame that is not full, is heard."""
+    """What sounds in the last 4 ms, in a partial AAC frame, is encoded."""
     sound = np.zeros((rate // 1024 * 1024 + 600, 2), np.float32)
     sound[-200:] = 0.5 * np.sin(np.arange(200) / 4)[:, None]
     with encode_file(tmp_path / "o.mp4", MediaFormat(WIDTH, HEIGHT, 10.0, rate), settings) as video:
@@ -165,16 +165,16 @@ except OutputError as error:
 
 
 @pytest.mark.parametrize(("room", "count"), [(300_000, 100), (20_000, 3)], ids=["while writing", "at the end"])
-def test_when_the_room_ends_one_line_says_so_and_nothing_is_left(tmp_path: Path, room: int, count: int) -> None:
+def test_a_full_disk_is_one_line_and_leaves_no_file(tmp_path: Path, room: int, count: int) -> None:
     """A limit on the size of files stands for a full disk: the same write fails."""
-    said = subprocess.run(
+    run = subprocess.run(
         [sys.executable, "-c", FULL.format(room=room, count=count), str(tmp_path / "o.mp4")],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert said.returncode == 0, said.stderr
-    assert len(said.stdout.splitlines()) == 1
-    assert "o.mp4" in said.stdout
+    assert run.returncode == 0, run.stderr
+    assert len(run.stdout.splitlines()) == 1
+    assert "o.mp4" in run.stdout
     assert not list(tmp_path.iterdir())

@@ -61,7 +61,7 @@ def test_a_recording_has_every_picture_and_the_sound_at_its_place(tmp_path: Path
     assert list(tmp_path.iterdir()) == [tmp_path / "show.mp4"]
 
 
-def test_what_is_there_of_a_recording_can_be_seen_before_its_end(tmp_path: Path) -> None:
+def test_an_unfinished_recording_can_be_played(tmp_path: Path) -> None:
     output = QueuedOutput(lambda: encode_recording(tmp_path / "show.mp4", FORMAT), 100.0, FPS)
     play(output, 12)
     end = time.monotonic() + 20.0
@@ -126,13 +126,13 @@ def test_a_stream_whose_receiver_goes_is_taken_up_again_and_the_show_goes_on(mon
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "rtmp://127.0.0.1:9/live/secret"])
-def test_a_stream_that_nobody_takes_is_said_at_the_start(address: str) -> None:
-    with pytest.raises(OutputError, match=r"127\.0") as said:
+def test_an_unreachable_stream_is_an_error_at_the_start(address: str) -> None:
+    with pytest.raises(OutputError, match=r"127\.0") as raised:
         encode_stream(address, FORMAT)
-    assert "secret" not in str(said.value)
+    assert "secret" not in str(raised.value)
 
 
-def test_a_protocol_that_this_libav_has_not_is_said() -> None:
+def test_an_unsupported_protocol_is_an_error() -> None:
     try:
         encode_stream("srt://127.0.0.1:9", FORMAT)
     except OutputError as error:
@@ -140,7 +140,7 @@ def test_a_protocol_that_this_libav_has_not_is_said() -> None:
 
 
 @pytest.mark.parametrize("address", ["http://x/y", "show.mkv", ""])
-def test_an_address_that_is_no_stream_says_which_are(address: str) -> None:
+def test_an_invalid_stream_address_is_an_error_with_the_valid_kinds(address: str) -> None:
     with pytest.raises(UsageError, match="rtmp://"):
         encode_stream(address, FORMAT)
 
@@ -189,7 +189,7 @@ def test_what_finds_no_room_is_dropped_and_counted_without_waiting() -> None:
     assert slow.ended == "closed"
 
 
-def test_an_output_that_fails_says_why_and_the_rest_is_refused_quietly() -> None:
+def test_a_failed_output_reports_why_and_drops_the_rest() -> None:
     slow = Slow(broken=True)
     slow.go.set()
     output = QueuedOutput(lambda: slow, 1.0, FPS)
@@ -200,7 +200,7 @@ def test_an_output_that_fails_says_why_and_the_rest_is_refused_quietly() -> None
 
 
 @pytest.mark.skipif(any(Path("/dev").glob("video*")), reason="there may be a virtual camera")
-def test_without_a_virtual_camera_one_line_says_how_to_get_one() -> None:
+def test_a_missing_virtual_camera_is_an_error_with_a_hint() -> None:
     pytest.importorskip("pyvirtualcam")
     with pytest.raises(OutputError, match="modprobe v4l2loopback"):
         VirtualCamera(True, FORMAT)
@@ -243,12 +243,16 @@ def test_latency_is_from_the_arrival_of_an_onset_to_the_first_picture_begun_afte
 
 
 def test_the_options_open_their_outputs_and_one_that_is_not_possible_closes_the_others(tmp_path: Path) -> None:
-    wanted = {"record": tmp_path / "show.mp4", "stream": (str(tmp_path / "a.ts"), str(tmp_path / "b.ts")), "ndi": False}
-    with FanOut(None, open_outputs({**wanted, "hud": True}, FORMAT), lambda: 0.0) as outputs:
+    addresses = {
+        "record": tmp_path / "show.mp4",
+        "stream": (str(tmp_path / "a.ts"), str(tmp_path / "b.ts")),
+        "ndi": False,
+    }
+    with FanOut(None, open_outputs({**addresses, "hud": True}, FORMAT), lambda: 0.0) as outputs:
         assert [each.kind for each in outputs.outputs] == ["record", "stream", "stream"]
         outputs.write(flash(1), 7.0)
     assert [each.begins for each in outputs.outputs] == [7.0] * 3
     threads = threading.active_count()
     with pytest.raises(UsageError, match="rtmp://"):
-        open_outputs({**wanted, "stream": ("http://x/y",)}, FORMAT)
+        open_outputs({**addresses, "stream": ("http://x/y",)}, FORMAT)
     assert threading.active_count() == threads

@@ -31,7 +31,7 @@ def test_it_is_written_over_the_left_and_the_picture_is_not_changed() -> None:
     assert np.array_equal(shown[:, 300:], FRAME[:, 300:])
 
 
-def test_the_colour_heard_is_shown() -> None:
+def test_the_colour_of_the_sound_is_shown() -> None:
     shown = Hud(320, 180).draw(FRAME, FULL)
     assert (np.abs(shown.astype(int) - (220, 20, 60)).sum(axis=2) < 6).sum() > 20
 
@@ -69,7 +69,7 @@ def test_a_line_that_is_typed_stands_at_the_foot_and_shows_its_end() -> None:
     assert Hud(16, 16).draw_input_line(np.zeros((16, 16, 3), np.uint8), "ink").shape == (16, 16, 3)
 
 
-def test_however_much_there_is_to_say_the_last_row_is_seen() -> None:
+def test_the_last_row_is_visible_with_any_amount_of_text() -> None:
     """The colour of the last row's letters stands near the foot, and nothing is cut off below."""
     rows = tuple((f"row {number}", "value") for number in range(10))
     crowded = msgspec.structs.replace(

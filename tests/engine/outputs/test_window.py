@@ -73,7 +73,7 @@ manager.terminate()
 )
 def test_keys_fill_the_screen_show_the_readout_go_to_the_show_and_close_the_window() -> None:
     environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
-    said = subprocess.run(
+    run = subprocess.run(
         ["xvfb-run", "-a", "-s", "-screen 0 640x480x24 -noreset", sys.executable, "-c", SHOW],
         capture_output=True,
         text=True,
@@ -82,4 +82,4 @@ def test_keys_fill_the_screen_show_the_readout_go_to_the_show_and_close_the_wind
         env=environment,
     )
     keys = ["b", " ", "\r", "q", "up", "\x1b"]  # while a line is typed, q is a letter and Esc its end
-    assert said.stdout.strip() == f"True {keys}", said.stderr
+    assert run.stdout.strip() == f"True {keys}", run.stderr

@@ -74,7 +74,7 @@ def test_a_long_line_is_made_smaller_until_it_fits() -> None:
     assert columns.size and columns[0] > 5 and columns[-1] < WIDTH - 6
 
 
-def test_it_comes_on_its_time_and_goes() -> None:
+def test_a_caption_appears_and_disappears_on_time() -> None:
     letters = CaptionRenderer(WIDTH, HEIGHT)
     letters.add("heart", 1.0, 1.6)
     change = {t: np.abs(letters.draw(PLAIN, t).astype(int) - PLAIN).mean() for t in (0.99, 1.1, 1.5, 1.8, 2.2)}
@@ -139,7 +139,7 @@ def test_a_word_is_a_sixth_as_tall_as_the_picture_and_four_fifths_as_wide_at_mos
         assert 0.7 * size[0] < wide <= 0.81 * size[0] and tall < 0.08 * size[1]
 
 
-def test_a_word_comes_in_large_and_settles() -> None:
+def test_a_word_appears_large_and_shrinks() -> None:
     first, settled = box("MMM", t=1.09), box("MMM", t=1.9)
     assert 1.02 < first[2] / settled[2] < 1.09
 

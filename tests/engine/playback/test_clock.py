@@ -104,7 +104,7 @@ async def test_a_pause_stops_the_time_and_loses_nothing(monkeypatch: pytest.Monk
         assert np.array_equal(device.ask(100), song(1000)[100:200])
 
 
-async def test_a_host_that_does_not_say_the_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_host_that_does_not_report_the_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     device = Device(monkeypatch, delay=0.0)
     async with AudioClock(song(1000), RATE) as clock:
         device.ask(200)

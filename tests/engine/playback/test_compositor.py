@@ -270,7 +270,7 @@ def test_a_blackout_fades_within_a_quarter_of_a_second_and_back(tmp_path: Path) 
     assert drawn.frame(1.0).mean() == pytest.approx(200, abs=3), "a jump back changes nothing at once"
 
 
-def test_the_compositor_says_what_it_draws(tmp_path: Path) -> None:
+def test_the_compositor_reports_what_it_draws(tmp_path: Path) -> None:
     drawn = compositor()
     assert (drawn.latest_clip, drawn.ready_until, drawn.time) == (None, 0.0, 0.0)
     a, b = clip(tmp_path / "a.mp4", [grey(40)] * 4), clip(tmp_path / "b.mp4", [grey(200)] * 4)

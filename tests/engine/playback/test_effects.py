@@ -198,7 +198,7 @@ def test_rises_push_in_one_direction_for_half_a_second_and_then_far_from_it() ->
         assert later == pytest.approx([each * math.exp(-1) for each in push], abs=1e-5)
 
 
-def test_lights_are_half_a_second_apart_or_as_far_as_the_limit_says() -> None:
+def test_flashes_are_at_least_half_a_second_or_the_set_gap_apart() -> None:
     def lights(gap: float | None, *times: float) -> list[bool]:
         modulator = Modulator(Score(*((time, 1.0, 1.0) for time in times)), 10.0)
         if gap is not None:
@@ -302,7 +302,7 @@ FINGERPRINTS = [
 
 
 @pytest.mark.parametrize(("time", "reaction", "expected"), FINGERPRINTS)
-def test_a_known_moment_looks_as_it_always_did(time: float, reaction: float, expected: str) -> None:
+def test_a_reference_frame_is_unchanged(time: float, reaction: float, expected: str) -> None:
     """Means of luma, Cb and Cr in 3 x 4 fields: before an onset, at it, a little after, and with half the reaction."""
     effects = Effects(WIDTH, HEIGHT, FPS, Loud((1.0, 1.0, 1.2)))
     fields = grid(effects.apply(from_rgb(scene()), time, reaction))

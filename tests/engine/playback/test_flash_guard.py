@@ -80,7 +80,7 @@ def test_the_guard_leaves_safe_pictures_alone() -> None:
         assert guard.apply(frame, k / FPS) is frame
 
 
-def test_the_picture_comes_back_when_the_strobe_is_over() -> None:
+def test_the_picture_returns_after_the_strobe() -> None:
     guard = FlashGuard(FPS)
     levels = [*strobe(12.0, WHITE, BLACK), *[GREY] * 36]
     shown = [guard.apply(np.full((90, 160, 3), level, np.uint8), k / FPS) for k, level in enumerate(levels)]

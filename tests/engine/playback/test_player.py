@@ -176,7 +176,7 @@ async def test_an_onset_does_not_wait_for_its_frame() -> None:
     played = await play(show, clock, show, stats=stats, draw_now=draw_now)  # type: ignore[arg-type]
     assert [number for number, _ in show.shown] == list(range(20))
     early = {number: number / 10.0 - shown for number, shown in show.shown}
-    assert early[5] == pytest.approx(0.07, abs=0.02), "the picture after 0.43 s came at once"
+    assert early[5] == pytest.approx(0.07, abs=0.02), "the frame after 0.43 s is shown at once"
     assert all(abs(by) < 0.02 for number, by in early.items() if number != 5)
     assert (played.drawn, played.skipped) == (stats.drawn, stats.skipped) == (20, 0)
 

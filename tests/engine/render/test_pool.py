@@ -286,7 +286,7 @@ async def test_a_job_cancelled_and_requested_again_is_rendered(cache, log):
         assert await pool.render(job())
 
 
-async def test_an_exception_in_the_block_ends_everything_and_comes_through(cache, log):
+async def test_an_exception_in_the_block_closes_the_pool_and_propagates(cache, log):
     with pytest.raises(ZeroDivisionError):
         async with rendering(cache, log) as pool:
             started = asyncio.Event()
@@ -306,7 +306,7 @@ async def test_a_frozen_worker_does_not_outlive_the_renderer(cache, log):
         os.kill(log.pid, signal.SIGSTOP)
 
 
-async def test_garbage_on_the_socket_harms_nobody(cache, log, sockets):
+async def test_garbage_on_the_socket_is_ignored(cache, log, sockets):
     async with rendering(cache, log) as pool:
         call = asyncio.create_task(pool.render(job()))
         (folder,) = sockets.glob(f"{FOLDER_PREFIX}*")

@@ -135,7 +135,7 @@ class Events(list):
             await self._more.wait()
 
 
-async def test_a_clip_comes_from_another_host_whole(host, cache, monkeypatch):
+async def test_a_clip_from_a_remote_worker_is_complete(host, cache, monkeypatch):
     events, threads = Events(), set()
 
     def append(path):

@@ -83,7 +83,7 @@ def test_a_frozen_frame_is_preferred_to_another_clip_for_a_moment_only():
         assert selector.at(10.0).shot == shot
 
 
-def test_the_clip_not_seen_for_longest_is_shown_again_first():
+def test_the_least_recently_shown_clip_is_reused_first():
     state = state_of(*shots_of(4, 4, 4, 40))
     for index in (0, 1, 2):
         add_clip(state, index)
@@ -113,7 +113,7 @@ def test_a_repeat_shows_the_clip_of_its_section_and_another_section_is_late():
     assert selector.at(8.0) == Placement(8.0, 12.0, 0, "reused")
 
 
-def test_a_late_clip_gives_way_as_soon_as_its_own_section_comes():
+def test_a_late_clip_counts_as_reused_once_its_own_section_begins():
     state = state_of(*shots_of(4, 4, 4, sections="ABA"))
     add_clip(state, 2, 6.0)
     selector = ClipSelector(state, live=False)

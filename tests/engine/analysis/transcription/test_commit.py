@@ -83,7 +83,7 @@ def test_growing_audio_commits_the_lyric_once_in_order(texts: list[str], step: i
 
 
 @given(st.lists(st.tuples(TEXTS, st.floats(0.0, 3.0)), max_size=12))
-def test_whatever_the_hypotheses_hold_words_come_in_order_and_after_they_were_sung(
+def test_words_are_committed_in_order_and_after_they_were_sung(
     hypotheses: list[tuple[list[str], float]],
 ) -> None:
     policy = CommitPolicy(YOUNGEST_S, OLD_S)

@@ -31,7 +31,7 @@ def test_known_hallucinations_are_dropped(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["thank you for the music", "I love you", "oh my heart, oh my heart, oh my heart"])
-def test_lyrics_that_look_like_them_are_kept(text: str) -> None:
+def test_lyrics_similar_to_hallucinations_are_kept(text: str) -> None:
     assert text_of(remove_hallucinations(sung(text))) == text
 
 

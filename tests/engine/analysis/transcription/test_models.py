@@ -96,7 +96,7 @@ def test_a_song_without_a_voice_is_not_read(song: NDArray[np.float32]) -> None:
     assert whole(song, Unreadable(), "en", lambda start, end: 0.01) == []
 
 
-def test_every_name_says_where_it_is_or_how_to_get_it() -> None:
+def test_every_name_has_a_path_or_a_hint() -> None:
     listed = {info.name: info for info in models.available()}
     assert listed["base"].sha256_ok is True
     assert listed["tiny.en"].sha256_ok is True
@@ -124,6 +124,6 @@ def test_a_model_that_is_not_here_is_not_fetched_unasked(
     assert "--" not in str(refused.value)
 
 
-def test_a_folder_that_is_no_model_says_what_it_lacks(tmp_path: Path) -> None:
+def test_an_incomplete_model_folder_is_an_error_with_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"model\.bin"):
         models.load_whisper(str(tmp_path))

@@ -13,15 +13,15 @@ from engine.analysis.transcription.types import SAMPLE_RATE, Word
 
 
 def test_a_long_stretch_is_parted_where_its_voice_is_weakest() -> None:
-    asked: list[float] = []
+    decoded_until: list[float] = []
 
     def voice(start_s: float, end_s: float) -> float:
-        asked.append(end_s)
+        decoded_until.append(end_s)
         return 0.6 if start_s == 47.0 else 0.9
 
     stretches = voiced_segments(voice, 240.0)
     assert next(stretches) == (0.0, 47.0)
-    assert max(asked) <= LONGEST_SEGMENT_S + 1.0  # not the whole song was asked for before the first words
+    assert max(decoded_until) <= LONGEST_SEGMENT_S + 1.0  # the first words need only a part of the song
     rest = list(stretches)
     assert all(before[1] == after[0] for before, after in pairwise([(0.0, 47.0), *rest]))
     assert rest[-1][1] == 240.0

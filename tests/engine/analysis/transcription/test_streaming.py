@@ -76,7 +76,7 @@ def test_no_word_is_committed_before_the_time_up_to_which_words_are_complete() -
     assert committed > 100
 
 
-def test_words_come_within_two_seconds_of_their_end() -> None:
+def test_words_are_committed_within_two_seconds_of_their_end() -> None:
     given_words = stream(ScriptedLooker(), 42.0)
     assert np.median([(word.committed or 99.0) - word.end for word in given_words]) < 2.0
 
@@ -105,7 +105,7 @@ def test_audio_kept_is_bounded() -> None:
     assert all(end - start <= WINDOW_S + 0.01 for start, end in decoder.calls)
 
 
-def test_a_slow_machine_looks_less_often_and_skips_nothing_while_it_keeps_up() -> None:
+def test_a_slow_machine_decodes_less_often_before_it_skips_audio() -> None:
     decoder = ScriptedLooker(cost_s=0.9 * STEP_S)
     words = StreamingTranscriber(decoder, decoder.clock)
     words.feed(silence(60.0), 0.9)

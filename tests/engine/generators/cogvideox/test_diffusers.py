@@ -98,7 +98,7 @@ def test_4_diffusers_own_way_to_compile_blocks_raises(generator):
         generator.pipeline.transformer.compile_repeated_blocks()
 
 
-def test_5_the_image_to_video_model_of_the_5b_refuses_other_sizes_and_is_never_asked_for_one(tiny_cogvideox_5b_i2v):
+def test_5_the_5b_image_to_video_model_has_one_size_and_gets_no_other(tiny_cogvideox_5b_i2v):
     generator = made(tiny_cogvideox_5b_i2v)
     picture = PIL.Image.fromarray(np.zeros((16, 32, 3), np.uint8))
     with pytest.raises(ValueError, match="resolution"):

@@ -40,7 +40,7 @@ def frames(generator, a_job, cancelled=lambda: False, progress=lambda share: Non
     return np.stack(list(generator.render(a_job, cancelled, progress)))
 
 
-def test_the_default_model_is_a_hub_id_that_is_not_here_and_says_how_to_get_it():
+def test_a_missing_default_model_is_an_error_with_a_hint():
     with pytest.raises(ModelError, match=f"download it first: hf download {SPEC.default_model}"):
         create_generator("cogvideox")
 
@@ -131,7 +131,7 @@ def test_a_prompt_longer_than_the_model_reads_is_cut_not_refused(generator, tiny
     assert len(frames(generator, job(tiny_cogvideox, prompt="crimson glass " * 500))) == 9
 
 
-async def test_a_clip_comes_out_of_the_render_process(tiny_cogvideox, tmp_path):
+async def test_the_render_process_renders_a_clip(tiny_cogvideox, tmp_path):
     with ClipCache(tmp_path, 10**9) as cache:
         async with WorkerPool(cache, "cogvideox", str(tiny_cogvideox)) as pool:
             assert has_valid_checksum((await pool.render(job(tiny_cogvideox))).path)

@@ -79,7 +79,7 @@ UNCACHED = [name for name, row in PRESETS.items() if not row.cache]
 
 
 @pytest.mark.parametrize("name", UNCACHED)
-def test_a_preset_runs_the_transformer_as_often_as_it_says(generator, name):
+def test_a_preset_sets_the_number_of_transformer_passes(generator, name):
     passes = []
     hook = generator.pipeline.transformer.register_forward_pre_hook(
         lambda module, arguments, named: passes.append(len(named["hidden_states"])), with_kwargs=True
@@ -252,15 +252,15 @@ def test_fp8_quantizes_only_the_blocks_matrices_with_scales_per_row_in_a_copy(ge
     quantization = pytest.importorskip("torchao.quantization")
     from engine.generators.cogvideox.optimizations import quantize  # noqa: PLC0415 - needs torch
 
-    asked = []
-    monkeypatch.setattr(quantization, "quantize_", lambda *arguments: asked.append(arguments))
+    calls = []
+    monkeypatch.setattr(quantization, "quantize_", lambda *arguments: calls.append(arguments))
     plain = generator.pipeline.transformer
     rounded = quantize(plain, "fp8")
-    ((model, config, wanted),) = asked
+    ((model, config, is_quantized),) = calls
     assert model is rounded is not plain
     assert (rounded.dtype, plain.dtype) == (torch.bfloat16, torch.float32)
     assert type(config).__name__ == "Float8DynamicActivationFloat8WeightConfig"
-    chosen = {name for name, module in rounded.named_modules() if wanted(module, name)}
+    chosen = {name for name, module in rounded.named_modules() if is_quantized(module, name)}
     linear = {name for name, module in rounded.named_modules() if isinstance(module, torch.nn.Linear)}
     assert chosen == {name for name in linear if name.startswith("transformer_blocks")}
     assert chosen < linear
@@ -283,7 +283,7 @@ def test_the_text_encoder_leaves_the_gpu_once_it_has_read_the_prompt(generator, 
     assert moves == ["cpu"]
 
 
-def test_tiles_are_decoded_where_the_preset_says_so_and_nowhere_else(generator, monkeypatch):
+def test_only_tiled_presets_decode_in_tiles(generator, monkeypatch):
     monkeypatch.setattr(diffusion, "TILE_SIZE", (48, 40))
     vae = generator.pipeline.vae
     tiled = []
@@ -386,8 +386,8 @@ def test_attention_is_dispatched_to_the_chosen_backend(like, request, monkeypatc
 
     monkeypatch.setattr(optimizations, "dispatch_attention_fn", counting)
 
-    def latents(*wanted):
-        row = Preset("dispatched", steps=3, attention=wanted)
+    def latents(*backends):
+        row = Preset("dispatched", steps=3, attention=backends)
         return generator.denoiser.latents(PROMPT, 9, 48, 32, row, 0, lambda step: None)
 
     plain = latents()
