@@ -1,4 +1,4 @@
-"""What many tests share: the command line in this process, sounds to feed it, a cache that is not the user's."""
+"""Shared fixtures: the command line in this process, test sounds, a temporary cache."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Which libraries are loaded by what, and in which order."""
+"""Which modules import which libraries, and in which order."""
 
 import subprocess
 import sys
@@ -51,7 +51,7 @@ def test_opencv_is_loaded_before_pyav(code: str) -> None:
         (f"{RUN}'aimv sentence quiet N/A cello flute harp teal'.split(); main()", ("numpy",)),
     ],
 )
-def test_what_needs_no_sound_loads_no_media_library(code: str, needed: tuple[str, ...]) -> None:
+def test_commands_without_sound_load_no_media_library(code: str, needed: tuple[str, ...]) -> None:
     assert HEAVY.intersection(modules_after(code)) <= set(needed)
 
 

@@ -1,4 +1,4 @@
-"""The README's commands and its Python, executed as they stand; its links lead somewhere."""
+"""The README's commands and Python are executed, and its links resolve."""
 
 import re
 import shlex

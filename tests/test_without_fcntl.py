@@ -1,4 +1,4 @@
-"""Where Python has no `fcntl`, commands and the render process work; modules import without POSIX at all."""
+"""Commands and the render process work without `fcntl`; modules import without any POSIX module."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The Python API: models that stay loaded, files and arrays alike, rows as they come, nothing ignored in silence."""
+"""The Python API: models stay loaded, files and arrays, streaming rows, no setting is silently ignored."""
 
 import ast
 import dataclasses
@@ -80,7 +80,7 @@ def test_an_array_is_analyzed_as_its_file_is(analyzer: aimv.Analyzer, wav: Calla
         ("song.wav", 44100, "rate of its own"),
     ],
 )
-def test_sound_that_cannot_be_read_is_refused_at_once(
+def test_unreadable_sound_is_rejected_at_once(
     analyzer: aimv.Analyzer, samples: NDArray[Any] | str, rate: int | None, words: str
 ) -> None:
     with pytest.raises(aimv.AimvError, match=words):

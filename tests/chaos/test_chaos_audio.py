@@ -1,4 +1,4 @@
-"""The audio device goes, hangs, loses sound or sends nonsense: the time line has no gap, and the sound is back."""
+"""The audio device is lost, hangs, or sends invalid samples: the time line has no gap, and sound returns."""
 
 import random
 import time
@@ -24,7 +24,7 @@ def wait(until: Callable[[], object], feed: Callable[[], None] = lambda: None) -
         time.sleep(0.005)
 
 
-def test_gone_again_and_again(monkeypatch: pytest.MonkeyPatch, tally: Tally, rng: random.Random) -> None:
+def test_repeated_device_losses(monkeypatch: pytest.MonkeyPatch, tally: Tally, rng: random.Random) -> None:
     monkeypatch.setattr(capture, "LOST_S", 0.1)
     monkeypatch.setattr(capture, "FIRST_S", 0.5)
     monkeypatch.setattr(capture, "RETRY_S", (0.02,))

@@ -1,4 +1,4 @@
-"""A broker that is killed, falls silent or talks nonsense: the show goes on, and control comes back by itself."""
+"""A broker that is killed, silent or sends garbage: the show goes on, and control reconnects."""
 
 import asyncio
 import contextlib

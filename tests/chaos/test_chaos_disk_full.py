@@ -1,4 +1,4 @@
-"""A full disk, a real one where a small one may be mounted: one line, nothing by halves, and then it goes on."""
+"""A full disk, real where one may be mounted: one line, no partial files, and the work can be resumed."""
 
 import resource
 from collections.abc import Callable, Iterator

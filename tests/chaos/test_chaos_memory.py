@@ -1,4 +1,4 @@
-"""Too little memory, at one limit after another: it works or says one line; nothing by halves is left."""
+"""Memory limits: the command works or ends with one line, without partial files."""
 
 import random
 import resource

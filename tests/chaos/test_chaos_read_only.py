@@ -1,4 +1,4 @@
-"""Folders that may not be written: one line that names the place, before any long work, and nothing left behind."""
+"""Read-only folders: one line that names the path, before any long work, without leftovers."""
 
 import ctypes
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The disk fills up under a recording: the show goes on, what was recorded plays, every picture is accounted for."""
+"""The disk fills up during a recording: the show goes on, the recording plays, every frame is counted."""
 
 import contextlib
 from collections.abc import Iterator

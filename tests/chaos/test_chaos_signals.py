@@ -1,4 +1,4 @@
-"""Stops at random moments: one line, the right status, nothing by halves, and it goes on; so it does after a kill."""
+"""Signals at random times: one line, the right status, no partial files, and the work can be resumed."""
 
 import random
 import signal

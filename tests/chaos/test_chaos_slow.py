@@ -1,4 +1,4 @@
-"""A render process ten times slower than planned: it is not taken for dead, and the show goes on with what there is."""
+"""A render process ten times slower than planned is not replaced, and the show goes on."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Garbage and another version on the render socket, from both sides: dropped, and every job is rendered."""
+"""Garbage and another protocol version on the render socket are dropped, and every job is rendered."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Colour of a sound: octaves are one colour, names are near, harmonies can be shown."""
+"""Colour of a sound: octave equivalence, nearest names, displayable harmonies."""
 
 import math
 

@@ -20,7 +20,7 @@ def test_a_file_appears_when_the_block_ends_well(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_a_failure_keeps_what_was_there_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failure_keeps_the_previous_file_without_leftovers(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("old")
     with pytest.raises(KeyboardInterrupt), whole_file(tmp_path / "a.txt") as temporary:
         temporary.write_text("half")
@@ -29,7 +29,7 @@ def test_a_failure_keeps_what_was_there_and_leaves_nothing(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_places_that_cannot_be_written_are_named_before_the_work(tmp_path: Path) -> None:
+def test_unwritable_paths_are_reported_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is a folder"):
         check_writable(tmp_path)
     with pytest.raises(UsageError, match="does not exist"):
@@ -65,7 +65,7 @@ def test_the_cache_can_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         cache_folder("clips")
 
 
-def test_what_a_killed_process_left_is_removed_and_what_is_being_written_is_not(tmp_path: Path) -> None:
+def test_leftovers_of_killed_processes_are_removed_but_not_files_being_written(tmp_path: Path) -> None:
     code = f"""
 import os, signal
 from pathlib import Path

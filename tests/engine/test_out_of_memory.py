@@ -1,4 +1,4 @@
-"""A shortage of memory is recognized in causes, contexts and groups, and no bug is taken for one."""
+"""Out-of-memory errors are recognized in causes, contexts and groups; other errors are not."""
 
 import errno
 
@@ -27,7 +27,7 @@ def test_a_shortage(error: Exception) -> None:
     assert is_out_of_memory(outer)
 
 
-def test_a_bug_is_none_even_in_a_circle() -> None:
+def test_a_bug_is_not_out_of_memory_even_with_circular_causes() -> None:
     error, group = ValueError("x"), ExceptionGroup("two", [KeyError("y")])
     error.__cause__ = group
     group.exceptions[0].__cause__ = group

@@ -1,4 +1,4 @@
-"""Ramps of colour measured in OKLab."""
+"""Colour ramps measured in OKLab."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_colours_outside_the_gamut_keep_their_lightness() -> None:
 
 
 @pytest.mark.parametrize("colour", ["#dc143c", "#008b8b", "#e0a818", "#4b0082", "#808080", "#fffacd", "#000080"])
-def test_a_ramp_rises_and_keeps_near_its_colour_in_the_middle(colour: str) -> None:
+def test_a_ramp_is_monotonic_and_near_its_colour_in_the_middle(colour: str) -> None:
     ramp = ramps((colour,))
     assert ramp.shape == (ROWS, STEPS, 3)
     lab = oklab(ramp[0] / 255.0)
@@ -48,6 +48,6 @@ def test_shades_of_the_named_colour_take_no_row() -> None:
     assert np.array_equal(ramps(("#e8202a", "#360002", "#fab6af", "#9b4d00")), ramps(("#e8202a", "#9b4d00")))
 
 
-def test_what_is_not_a_colour_is_refused() -> None:
+def test_an_invalid_colour_is_rejected() -> None:
     with pytest.raises(RenderError, match="#rrggbb"):
         parse_hex("crimson")

@@ -89,7 +89,7 @@ async def test_an_excerpt_is_written_from_its_start_to_its_end(tmp_path: Path) -
     assert len(output.colours) == 20
 
 
-async def test_what_cannot_be_rendered_ends_the_work_with_its_reason(tmp_path: Path) -> None:
+async def test_a_failed_clip_ends_the_export_with_the_reason(tmp_path: Path) -> None:
     progress = Progress()
     async with WorkerPool(ClipCache(tmp_path, 2**30), "fake", "0") as pool:
         with pytest.raises(ExceptionGroup) as failure:

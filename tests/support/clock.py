@@ -1,4 +1,4 @@
-"""A clock of song time for tests, on which nothing waits."""
+"""A virtual clock of song time."""
 
 import asyncio
 from typing import Self

@@ -1,4 +1,4 @@
-"""The table of associations is what the vectors say."""
+"""The table of associations follows from the vectors."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""docs/options.md is what aimv/options.py says."""
+"""docs/options.md is generated from aimv/options.py."""
 
 from tools.release.options_page import PAGE, page
 

@@ -1,4 +1,4 @@
-"""The lock file holds every default dependency, pinned and with hashes, and names no index."""
+"""The lock file holds every default dependency, pinned and with hashes, and no index."""
 
 import re
 import tomllib

@@ -1,4 +1,4 @@
-"""Rows as programs read them, and shots that are kept so that an export can resume."""
+"""Rows as JSON, and cached shots with which an export resumes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.conftest import tone
 
 
 @pytest.mark.parametrize(("probability", "confident"), [(0.7, 1), (0.69996, 0)])
-def test_what_is_not_sure_does_not_read_as_if_it_were(probability: float, confident: int) -> None:
+def test_confident_counts_the_instruments_from_70_percent(probability: float, confident: int) -> None:
     certain = {"kick": probability, "snare": 0.1, "bass": 0.2}
     analysis = WindowAnalysis(0.0, 1.0, True, -20.0, 440.0, certain)
     row = make_row(analysis, {}).as_json(with_probabilities=True)

@@ -1,4 +1,4 @@
-"""Words of a live show in type: at once, at their own pace, never two looks over one another."""
+"""Captions of a live show: immediate, at the pace of the singing, without overlap."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The log is structured and holds no secret; a report of a bug holds what is needed and nothing of the user's."""
+"""The log is structured and holds no secrets; a crash report holds no user data."""
 
 import json
 import logging
@@ -57,7 +57,7 @@ def test_secrets_are_never_logged(tmp_path: Path, text: str, secret: str) -> Non
     assert secret not in (tmp_path / "log.jsonl").read_text("utf-8")
 
 
-def test_a_log_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_an_unwritable_log_is_an_error_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="folder"):
         log_to_file(tmp_path)
     with pytest.raises(OutputError, match="/proc"):
@@ -98,7 +98,7 @@ def test_a_bug_is_one_line_and_a_report_without_user_data(
         assert own not in text
 
 
-def test_a_stop_that_a_library_takes_for_an_error_is_a_stop(
+def test_an_interrupt_inside_a_library_call_is_an_interrupt(
     aimv: Callable[..., Ran], wav: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def swallows(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The health line says how a show is; Prometheus reads its numbers from this host."""
+"""The health line, telemetry, and Prometheus metrics on this host."""
 
 import asyncio
 import socket
@@ -64,7 +64,7 @@ def test_telemetry_states_the_sound_the_sentence_on_screen_and_what_commands_hav
     assert not TELEMETRY.keys() - telemetry.keys()
 
 
-def test_what_a_song_has_not_is_none() -> None:
+def test_live_fields_of_a_song_are_none() -> None:
     telemetry = make_telemetry(Played(not_live="a song is known"))
     assert [telemetry[key] for key in ("seed", "style", "bpm", "level_db", "latency_p95_ms")] == [None] * 5
 
@@ -113,7 +113,7 @@ def test_prometheus_reads_the_numbers_and_counters_only_grow() -> None:
 
 
 @prometheus
-def test_a_port_that_is_taken_is_one_line() -> None:
+def test_a_port_in_use_is_an_error_in_one_line() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -1,4 +1,4 @@
-"""Whatever is wrong with a file or a place: one line, the right status, nothing left behind."""
+"""Errors in files and paths: one line, the right status, no leftovers."""
 
 import resource
 import subprocess
@@ -140,7 +140,7 @@ def test_a_score_with_a_fault_names_its_line(aimv: Aimv, wav: Callable[..., Path
     assert [file.name for file in tmp_path.iterdir()] == ["a.score.jsonl"]
 
 
-def test_a_full_disk_under_what_is_printed_is_one_line() -> None:
+def test_a_full_disk_while_printing_is_an_error_in_one_line() -> None:
     command = [sys.executable, "-m", "aimv", "sentence", "loud", "heart", "crash", "splash", "synth", "crimson"]
     with Path("/dev/full").open("wb") as full:
         ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)

@@ -1,4 +1,4 @@
-"""`aimv export` and `aimv score`: the video on disk is the song's, whole, in time, and survives what happens."""
+"""`aimv export` and `aimv score`: complete, synchronized videos, resumed after interruptions."""
 
 import json
 import os

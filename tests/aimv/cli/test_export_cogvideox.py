@@ -50,7 +50,7 @@ def test_an_image_to_video_model_continues_its_own_clips(
         assert sum(1 for _ in container.decode(video=0)) == 84
 
 
-def test_a_folder_that_is_no_pipeline_is_one_line(
+def test_a_folder_without_a_pipeline_is_an_error_in_one_line(
     aimv: Callable[..., Ran], wav: Callable[..., Path], tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()

@@ -48,7 +48,9 @@ def test_a_folder_of_scenes_is_drawn_and_a_broken_one_named(
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "broken", "cogvideox"])
-def test_scenes_that_cannot_be_are_one_line(aimv: Aimv, wav: Callable[..., Path], tmp_path: Path, kind: str) -> None:
+def test_invalid_scenes_are_an_error_in_one_line(
+    aimv: Aimv, wav: Callable[..., Path], tmp_path: Path, kind: str
+) -> None:
     scenes = tmp_path / "scenes"
     if kind != "missing":
         scenes.mkdir()
@@ -87,7 +89,7 @@ def test_reaction_is_a_knob(aimv: Aimv, wav: Callable[..., Path], tmp_path: Path
     assert refused.status == 2 and "from 0 to 2" in refused.err
 
 
-def test_a_song_of_strobes_flashes_nobody(aimv: Aimv, wav: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_song_of_strobes_stays_within_the_flash_limit(aimv: Aimv, wav: Callable[..., Path], tmp_path: Path) -> None:
     """Twelve strokes a second, full scenes, reaction at its highest: no frame at fault."""
     song = wav(clicks([0.25 + k / 12 for k in range(90)], 8.0))
     out = tmp_path / "a.mp4"

@@ -140,7 +140,9 @@ def test_the_plot_is_a_picture(aimv: Aimv, wav: Callable[..., Path], tmp_path: P
         (("--wrong",), "--wrong"),
     ],
 )
-def test_wrong_options_are_one_line(aimv: Aimv, wav: Callable[..., Path], options: tuple[str, ...], words: str) -> None:
+def test_invalid_options_are_an_error_in_one_line(
+    aimv: Aimv, wav: Callable[..., Path], options: tuple[str, ...], words: str
+) -> None:
     ran = aimv("listen", wav(tone(1)), *options)
     assert ran.status in (1, 2)
     assert (ran.out, ran.err.count("\n")) == ("", 1)

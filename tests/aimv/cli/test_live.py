@@ -1,4 +1,4 @@
-"""`aimv live` for real: another program's sound through a real audio server, a window on a screen, keys and OSC."""
+"""`aimv live` end to end: a real audio server, a window on a virtual screen, keys and OSC."""
 
 import math
 import os
@@ -181,7 +181,7 @@ def playable(path: Path) -> int:
         return 0
 
 
-def test_a_show_whose_terminal_goes_ends_cleanly(
+def test_a_show_ends_cleanly_after_a_hangup(
     audio_server: dict[str, str], screen: tuple[dict[str, str], Path], tmp_path: Path
 ) -> None:
     recording, log = tmp_path / "show.mp4", tmp_path / "log.jsonl"
@@ -215,7 +215,9 @@ def test_a_show_whose_terminal_goes_ends_cleanly(
     assert Score.load(recording.with_name("show.score.jsonl")).shots
 
 
-def test_an_input_that_is_not_there_names_the_nearest(audio_server: dict[str, str], aimv: Callable[..., Ran]) -> None:
+def test_an_unknown_input_is_an_error_with_the_nearest_name(
+    audio_server: dict[str, str], aimv: Callable[..., Ran]
+) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "aimv", "live", "--input", "pulze"],
         env={**os.environ, **audio_server},

@@ -173,7 +173,7 @@ def test_the_environment_rules_over_the_file(
         ("[midi]\n'ch1 cc7' = 3", "[midi]"),
     ],
 )
-def test_what_is_wrong_is_named(config: Callable[[str], Path], aimv: Aimv, text: str, why: str) -> None:
+def test_errors_name_the_wrong_value(config: Callable[[str], Path], aimv: Aimv, text: str, why: str) -> None:
     path = config(text)
     ran = aimv("config")
     assert ran.status == 2
@@ -192,12 +192,12 @@ def test_its_values_are_the_commands_defaults_and_options_rule(
     assert ran.status == 0, ran.err
 
 
-def test_without_a_file_there_are_defaults(tmp_path: Path) -> None:
+def test_defaults_without_a_file(tmp_path: Path) -> None:
     read = read_config(tmp_path / "none.toml", SHOWN)
     assert read.defaults() == {"live": {}, "play": {}, "export": {}}
 
 
-def test_a_learnt_control_leaves_the_rest_as_it_was(tmp_path: Path) -> None:
+def test_a_learnt_control_keeps_the_rest_of_the_config(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "config.toml"
     write_midi_control(path, "ch1 cc7", "react")
     path.write_text(

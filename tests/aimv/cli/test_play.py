@@ -1,4 +1,4 @@
-"""`aimv play` for real: a window on a virtual screen, sound on a real audio server with a null sink."""
+"""`aimv play` end to end: a window on a virtual screen, a real audio server with a null sink."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""`aimv play` on stage: readout and keys in a full screen, OSC, and a recording with every picture and the song."""
+"""`aimv play` on stage: HUD and keys in full screen, OSC, and a complete recording."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""`aimv render`, `aimv keys` and `aimv models`: two processes stand for two hosts."""
+"""`aimv render`, `aimv keys` and `aimv models`, with two processes in place of two hosts."""
 
 import os
 import shutil
@@ -94,7 +94,7 @@ def test_keys_made_twice_are_the_same_keys(aimv: Aimv, tmp_path: Path) -> None:
         (("export", "x.wav", "--preset", "fastest"), "no preset is called 'fastest'; there are"),
     ],
 )
-def test_what_cannot_be_is_one_line(aimv: Aimv, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+def test_usage_errors_are_one_line(aimv: Aimv, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     ran = aimv(*arguments, "--keys", tmp_path)
     assert ran.status == 2
     assert message in ran.err.splitlines()[-1]
@@ -107,7 +107,7 @@ def test_a_host_without_allowed_keys_is_an_error(aimv: Aimv, tmp_path: Path) -> 
     assert "this host may render for no other yet" in ran.err
 
 
-def test_an_address_that_cannot_be_bound_is_one_line(aimv: Aimv, hosts: Hosts) -> None:
+def test_an_address_that_cannot_be_bound_is_an_error_in_one_line(aimv: Aimv, hosts: Hosts) -> None:
     ran = aimv("render", "--bind", "tcp://192.0.2.1:5", "--generator", "shader", "--keys", hosts.there)
     assert ran.status == 2
     assert "cannot bind tcp://192.0.2.1:5" in ran.err

@@ -1,4 +1,4 @@
-"""A score is exported over its own song only."""
+"""A score can be exported with its own song only."""
 
 from collections.abc import Callable
 from pathlib import Path

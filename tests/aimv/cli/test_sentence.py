@@ -1,4 +1,4 @@
-"""`aimv sentence` from its arguments to its line."""
+"""`aimv sentence`: arguments and output."""
 
 from collections.abc import Callable
 
@@ -41,7 +41,7 @@ def test_given_abstractions_and_hex_colour(aimv: Aimv) -> None:
         (("loud", "N/A", "kick"), "Missing argument"),
     ],
 )
-def test_wrong_use_is_one_line_and_status_2(aimv: Aimv, arguments: tuple[str, ...], words: str) -> None:
+def test_usage_errors_are_one_line_with_status_2(aimv: Aimv, arguments: tuple[str, ...], words: str) -> None:
     ran = aimv("sentence", *arguments)
     assert (ran.status, ran.out, ran.err.count("\n")) == (2, "", 1)
     assert words in ran.err

@@ -1,4 +1,4 @@
-"""The content tuple: its three instruments and how they are filled up, silence and doubt, and abstractions."""
+"""The content tuple: selection of three instruments, silence, uncertainty, and abstractions."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""Lyrics: the word that is shown, its article, and captions."""
+"""Lyrics: selection of the word, its article, and captions."""
 
 import hashlib
 

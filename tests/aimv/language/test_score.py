@@ -1,4 +1,4 @@
-"""Scores: loaded as they were saved, each fault named with its line; the score that a live show records."""
+"""Scores: round trip, errors with line numbers, and the recorder of a live show."""
 
 import hashlib
 import json
@@ -116,7 +116,7 @@ def test_only_the_whole_name_makes_a_score() -> None:
     assert not is_score("song.score.jsonl/song.wav")
 
 
-def test_a_score_that_cannot_be_written_leaves_nothing(song: Path) -> None:
+def test_an_unwritable_score_leaves_no_file(song: Path) -> None:
     score = Score.load(saved(song, shot(0, 8)))
     with pytest.raises(OutputError, match="cannot be written"):
         score.save(song.parent / "missing" / "a.score.jsonl")
@@ -175,7 +175,7 @@ def test_a_score_is_valid_once_it_is_made_and_stays_so(song: Path) -> None:
 
 
 @pytest.mark.parametrize(("content", "words"), [(None, "no file"), ("", "is empty"), ("\n \n", "is empty")])
-def test_a_file_that_is_none(tmp_path: Path, content: str | None, words: str) -> None:
+def test_a_file_that_is_not_a_score(tmp_path: Path, content: str | None, words: str) -> None:
     path = tmp_path / "a.score.jsonl"
     if content is not None:
         path.write_text(content, "utf-8")

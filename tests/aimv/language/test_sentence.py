@@ -1,4 +1,4 @@
-"""The grammar: whole sentences, character for character, and the rules that the examples do not show."""
+"""The grammar: complete sentences character by character, and rules beyond the examples."""
 
 import re
 from pathlib import Path

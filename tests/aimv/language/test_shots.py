@@ -1,4 +1,4 @@
-"""Shots: no gap, no overlap, cut on beats, at bars and where the sound changes; of a song and of a live input."""
+"""Shots without gaps or overlaps, cut on beats, at bars and changes, of a song and of a live input."""
 
 import itertools
 from collections.abc import Iterator, Sequence

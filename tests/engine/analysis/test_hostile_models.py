@@ -1,4 +1,4 @@
-"""Models from anywhere: pinned by SHA-256, whole in one file, and never a format that can run code."""
+"""Model files: pinned by SHA-256, self-contained, and in no format that can run code."""
 
 import ast
 import hashlib

@@ -1,4 +1,4 @@
-"""The shipped instrument model keeps its contract: shapes, metadata, silence, level, size; and is loaded once."""
+"""The shipped instrument classifier: shapes, metadata, silence, gain, size, and loading once."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_it_takes_any_number_of_windows(session: onnxruntime.InferenceSession) -
     np.testing.assert_allclose(rows[1:2], probabilities(session, noise(1, 3)[1]), atol=1e-4)
 
 
-def test_silence_holds_nothing(session: onnxruntime.InferenceSession) -> None:
+def test_silence_has_no_instruments(session: onnxruntime.InferenceSession) -> None:
     assert probabilities(session, np.zeros(32_000)).max() < 0.01
     assert probabilities(session, 1e-6 * noise(2)).max() < 0.01
     assert probabilities(session, np.full(32_000, 0.5)).max() < 0.01

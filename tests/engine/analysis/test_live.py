@@ -1,4 +1,4 @@
-"""Live analysis: windows come in order, words in the window after they are known, and a slow one drops sound."""
+"""Live analysis: ordered windows, words delivered once committed, dropped sound if too slow."""
 
 import threading
 import time

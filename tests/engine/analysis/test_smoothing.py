@@ -1,4 +1,4 @@
-"""Smoothing over neighbouring windows: doubt follows them, certainty stands, silence stays silent."""
+"""Smoothing over neighbouring windows: uncertain ones follow, certain and silent ones stay."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def smoothed(label: str, probabilities: list[float], at: int, hop_s: float = 1.0
     return float(smooth([label], np.array(probabilities)[:, None], at, hop_s)[0])
 
 
-def test_doubt_follows_what_its_neighbours_agree_on() -> None:
+def test_uncertain_windows_follow_their_neighbours() -> None:
     assert smoothed("hi-hat", [0.9, 0.9, 0.5, 0.9, 0.9], 2) > 0.6
     assert smoothed("hi-hat", [0.1, 0.1, 0.5, 0.1, 0.1], 2) < 0.4
     assert smoothed("hi-hat", [0.9, 0.9, 0.5, 0.1, 0.1], 2) == pytest.approx(0.5)
@@ -26,7 +26,7 @@ def test_short_sounds_are_smoothed_less_than_sustained_ones() -> None:
     assert smoothed("crash", alone, 2) > 0.8
 
 
-def test_a_window_with_no_neighbours_is_left_as_it_was() -> None:
+def test_a_window_without_neighbours_is_unchanged() -> None:
     assert smoothed("bass", [0.3], 0) == pytest.approx(0.3)
 
 

@@ -1,4 +1,4 @@
-"""Analysis window by window: smoothed over neighbours offline; not causally, nor for the voice gate of words."""
+"""Analysis by window: smoothed offline, not smoothed live nor for the voice gate."""
 
 from collections.abc import Iterator
 

@@ -61,6 +61,6 @@ def test_the_beat_is_on_the_kick_not_on_the_hats_between(bpm: float) -> None:
 
 
 @pytest.mark.parametrize("flux", [np.zeros(0), np.zeros(2000), np.ones(2000), np.ones(50)])
-def test_no_beat_where_there_is_none(flux: np.ndarray) -> None:
+def test_no_beats_without_a_beat(flux: np.ndarray) -> None:
     assert len(track_beats(flux, RATE)) == 0
     assert BeatTracker(RATE).push(flux) == [] or len(flux) > 300

@@ -1,4 +1,4 @@
-"""Capturing: one time line from a device that jitters, loses sound, goes away and comes back."""
+"""Capture: a continuous time line from a device that has jitter, loses sound, is lost and returns."""
 
 import threading
 import time
@@ -87,7 +87,7 @@ def test_blocks_that_had_to_wait_are_one_and_have_their_arrival_times() -> None:
     assert before <= blocks[1].arrival <= between <= blocks[1].end_arrival
 
 
-def test_what_is_no_number_becomes_silence() -> None:
+def test_nan_and_infinity_become_silence() -> None:
     device, blocks = Device(), []
     with LiveInput(device, blocks.append):
         device.play(np.full((100, 2), np.nan, np.float32))
@@ -127,7 +127,7 @@ def test_a_lost_device_is_reopened(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [block.start for block in blocks] == [0, *ends[:-1]], "without a gap"
 
 
-def test_a_device_that_is_not_there_is_reported_at_once() -> None:
+def test_a_missing_device_is_reported_at_once() -> None:
     device = Device()
     device.there = False
     with pytest.raises(DeviceError, match="gone"), LiveInput(device, print):

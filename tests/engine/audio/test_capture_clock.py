@@ -1,4 +1,4 @@
-"""The capture clock as arithmetic: it follows a device that runs off, whatever the jitter of its callbacks."""
+"""The capture clock follows a device with a rate error, for any jitter of its callbacks."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_late_callbacks_hardly_move_it() -> None:
     assert clock.time_of(clock.samples) == pytest.approx(now + BLOCK / RATE, abs=0.001)
 
 
-def test_it_goes_on_between_blocks_but_not_for_long_and_never_back() -> None:
+def test_the_clock_extrapolates_for_a_while_and_is_monotonic() -> None:
     clock = CaptureClock(RATE)
     now = run(clock, 10.0, 0.0)
     assert clock.time(now + 0.005) == pytest.approx(10.005, abs=1e-4)

@@ -1,4 +1,4 @@
-"""Onsets to the millisecond, levels by band, the same whatever the blocks."""
+"""Onsets to the millisecond and band levels, independent of block size."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ RATE = 22050
 TIMES = [0.5, 1.037, 1.6, 2.2, 2.411, 3.3]
 
 
-def test_clicks_are_found_where_they_are() -> None:
+def test_clicks_are_detected_at_their_onsets() -> None:
     onsets = FeatureExtractor.of(clicks(TIMES, 4.0, RATE), RATE).onsets
     assert [o.time for o in onsets] == pytest.approx(TIMES, abs=0.004)
     assert all(o.strength > 0.5 for o in onsets)

@@ -1,4 +1,4 @@
-"""Features of live sound: attacks at once, bounded history, a beat that is tracked, tapped or shared."""
+"""Live features: immediate onsets, bounded history, a beat that is tracked, tapped or shared."""
 
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ def test_the_level_is_that_of_now_after_much_was_forgotten() -> None:
     assert features.at(43.0).level < 0.1
 
 
-def test_taps_give_the_tempo_and_rule_over_what_is_tracked() -> None:
+def test_taps_set_the_tempo_and_override_tracking() -> None:
     tempo = Tempo()
     for beat in range(20):
         tempo.add_beat(0.5 * beat)

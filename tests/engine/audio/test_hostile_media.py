@@ -1,4 +1,4 @@
-"""The sound files that break programs: each is decoded to finite sound or refused in one line, never shortened."""
+"""Hostile sound files: decoded to finite sound or rejected in one line, never silently truncated."""
 
 import struct
 from collections.abc import Callable
@@ -72,14 +72,14 @@ def test_rates_that_no_song_has(tmp_path: Path, rate: int) -> None:
 
 
 @pytest.mark.parametrize("length", [0xFFFFFFFE, 0xFFFFFF00, 0xF0000000, 200_000])
-def test_a_wav_that_declares_more_than_there_is(tmp_path: Path, length: int) -> None:
+def test_a_wav_that_declares_more_samples_than_it_has(tmp_path: Path, length: int) -> None:
     refused(tmp_path, wave(pcm(tone(1)), length=length), "cut off")
     refused(tmp_path, wave(pcm(tone(1)), length=length, whole=0xFFFFFFFF), "cut off")
     refused(tmp_path, wave(pcm(tone(1)), whole=length), "cut off")
 
 
 @pytest.mark.parametrize("length", [0xFFFFFFFF, 0x80000000, 0x7FFFF000])
-def test_what_programs_write_to_a_pipe_means_to_the_end(tmp_path: Path, length: int) -> None:
+def test_a_wav_of_unknown_length_is_read_to_its_end(tmp_path: Path, length: int) -> None:
     assert load(tmp_path, wave(pcm(tone(1)), length=length, whole=length)).duration == pytest.approx(1.0)
 
 

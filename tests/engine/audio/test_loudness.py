@@ -63,6 +63,6 @@ def test_the_ear_decides_which_partial_dominates() -> None:
     assert dominant_frequency(mixed, 44100) == pytest.approx(1000, abs=1)
 
 
-def test_silence_and_scraps_have_none() -> None:
+def test_silence_and_short_audio_have_no_loudness() -> None:
     assert dominant_frequency(np.zeros(44100, np.float32), 44100) == 0.0
     assert dominant_frequency(tone(0.001), 44100) == 0.0

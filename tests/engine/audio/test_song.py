@@ -1,4 +1,4 @@
-"""Songs in every format and at every rate; one clear line for each that cannot be used."""
+"""Songs of every format and rate, and one clear line for those that cannot be decoded."""
 
 import struct
 from collections.abc import Callable

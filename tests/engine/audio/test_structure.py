@@ -1,4 +1,4 @@
-"""Sections of songs whose form is known."""
+"""Sections of songs with a known form."""
 
 import itertools
 
@@ -26,7 +26,7 @@ def part(name: str, seconds: float, seed: int) -> np.ndarray:
     return (0.1 * tones * pulse + NOISE[name] * rng.normal(0, 1, len(t))).astype(np.float32)
 
 
-def test_a_songs_form_is_found_and_what_returns_has_its_label_again() -> None:
+def test_sections_are_found_and_repeats_share_a_label() -> None:
     form = [("verse", 20.0), ("chorus", 16.0), ("verse", 20.0), ("chorus", 16.0), ("bridge", 12.0), ("chorus", 16.0)]
     song = np.concatenate([part(name, seconds, seed) for seed, (name, seconds) in enumerate(form)])
     found = find_sections(song, RATE)
@@ -43,7 +43,7 @@ def test_a_part_that_shares_most_of_its_sound_with_another_is_not_that_part_agai
 
 
 @pytest.mark.parametrize("seconds", [0.1, 3.0, 40.0])
-def test_what_does_not_change_is_one_section(seconds: float) -> None:
+def test_uniform_sound_is_one_section(seconds: float) -> None:
     for sound in (np.zeros(round(seconds * RATE), np.float32), part("verse", seconds, 1)):
         (only,) = find_sections(sound, RATE)
         assert (only.start, only.label) == (0.0, "A")

@@ -1,4 +1,4 @@
-"""Rolling windows: complete, in order, free of drift, whatever the blocks."""
+"""Rolling windows: complete, ordered, without drift, for any block size."""
 
 import numpy as np
 import pytest

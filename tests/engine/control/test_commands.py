@@ -1,4 +1,4 @@
-"""One set of commands: what they take, what they refuse and why."""
+"""Commands: accepted values, rejected ones and the reasons."""
 
 import math
 import re
@@ -57,7 +57,7 @@ def test_values_as_programs_send_them(name: str, value: Value, parsed: Value) ->
         ("style", "a\nb", "one line"),
     ],
 )
-def test_what_cannot_be_is_refused_with_the_reason(name: str, value: str | float | None, why: str) -> None:
+def test_invalid_commands_are_rejected_with_a_reason(name: str, value: str | float | None, why: str) -> None:
     with pytest.raises(CommandRefused, match=re.escape(why)) as refused:
         Command(name, value)
 

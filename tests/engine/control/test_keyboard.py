@@ -1,4 +1,4 @@
-"""The keyboard: keys are commands, or letters while a style is typed."""
+"""The keyboard: keys dispatch commands, or type a style."""
 
 from engine.audio.beats import Tempo
 from engine.control.commands import MAX_TEXT, ControlState
@@ -34,7 +34,7 @@ def test_a_style_is_typed_and_its_letters_are_no_commands() -> None:
     assert state.blackout
 
 
-def test_escape_leaves_the_style_as_it_was() -> None:
+def test_escape_keeps_the_style() -> None:
     state, keyboard = desk_and_keyboard("ink")
     press(keyboard, "\r", *" and more", "\x1b")
     assert (keyboard.typing, state.style) == (None, "ink")
@@ -44,7 +44,7 @@ def test_escape_leaves_the_style_as_it_was() -> None:
     assert state.style == ""
 
 
-def test_up_and_down_bring_the_styles_that_there_have_been() -> None:
+def test_up_and_down_browse_previous_styles() -> None:
     state, keyboard = desk_and_keyboard("ink")
     press(keyboard, "\r", "delete", *"neon", "\r", "\r", "delete", *"chalk", "\r", "\r")
     press(keyboard, "up")

@@ -1,4 +1,4 @@
-"""Ableton Link with a second program in the room: its tempo and phase rule while it is there."""
+"""Ableton Link with a second peer: its tempo and phase take precedence while it is connected."""
 
 import asyncio
 import time

@@ -145,7 +145,7 @@ def test_a_knob_that_is_moved_is_learnt(
     assert tomllib.loads((tmp_path / "config.toml").read_text())["midi"] == {"ch3 cc21": "react"}
 
 
-async def test_what_is_not_learnt_and_keys_let_go_do_nothing(state: ControlState) -> None:
+async def test_unmapped_controls_and_note_offs_are_ignored(state: ControlState) -> None:
     port = MidiInput(lambda on_message: None, MidiMap(MAP), state)
     for message in (
         mido.Message("note_off", channel=9, note=36),

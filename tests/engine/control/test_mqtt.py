@@ -1,4 +1,4 @@
-"""MQTT with a real mosquitto, a password and TLS: every command, refusals, last will, a broker that goes and comes."""
+"""MQTT with a real mosquitto, a password and TLS: commands, rejections, last will, reconnection."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""OSC over real UDP: every command, refusals answered, and packets that are none."""
+"""OSC over real UDP: commands, replies to rejected ones, and invalid packets."""
 
 import asyncio
 import socket
@@ -80,7 +80,7 @@ async def test_a_refusal_is_answered_with_its_reason(
     assert state.applied == 0
 
 
-async def test_a_thousand_packets_that_are_none(state: ControlState) -> None:
+async def test_a_thousand_invalid_packets(state: ControlState) -> None:
     random = np.random.default_rng(2)
     osc = OscServer("127.0.0.1", 0, state)
     good = OscMessageBuilder(address="/aimv/react")
@@ -96,7 +96,7 @@ async def test_a_thousand_packets_that_are_none(state: ControlState) -> None:
     assert 0.0 <= state.reaction <= 2.0
 
 
-async def test_a_port_that_is_taken_or_none(state: ControlState) -> None:
+async def test_a_port_in_use_or_invalid(state: ControlState) -> None:
     async with OscServer("127.0.0.1", 0, state) as first:
         with pytest.raises(UsageError, match="choose another port"):
             async with OscServer("127.0.0.1", first.port, state):

@@ -1,4 +1,4 @@
-"""The service opens the transports that the options ask for, connects them together, and says what is not connected."""
+"""The control service opens the configured transports and reports those that are not connected."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -54,7 +54,7 @@ async def test_only_configured_transports_connect_and_all_close(log: list[str], 
     assert log == ["+b", "-b", "+a", "+b", "-b", "-a"]
 
 
-async def test_one_that_cannot_be_connected_ends_the_others(log: list[str], context: ControlContext) -> None:
+async def test_a_failed_transport_closes_the_others(log: list[str], context: ControlContext) -> None:
     with pytest.raises(UsageError, match="taken"):
         async with ControlService({"a": "here", "b": "fails"}, context):
             pass

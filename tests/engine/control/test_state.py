@@ -1,4 +1,4 @@
-"""The control state applies what it can, refuses what this show cannot, and notifies the performer for a while."""
+"""The control state applies commands, rejects unsupported ones, and shows notices for a while."""
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_every_command_without_an_attribute_is_an_action() -> None:
     assert state.quit
 
 
-def test_what_this_show_cannot_is_refused_with_the_reason() -> None:
+def test_unsupported_commands_are_rejected_with_a_reason() -> None:
     state = ControlState(Tempo(), lambda: 0.0, not_live="a song's shots are known")
     with pytest.raises(CommandRefused, match="style is not possible here: a song's shots are known"):
         state.apply(Command("style", "ink"))

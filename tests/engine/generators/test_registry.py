@@ -1,4 +1,4 @@
-"""The registry of generators: what selection takes from a spec, and that a new generator is one folder and one line."""
+"""The generator registry: selection by capabilities, and a new generator as one folder and one line."""
 
 import os
 import re
@@ -132,14 +132,14 @@ def test_a_generator_is_one_folder_and_one_line(wav: Callable[..., Path], tmp_pa
     assert "bright, dark" in refused.stderr
 
 
-def test_auto_takes_the_first_that_can_run_here_and_names_the_obstacle(generators: Callable[..., None]) -> None:
+def test_auto_selects_the_first_available_generator_with_a_reason(generators: Callable[..., None]) -> None:
     generators(spec("one", find_model=absent, default_model="m/m"), spec("two"), spec("three"))
     selection = select_generator()
     assert (selection.generator, selection.reason) == ("two", "two, because the model m/m is not here")
     assert selection.runs_here
 
 
-def test_auto_leaves_out_what_needs_a_gpu_where_there_is_none(
+def test_auto_skips_generators_that_need_a_gpu_without_one(
     generators: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch = pytest.importorskip("torch")

@@ -1,4 +1,4 @@
-"""The MP4 that comes out, decoded back: pictures, colours, sound in time; whole or not at all."""
+"""Encoded MP4 files, decoded again: frames, colours, synchronized sound, atomic writing."""
 
 import subprocess
 import sys
@@ -114,7 +114,7 @@ def test_faststart(tmp_path: Path) -> None:
     assert data.index(b"moov") < data.index(b"mdat")
 
 
-def test_nothing_is_there_before_the_end_and_nothing_is_left_beside(tmp_path: Path) -> None:
+def test_the_file_appears_at_the_end_without_temporary_files(tmp_path: Path) -> None:
     path = tmp_path / "o.mp4"
     with opened(path) as video:
         video.write(picture(), 0.0)
@@ -123,7 +123,7 @@ def test_nothing_is_there_before_the_end_and_nothing_is_left_beside(tmp_path: Pa
     assert [each.name for each in tmp_path.iterdir()] == ["o.mp4"]
 
 
-def test_an_exception_leaves_what_was_there(tmp_path: Path) -> None:
+def test_an_exception_keeps_the_previous_file(tmp_path: Path) -> None:
     path = tmp_path / "o.mp4"
     path.write_text("the one from yesterday")
     with pytest.raises(KeyboardInterrupt), opened(path) as video:
@@ -134,13 +134,13 @@ def test_an_exception_leaves_what_was_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(63, 48), (64, 47), (0, 48), (-2, 48)])
-def test_sizes_that_cannot_be_are_refused(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_invalid_sizes_are_rejected(tmp_path: Path, size: tuple[int, int]) -> None:
     with pytest.raises(UsageError, match="even"):
         opened(tmp_path / "o.mp4", size=size)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"o\.mp4"):
         opened(tmp_path / "no" / "o.mp4")
 

@@ -1,4 +1,4 @@
-"""Outputs beside the window: a recording has every picture and sound in its place, and none of them stops the show."""
+"""Outputs beside the window: complete, synchronized recordings and streams that never stop the show."""
 
 import socket
 import threading
@@ -99,7 +99,7 @@ def received(port: int, most: int) -> int:
     return count
 
 
-def test_a_stream_whose_receiver_goes_is_taken_up_again_and_the_show_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_reconnects_after_its_receiver_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "RETRY_S", (0.05,))
     port, got = free_port(), []
     receiving = threading.Thread(target=lambda: got.extend([received(port, 30), received(port, 30)]))
@@ -176,7 +176,7 @@ class Slow(BaseOutput):
         self.ended = "aborted"
 
 
-def test_what_finds_no_room_is_dropped_and_counted_without_waiting() -> None:
+def test_a_full_queue_drops_and_counts_without_waiting() -> None:
     slow = Slow()
     output = QueuedOutput(lambda: slow, 1.0, FPS)
     for number in range(50):

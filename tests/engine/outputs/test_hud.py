@@ -1,4 +1,4 @@
-"""The readout over the picture: it is there, it moves, and it leaves the picture itself alone."""
+"""The HUD over the frame: visible, updated, and drawn on a copy."""
 
 import msgspec
 import numpy as np
@@ -22,7 +22,7 @@ FULL = Readout(
 )
 
 
-def test_it_is_written_over_the_left_and_the_picture_is_not_changed() -> None:
+def test_the_readout_is_on_the_left_of_a_copy_of_the_frame() -> None:
     kept = FRAME.copy()
     shown = Hud(320, 180).draw(FRAME, FULL)
     assert np.array_equal(FRAME, kept)
@@ -56,7 +56,7 @@ def test_an_empty_readout_and_a_tiny_picture_are_no_trouble() -> None:
     assert Hud(320, 180).draw(FRAME, Readout()).shape == FRAME.shape
 
 
-def test_a_line_that_is_typed_stands_at_the_foot_and_shows_its_end() -> None:
+def test_the_input_line_is_at_the_bottom_and_shows_its_end() -> None:
     hud = Hud(320, 180)
     kept = FRAME.copy()
     short, longer, far = (

@@ -1,4 +1,4 @@
-"""A window on a real (virtual) screen; without a screen, one line."""
+"""A window on a real (virtual) screen, and one line without a display."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from engine.outputs.window import Window
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a screen is always there")
-def test_without_a_screen_one_line_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_display_is_an_error_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     with pytest.raises(OutputError, match="no screen"):

@@ -1,4 +1,4 @@
-"""Sung words as type: in time, in any script, joined and in the right direction."""
+"""Captions: timing, scripts, shaping and text direction."""
 
 import unicodedata
 
@@ -16,7 +16,7 @@ def named(*names: str) -> str:
     return "".join(unicodedata.lookup(name) for name in names)
 
 
-def test_left_to_right_text_stays_as_it_is() -> None:
+def test_left_to_right_text_is_unchanged() -> None:
     for text in ("heart", "cœur d'été", "сердце", "心が歌う", "사랑 노래"):
         assert visual_order(text) == unicodedata.normalize("NFC", text)
 
@@ -93,7 +93,7 @@ def test_a_word_makes_room_for_the_next() -> None:
     assert np.array_equal(letters.draw(PLAIN, 2.8), alone.draw(PLAIN, 2.8))
 
 
-def test_blank_words_are_left_out() -> None:
+def test_blank_words_are_skipped() -> None:
     assert shown("  ") is PLAIN
 
 
@@ -170,7 +170,7 @@ def test_a_word_fades_out_from_the_start_of_the_next() -> None:
     assert amount(2.30, ("heart", 1.0, 5.0), (" ", 1.5, 2.0), (".", 2.0, 3.0)) == pytest.approx(0.15, abs=0.12)
 
 
-def test_it_is_known_whether_a_word_is_visible() -> None:
+def test_the_visibility_of_a_word_is_reported() -> None:
     captions = CaptionRenderer(WIDTH, HEIGHT)
     captions.add("heart", 1.0, 2.0)
     assert [captions.is_visible(t) for t in (0.99, 1.0, 1.5, 2.34, 2.36)] == [False, True, True, True, False]

@@ -1,4 +1,4 @@
-"""Clips by frame number: forwards, backwards, anywhere; damaged ones are refused."""
+"""Reading clips by frame number in any order; damaged clips are rejected."""
 
 import weakref
 from collections import Counter

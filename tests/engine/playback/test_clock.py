@@ -1,4 +1,4 @@
-"""The audio device's clock: what it counts, and what it says when a part is missing."""
+"""The audio device's clock: played samples, and errors for missing parts."""
 
 import importlib
 import sys

@@ -1,4 +1,4 @@
-"""The picture over time: clips mapped onto shots, transitions, holding, seeking."""
+"""The composited picture over time: clips mapped onto shots, transitions, frozen frames, seeking."""
 
 import time
 from collections.abc import Iterator
@@ -156,7 +156,7 @@ def test_before_the_first_clip_the_picture_is_calm_but_alive() -> None:
     assert np.abs(first.astype(int) - shown.frame(1 / FPS)).mean() < 4
 
 
-def test_a_late_clip_replaces_what_was_placed(tmp_path: Path) -> None:
+def test_a_late_clip_replaces_the_placed_one(tmp_path: Path) -> None:
     shown = compositor()
     shown.place(0.0, 1.0, clip(tmp_path / "a.mp4", [grey(40)] * 4))
     shown.place(0.0, 1.0, clip(tmp_path / "b.mp4", [grey(200)] * 4))
@@ -234,9 +234,7 @@ def test_reading_ahead_changes_no_picture(tmp_path: Path) -> None:
         assert np.array_equal(ahead.frame(number / FPS), plain.frame(number / FPS)), number
 
 
-def test_what_was_read_ahead_need_not_be_read_when_the_picture_is_drawn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_frames_read_ahead_are_not_read_again_while_drawing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = compositor()
     shown.place(0.0, 2.0, clip(tmp_path / "a.mp4", [grey(20 + 2 * k) for k in range(48)]))
     shown.place(2.0, 4.0, clip(tmp_path / "b.mp4", [grey(200 - 2 * k) for k in range(48)]))
@@ -336,7 +334,7 @@ def test_captions_are_drawn_over_the_clip_and_forgotten_half_a_minute_later(tmp_
     assert drawn.frame(1.5).max() < 70
 
 
-def test_clips_that_ended_half_a_minute_ago_are_forgotten_but_for_the_last(tmp_path: Path) -> None:
+def test_clips_that_ended_half_a_minute_ago_are_closed_except_the_last(tmp_path: Path) -> None:
     drawn = compositor()
     levels = [clip(tmp_path / f"{level}.mp4", [grey(level)] * 4) for level in (40, 80, 120, 160)]
     for number, path in enumerate(levels[:3]):

@@ -1,4 +1,4 @@
-"""What the music does to the picture: light on clicks, motion on kicks, never a strobe."""
+"""Audio-reactive effects: light on clicks, motion on kicks, never a strobe."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Flashes counted on pictures: how many, how much of the picture, general and red."""
+"""Counting of flashes: number, area, general and red."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_more_than_three_flashes_a_second_are_faults(rate: float) -> None:
 
 
 @pytest.mark.parametrize("rate", [1.0, 2.0, 3.0])
-def test_up_to_three_are_none(rate: float) -> None:
+def test_up_to_three_flashes_are_allowed(rate: float) -> None:
     assert faults(strobe(rate, WHITE, BLACK)) == 0
 
 

@@ -1,4 +1,4 @@
-"""The picture on the clock, as arithmetic: a song of minutes plays in milliseconds."""
+"""The player on a virtual clock: minutes of a song in milliseconds."""
 
 import asyncio
 
@@ -58,7 +58,7 @@ async def test_pictures_that_take_time_are_begun_early() -> None:
     assert late[60:].max() < 0.002
 
 
-async def test_a_stall_skips_what_is_past_and_is_counted() -> None:
+async def test_a_stall_skips_and_counts_past_frames() -> None:
     clock = VirtualClock(4.0)
     source, screen = Pictures(clock, effort={30: 0.5}), Screen(clock)
     played = await play(source, clock, screen)
@@ -121,7 +121,7 @@ async def test_each_picture_is_prepared_once_before_it_is_drawn_and_never_while_
     assert order[: len(expected)] == expected
 
 
-async def test_what_fails_in_preparing_ends_the_show() -> None:
+async def test_a_failed_preparation_ends_the_show() -> None:
     clock = VirtualClock(2.0)
 
     def broken(t: float) -> None:

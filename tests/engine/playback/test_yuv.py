@@ -1,4 +1,4 @@
-"""Pictures as planes: to RGB and back, cut to a shape, made larger, handed to an encoder in BT.709."""
+"""YUV planes: conversion to RGB and back, cropping, scaling, BT.709 for encoders."""
 
 import av
 import cv2
@@ -90,12 +90,12 @@ def test_the_middle_is_the_middle() -> None:
     assert down[0].mean() == pytest.approx(178, abs=4) and down[-1].mean() == pytest.approx(60, abs=4)
 
 
-def test_black_and_grey_are_where_limited_range_has_them() -> None:
+def test_black_and_grey_are_in_limited_range() -> None:
     black = split(from_rgb(np.zeros((4, 4, 3), np.uint8)))
     assert {int(plane.mean()) for plane in black} == {BLACK_LUMA, NEUTRAL_CHROMA} and black.luma.max() == BLACK_LUMA
 
 
-def test_bt709_leaves_grey_as_it_is() -> None:
+def test_bt709_does_not_change_grey() -> None:
     for level in (0, 90, 255):
         planes = from_rgb(np.full((8, 8, 3), level, np.uint8))
         assert np.abs(to_bt709(planes).astype(int) - planes).max() <= 1

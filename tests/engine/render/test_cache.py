@@ -1,4 +1,4 @@
-"""The clip cache has whole clips only, keeps those in use, and survives crashes."""
+"""The clip cache holds complete clips only, keeps those in use, and survives crashes."""
 
 import os
 import subprocess
@@ -48,7 +48,7 @@ def cache(tmp_path):
         yield cache
 
 
-def test_a_clip_is_there_once_its_writing_ended(cache):
+def test_a_clip_exists_once_it_is_written(cache):
     assert cache.get(job()) is None
     with cache.writing(job().id) as part:
         part.write_bytes(b"frames")
@@ -70,14 +70,14 @@ def test_a_failed_writing_leaves_nothing(cache):
 @pytest.mark.parametrize(
     "damage", [lambda b: b[:-1], lambda b: b[: len(b) // 2], lambda b: b"y" + b[1:], lambda b: b""]
 )
-def test_a_damaged_clip_is_not_there_and_is_removed(cache, damage):
+def test_a_damaged_clip_is_not_found_and_is_removed(cache, damage):
     path = put(cache, job())
     path.write_bytes(damage(path.read_bytes()))
     assert cache.get(job()) is None
     assert not path.exists()
 
 
-def test_a_clip_that_vanished_is_not_there_even_if_it_was_before(cache):
+def test_a_deleted_clip_is_not_found(cache):
     path = put(cache, job())
     assert cache.get(job())
     path.unlink()
@@ -107,7 +107,7 @@ def test_a_clip_fetched_counts_as_used(tmp_path):
         assert [path.exists() for path in (old, middle, new)] == [True, False, True]
 
 
-def test_clips_in_use_stay_even_when_there_is_no_room(tmp_path):
+def test_clips_in_use_are_never_evicted(tmp_path):
     with ClipCache(tmp_path, 0) as cache:
         put(cache, job(1))
         put(cache, job(2))
@@ -163,7 +163,7 @@ def test_files_and_locks_of_a_killed_process_are_removed_and_those_of_a_running_
         assert list((tmp_path / "locks").glob("*.ids*")) == []
 
 
-def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
+def test_a_folder_that_cannot_be_created_is_an_error_in_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="clip folder"):
         ClipCache(tmp_path / "file" / "clips", 0)

@@ -1,4 +1,4 @@
-"""Real render processes, killed, frozen, cancelled and sent garbage: no job is lost and nothing is left behind."""
+"""Real render processes, killed, frozen, cancelled and sent garbage: no job is lost, no process is left."""
 
 import asyncio
 import contextlib

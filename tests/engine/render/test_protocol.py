@@ -70,7 +70,7 @@ messages = st.one_of(
 
 
 @given(messages)
-def test_what_is_encoded_decodes_to_the_same(message):
+def test_a_round_trip_keeps_every_message(message):
     assert decode(encode(message)) == message
 
 

@@ -1,4 +1,4 @@
-"""Rendering on another host: real processes over TCP, keys, uploads, partitions, engines that are refused."""
+"""Remote rendering: real processes over TCP, keys, uploads, partitions, rejected engines."""
 
 import asyncio
 import contextlib
@@ -277,7 +277,7 @@ def test_keys_are_private_and_never_overwritten(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe", b"metadata\ncurve\n"])
-def test_a_file_that_is_no_key_is_one_line(tmp_path, content):
+def test_an_invalid_key_file_is_an_error_in_one_line(tmp_path, content):
     path = tmp_path / "some.key"
     if content is not None:
         path.write_bytes(content)
@@ -289,7 +289,7 @@ def test_a_file_that_is_no_key_is_one_line(tmp_path, content):
 
 
 @pytest.mark.parametrize("address", ["localhost:5555", "tcp://", "tcp://127.0.0.1:port", ""])
-async def test_an_address_that_is_none_is_one_line(cache, tmp_path, address):
+async def test_an_invalid_address_is_an_error_in_one_line(cache, tmp_path, address):
     public, secret = create_key_pair(tmp_path, "me")
     with pytest.raises(UsageError, match="give tcp://"):
         async with WorkerPool(

@@ -1,4 +1,4 @@
-"""ISF files: header, passes, includes, line numbers, and what is refused."""
+"""ISF files: header, passes, includes, line numbers, errors."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ void main() { gl_FragColor = vec4(size); }
     assert "isf_FragColor = vec4(size)" in scene.fragment(0)
 
 
-def test_without_passes_there_is_one() -> None:
+def test_a_scene_without_passes_has_one() -> None:
     assert len(isf.parse("/*{}*/ void main() {}", "x", HERE).passes) == 1
 
 

@@ -1,4 +1,4 @@
-"""Scenes as VJs write them, one for each part of the ISF specification: they draw, or are refused with a reason."""
+"""Scenes for each part of the ISF specification: rendered, or rejected with a reason."""
 
 from pathlib import Path
 
@@ -138,7 +138,7 @@ def test_it_draws(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_it_is_refused_with_a_reason_in_one_line(tmp_path: Path, name: str) -> None:
+def test_an_invalid_scene_is_rejected_with_a_reason_in_one_line(tmp_path: Path, name: str) -> None:
     source, reason = REFUSED[name]
     (tmp_path / "x.fs").write_text(source)
     with pytest.raises(RenderError, match=reason) as refused:

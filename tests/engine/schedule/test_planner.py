@@ -1,4 +1,4 @@
-"""What is rendered next, on a virtual clock: enough for every section ahead, the newest prompt live."""
+"""What is rendered next, on a virtual clock: lead over every section, the newest prompt live."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_live_the_prompt_on_screen_is_at_most_two_shots_old(rtf, beside):
     assert simulate(rtf, 5.0, live=True, beside=beside).totals()["prompt_age_median_shots"] <= 2
 
 
-def test_what_is_finished_beside_the_next_costs_no_pace():
+def test_overlapped_finishing_does_not_slow_the_pace():
     """Were it planned by when clips are there, and not by when the worker is free, half the shots would be left out."""
     assert simulate(1.0, 10.0, live=False, beside=1.0).totals()["fresh"] >= 0.95
     assert simulate(7.5, 10.0, live=False, beside=0.5).totals()["own_section"] == 1.0
@@ -49,7 +49,7 @@ def test_two_workers_show_more_that_is_fresh_than_one():
     assert simulate(7.5, 3.0, False, workers=2).totals()["fresh"] > simulate(7.5, 3.0, False).totals()["fresh"]
 
 
-def test_without_shots_there_is_nothing_to_do():
+def test_no_task_without_shots():
     for live in (False, True):
         planner = Planner(state_of(), live)
         assert planner.next(0.0) is None
@@ -57,7 +57,7 @@ def test_without_shots_there_is_nothing_to_do():
 
 
 @pytest.mark.parametrize(("length", "seconds"), [(4.0, LONGEST_CLIP_S / 2), (2.0, 2.0), (0.5, SHORTEST_S)])
-def test_the_first_clip_is_a_short_cheap_one_whatever_the_guess(length, seconds):
+def test_the_first_clip_is_short_and_cheap_for_any_estimate(length, seconds):
     state = ScheduleState(LEVELS)
     for shot in shots_of(length, 4):
         state.add_shot(shot)
@@ -180,7 +180,7 @@ def test_where_nothing_can_be_in_time_the_soonest_section_gets_a_short_clip(sect
     assert Planner(state, live=False).next(now) == expected
 
 
-def test_what_a_dead_worker_had_is_planned_again():
+def test_tasks_of_a_crashed_worker_are_planned_again():
     state = state_of(*shots_of(4, 4, 4))
     add_clip(state, 0)
     planner = Planner(state, live=False)

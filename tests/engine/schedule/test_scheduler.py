@@ -1,4 +1,4 @@
-"""The scheduler on a pool that renders when the test says so: clips placed once each, failures survived."""
+"""The scheduler with a scripted pool: clips placed once each, failures survived."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Which clip is on screen when: stretched, frozen, shown again or late; and every second is accounted for."""
+"""Which clip is on screen when: stretched, frozen, reused or late; every second is counted."""
 
 import itertools
 
@@ -228,7 +228,7 @@ def test_whatever_is_ready_when_something_is_shown_at_every_moment(data):
         t += data.draw(st.floats(0.05, 2.0))
 
 
-def test_what_remains_after_a_clip_is_frozen_and_a_late_clip_counts_from_when_it_was_shown():
+def test_the_rest_after_a_clip_is_frozen_and_a_late_clip_counts_from_its_display():
     stats = PlaybackStats()
     stats.start(Placement(0.0, 4.0, 0, "fresh"), 0.0)
     stats.start(Placement(5.0, 9.0, 1, "stretched"), 5.5)

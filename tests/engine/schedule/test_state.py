@@ -1,4 +1,4 @@
-"""The scheduler's state: shots that share clips, measured speed, and what a show without end forgets."""
+"""The scheduler's state: shots that share clips, measured speed, bounded history."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def is_kept(state: ScheduleState, number: int) -> bool:
     return True
 
 
-def test_the_guess_stands_until_the_first_measurement() -> None:
+def test_the_estimate_is_used_until_the_first_measurement() -> None:
     speed = RenderSpeed(10.0)
     assert (speed.is_measured, speed.busy_factor, speed.tail_factor) == (False, 10.0, 0.0)
     speed.measure(4.0, RenderTime(2.0, 1.0))
@@ -76,7 +76,7 @@ def test_shots_of_one_key_share_their_clip() -> None:
     assert state.has_clip("a") and not state.has_clip("b") and not state.has_clip("no such key")
 
 
-def test_what_was_cancelled_is_rendered_again_and_what_failed_is_not() -> None:
+def test_cancelled_clips_are_rendered_again_and_failed_ones_are_not() -> None:
     state = state_of("aba")
     for end, settled in ((state.cancel, False), (state.fail, True)):
         state.start(RenderTask(0, 0, 2.0), 0.0)
@@ -162,7 +162,7 @@ def test_shots_that_have_no_clip_are_forgotten_and_numbers_stay() -> None:
     assert not is_kept(state, 100) and is_kept(state, 200)
 
 
-def test_what_was_shown_is_remembered_as_long_as_its_clip() -> None:
+def test_display_times_are_kept_as_long_as_their_clip() -> None:
     state = ScheduleState((Level("", 1.0),))
     selector = ClipSelector(state, live=True)
     for number in range(300):

@@ -1,4 +1,4 @@
-"""A worker with two jobs, one in its final stage and one in its first: both are finished whatever fails."""
+"""A worker with two overlapping jobs finishes both whatever fails."""
 
 import asyncio
 import os

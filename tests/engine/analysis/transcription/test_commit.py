@@ -1,4 +1,4 @@
-"""Words are committed once, in order, when two hypotheses agree on them or they are old; they never change."""
+"""Words are committed once, in order, when two hypotheses agree or they are old enough."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""Hallucinations are dropped and what people sing is kept; a doubtful word of a line that returns is replaced."""
+"""Hallucinations are dropped, lyrics are kept, and doubtful words of a repeated line are replaced."""
 
 import pytest
 from hypothesis import given
@@ -72,7 +72,7 @@ def test_an_uncertain_voice_keeps_an_open_gate_open_and_a_closed_one_closed() ->
     assert all(gate.update(0.6, 1.0) for _ in range(10))
 
 
-def test_where_nothing_is_known_of_a_voice_the_gate_is_open() -> None:
+def test_an_unknown_vocal_probability_opens_the_gate() -> None:
     assert VoiceGate().update(None, 0.25)
 
 

@@ -1,4 +1,4 @@
-"""The table of languages: what is a code, and which code is offered instead of a wrong one."""
+"""The table of languages: valid codes, and suggestions for invalid ones."""
 
 import subprocess
 import sys
@@ -30,7 +30,7 @@ def test_a_wrong_code_is_refused_with_the_right_one(text: str, meant: str) -> No
 
 
 @pytest.mark.parametrize("text", ["klingon", "", "123", "x" * 500])
-def test_what_is_like_no_language_is_refused_with_examples(text: str) -> None:
+def test_an_unknown_language_is_rejected_with_examples(text: str) -> None:
     with pytest.raises(UsageError, match="give a code such as en") as refused:
         parse_language(text)
     assert len(str(refused.value)) < 150

@@ -1,4 +1,4 @@
-"""Real Whisper models, found offline, find the word of the demo song and nothing else."""
+"""Real Whisper models, loaded offline, transcribe the word of the demo song."""
 
 import socket
 from collections.abc import Iterator

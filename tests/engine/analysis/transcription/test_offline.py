@@ -1,4 +1,4 @@
-"""How a whole song is read: stretches with a voice, overlapping decodes, repetition, words in other languages."""
+"""Transcription of a whole song: voiced segments, overlapping decodes, repetition, translation."""
 
 from itertools import pairwise
 
@@ -12,7 +12,7 @@ from engine.analysis.transcription.offline import LONGEST_SEGMENT_S, WINDOW_S, O
 from engine.analysis.transcription.types import SAMPLE_RATE, Word
 
 
-def test_a_long_stretch_is_parted_where_its_voice_is_weakest() -> None:
+def test_a_long_segment_is_split_where_its_voice_is_weakest() -> None:
     decoded_until: list[float] = []
 
     def voice(start_s: float, end_s: float) -> float:
@@ -133,7 +133,7 @@ class Hums(Sings):
         return tuple(word for word in super().decode(audio, start_s) if not 20.0 <= word.start < 40.0)
 
 
-def test_what_was_sung_before_a_hummed_line_is_not_read_with_it() -> None:
+def test_words_before_a_hummed_line_are_not_decoded_with_it() -> None:
     decoder = Hums()
     words = [word.start for words in read(decoder, 60.0) for word in words]
     assert decoder.calls[2:5] == [(10, 28), (19.9, 34), (19.9, 40)]

@@ -1,4 +1,4 @@
-"""Streaming with a scripted reader and a scripted clock: bounded memory, bounded cost, no reading without a voice."""
+"""Streaming with a scripted decoder and clock: bounded memory and cost, no decoding without a voice."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def stream(decoder: ScriptedLooker, seconds: float, block_s: float = 0.25, vocal
 
 
 @pytest.mark.parametrize("block_s", [0.1, 0.25, 1.0, 7.0])
-def test_every_word_is_given_once_whatever_the_block(block_s: float) -> None:
+def test_every_word_is_committed_once_for_any_block_size(block_s: float) -> None:
     given_words = stream(ScriptedLooker(), 42.0, block_s)
     assert [word.text for word in given_words] == [word.text for word in SONG if word.end <= 42.0]
 

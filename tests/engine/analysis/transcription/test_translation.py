@@ -1,4 +1,4 @@
-"""A lyric of another language keeps its words and carries their translation."""
+"""Lyrics in another language keep their words and get a translation."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ def test_each_english_word_stands_with_the_word_sung_nearest_to_it() -> None:
     assert both[3].english == "heart"
 
 
-def test_a_rendering_that_whisper_invented_is_left_out() -> None:
+def test_a_hallucinated_translation_is_dropped() -> None:
     looped = [Word(text, 1.0 + 0.05 * n, 1.04 + 0.05 * n, 0.9) for n, text in enumerate(["again"] * 20)]
     assert len((english_of(with_translation(SUNG, looped)) or "").split()) < 2
     assert with_translation([], ENGLISH) == []

@@ -1,4 +1,4 @@
-"""CogVideoX through its real pipeline, on tiny random weights: frames, seeds, cancelling, and what is refused."""
+"""CogVideoX through its real pipeline with tiny random weights: frames, seeds, cancellation, errors."""
 
 import json
 import shutil
@@ -46,7 +46,7 @@ def test_a_missing_default_model_is_an_error_with_a_hint():
 
 
 @pytest.mark.parametrize("name", ["no/such/folder", "./nothing", "/nowhere/at/all", "word", "a b/c?d", "~/model"])
-def test_a_model_that_is_nowhere_is_one_line(name):
+def test_an_unknown_model_is_an_error_in_one_line(name):
     with pytest.raises(ModelError) as failure:
         create_generator("cogvideox", name)
     assert "\n" not in str(failure.value)
@@ -54,7 +54,7 @@ def test_a_model_that_is_nowhere_is_one_line(name):
         select_generator("cogvideox", name)
 
 
-def test_a_folder_that_is_no_pipeline_is_one_line(tmp_path):
+def test_a_folder_without_a_pipeline_is_an_error_in_one_line(tmp_path):
     with pytest.raises(ModelError, match="not a diffusers pipeline"):
         create_generator("cogvideox", str(tmp_path))
 
@@ -144,7 +144,7 @@ async def test_a_missing_model_fails_the_job_in_one_line(tmp_path):
                 await pool.render(job(tmp_path))
 
 
-def test_auto_takes_the_shader_without_cuda_and_names_the_reason(tiny_cogvideox):
+def test_auto_selects_the_shader_without_cuda_with_a_reason(tiny_cogvideox):
     choice = select_generator("auto", str(tiny_cogvideox))
     if not torch.cuda.is_available():
         assert (choice.generator, choice.model.id) == ("shader", scenes_digest())

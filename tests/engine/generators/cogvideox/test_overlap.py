@@ -1,4 +1,4 @@
-"""CogVideoX denoises one clip while it decodes another, and each clip is what it would be alone."""
+"""CogVideoX denoises one clip while it decodes another, without a change of either."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""That each setting of CogVideoX does what it says: passes and FLOPs counted, calls dispatched, frames compared."""
+"""Each CogVideoX setting takes effect: passes and FLOPs counted, calls dispatched, frames compared."""
 
 from collections import Counter
 
@@ -196,7 +196,7 @@ def test_blocks_run_compiled_and_give_the_same_frames(tiny_cogvideox, name):
     assert len(compiled) == graphs
 
 
-def test_what_cannot_be_compiled_runs_eagerly(tiny_cogvideox):
+def test_a_model_that_cannot_be_compiled_runs_eagerly(tiny_cogvideox):
     generator = made(tiny_cogvideox)
     plain = frames(generator, job("live"))
 
@@ -227,7 +227,7 @@ def test_int8_keeps_the_blocks_matrices_in_a_quarter_of_float32s_memory_and_near
     assert torch.equal(again, plain)
 
 
-def test_what_torchao_cannot_quantize_is_used_unchanged_with_a_warning(tiny_cogvideox, monkeypatch):
+def test_a_model_that_torchao_cannot_quantize_is_unchanged_with_a_warning(tiny_cogvideox, monkeypatch):
     quantization = pytest.importorskip("torchao.quantization")
 
     def fail(*_):
@@ -241,7 +241,7 @@ def test_what_torchao_cannot_quantize_is_used_unchanged_with_a_warning(tiny_cogv
     assert torch.equal(clip, plain)
 
 
-def test_fp8_is_left_out_on_a_device_without_it(generator):
+def test_fp8_is_not_used_on_a_device_without_it(generator):
     if torch.cuda.is_available():
         pytest.skip("a GPU may have it")
     with generator.denoiser.optimizations.applied(PRESETS["live"], lambda: 0) as transformer:
@@ -308,7 +308,7 @@ def test_decoding_in_batches_gives_the_frames_of_decoding_at_once(generator, cou
     assert len(lots) == max(1, ((count - 1) // 4 + 1) // 2)
 
 
-def test_less_work_gives_other_frames_and_still_a_whole_clip(generator):
+def test_cheaper_presets_give_other_frames_and_a_complete_clip(generator):
     clips = {name: frames(generator, job(name)) for name in PRESETS}
     assert len({clip.tobytes() for clip in clips.values()}) == len(PRESETS)
     assert {clip.shape for name, clip in clips.items() if name != "draft"} == {(9, 32, 48, 3)}

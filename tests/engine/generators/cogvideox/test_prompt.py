@@ -1,4 +1,4 @@
-"""Prompts grown into paragraphs: deterministic, within the tokens, the sentence first and whole."""
+"""Prompt expansion: deterministic, within the token limit, the complete sentence first."""
 
 import pytest
 from hypothesis import given
