@@ -1,1 +1,1 @@
-"""What a maintainer runs: making the demo song and the word vectors, training and measuring the classifier."""
+"""Tools for maintainers, which are not shipped: training, evaluation, benchmarks, stress tests, releases."""

@@ -272,10 +272,10 @@ def _vae() -> Any:
 def _timed(device: str, work: Callable[[], Any]) -> tuple[float, Any]:
     """Seconds until the work is done on the device, and its result."""
     _wait(device)
-    begun = time.perf_counter()
+    started = time.perf_counter()
     result = work()
     _wait(device)
-    return time.perf_counter() - begun, result
+    return time.perf_counter() - started, result
 
 
 def _ignore(step: int) -> None:

@@ -36,10 +36,10 @@ async def throughput(clips: int, workers: int) -> float:
     with tempfile.TemporaryDirectory() as folder, ClipCache(Path(folder), 10**12) as cache:
         async with WorkerPool(cache, "fake", str(PAUSE), workers, on_worker=on_worker) as pool:
             await all_ready.wait()
-            begun = time.perf_counter()
+            started = time.perf_counter()
             jobs = (Job("fake", "", "bench", (), (), n, 64, 48, 8.0, FRAMES / 8) for n in range(clips))
             await asyncio.gather(*map(pool.render, jobs))
-            return clips / (time.perf_counter() - begun)
+            return clips / (time.perf_counter() - started)
 
 
 def main() -> None:

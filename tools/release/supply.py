@@ -1,11 +1,10 @@
-"""What a user installs: pinned, listed, built twice alike, and run outside the checkout on every Python we promise.
+"""Supply chain: lock file, reproducible build, SBOM, and a test of the installed package on every supported Python.
 
-    python -m tools.release.supply lock                        # requirements.lock anew: every version, with SHA-256
+    python -m tools.release.supply lock                        # write requirements.lock, with SHA-256
     python -m tools.release.supply check [--pythons 3.11,3.12,3.13] [--out build/supply]
 
-`check` builds sdist and wheel twice and compares them, then, for each Python, makes an empty environment, installs
-exactly what the lock says (hashes checked) and the wheel, and, in a folder far from the checkout, hears and exports a
-song. From the first of them it writes the SBOM (CycloneDX, sbom.json). Prints a table and one JSON line; exit status 1
+`check` builds sdist and wheel twice and compares them, then, for each Python, creates an environment, installs the
+locked packages (with hashes) and the wheel, and analyzes and exports a song outside the checkout. From the first of them it writes the SBOM (CycloneDX, sbom.json). Prints a table and one JSON line; exit status 1
 if anything failed. Needs uv, build and cyclonedx-bom (the `dev` extra) and those Pythons on the PATH or in pyenv.
 """
 
@@ -24,7 +23,7 @@ from rich.table import Table
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements.lock"
-SINCE = "1735689600"  # what every file in the archives says of its time: 2025-01-01
+SINCE = "1735689600"  # time stamp of all files in the archives: 2025-01-01
 PYTHONS = "3.11,3.12,3.13"
 
 
@@ -89,7 +88,7 @@ def _run(command: list[str], cwd: Path | None = None, env: dict[str, str] | None
 
 
 def check(pythons: list[str], out: Path) -> bool:
-    """Build, compare, install, run; print what came of it."""
+    """Build, compare, install, run; print the results."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -104,7 +103,7 @@ def check(pythons: list[str], out: Path) -> bool:
             shutil.rmtree(place)
     table = Table(title="Supply")
     table.add_column("what")
-    table.add_column("came of it")
+    table.add_column("result")
     table.add_row("sdist and wheel, twice", "the same bytes" if first == second else "they differ")
     for python, failure in results.items():
         table.add_row(f"locked install and export, Python {python}", failure or "works")

@@ -1,4 +1,4 @@
-"""Check for the system libraries that `make demo` and `make test` need; install them where that is allowed.
+"""Check for the system packages that `make demo` and `make test` need, and install them if permitted.
 
     python3 tools/release/system_packages.py demo|test
 
@@ -47,7 +47,7 @@ def installed_by_dpkg(package: str) -> bool:
     return "install ok installed" in shown.stdout
 
 
-def is_there(package: str, sign: str) -> bool:
+def is_installed(package: str, sign: str) -> bool:
     """Whether what `package` brings can be used."""
     if not sign:
         return installed_by_dpkg(package)
@@ -61,11 +61,11 @@ def is_there(package: str, sign: str) -> bool:
 
 
 def main() -> int:
-    """Install what is missing, or say what to install."""
-    wanted = dict(NEEDED["demo"])
+    """Install the missing packages, or print their names."""
+    needed = dict(NEEDED["demo"])
     if sys.argv[1:] == ["test"]:
-        wanted |= NEEDED["test"]
-    missing = [package for package, sign in wanted.items() if not is_there(package, sign)]
+        needed |= NEEDED["test"]
+    missing = [package for package, sign in needed.items() if not is_installed(package, sign)]
     if not missing:
         return 0
     install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *missing]

@@ -13,7 +13,6 @@ a frame, or a drop was not counted.
 import argparse
 import asyncio
 import ctypes
-import json
 import random
 import sys
 import tempfile
@@ -28,8 +27,6 @@ import numpy as np
 import psutil
 import soundfile
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
 from aimv.app.export import plan_clip
 from aimv.app.listen import make_row, make_shot
@@ -51,6 +48,7 @@ from engine.playback.player import FrameStats
 from engine.render.cache import ClipCache
 from engine.render.pool import WorkerPool
 from engine.types import Frame, Progress
+from tools.report import print_figures
 
 RATE, BLOCK_S, HOP_S = 32_000, 0.2, 1.0
 FRAME_S = 1 / 24  # the unit of drift
@@ -275,7 +273,7 @@ def main() -> None:
     parser.add_argument("--fps", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    begun = time.monotonic()
+    started = time.monotonic()
 
     async def soak(folder: Path) -> tuple[Show, ShowResult, QueuedOutput]:
         show = Show(options.hours, options.fps, options.seed, folder / "show.mp4")
@@ -302,17 +300,9 @@ def main() -> None:
         "failures": len(shown.failures),
         "store_bytes": left,
         "memory_mb": round(show.memory[-1][1], 1),
-        "wall_s": round(time.monotonic() - begun, 1),
+        "wall_s": round(time.monotonic() - started, 1),
     }
-    table = Table(title="Soak")
-    table.add_column("what")
-    table.add_column("value", justify="right")
-    for name, value in totals.items():
-        table.add_row(name.replace("_", " "), str(value))
-    for name in lost:
-        table.add_row("uncounted", name)
-    Console().print(table)
-    print(json.dumps(totals))
+    print_figures("Endurance", totals, [("uncounted", name) for name in lost])
     bad = slope(show.memory) >= SLOPE_MB or show.drift_s >= FRAME_S or bool(lost)
     sys.exit(1 if bad else 0)
 

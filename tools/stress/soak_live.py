@@ -95,7 +95,7 @@ class Device:
 
     def __init__(self, sound: NDArray[np.float32], ppm: float) -> None:
         self.xruns = 0
-        self.begun = 0.0
+        self.started = 0.0
         self.true = RATE * (1.0 + ppm * 1e-6)
         self._sound = np.repeat(sound[:, None], 2, axis=1)
         self._ending = threading.Event()
@@ -114,10 +114,10 @@ class Device:
             self._thread.join()
 
     def _run(self, callback: Any) -> None:
-        self.begun = time.perf_counter()
+        self.started = time.perf_counter()
         given = 0
         while not self._ending.is_set():
-            complete = self.begun + (given + BLOCK) / self.true
+            complete = self.started + (given + BLOCK) / self.true
             if self._ending.wait(max(0.0, complete - time.perf_counter())):
                 return
             at = given % (len(self._sound) - BLOCK)
@@ -173,7 +173,7 @@ def real(seconds: float, ppm: float, sound: NDArray[np.float32], out: Path) -> d
     class Screen(NullOutput):
         def write(self, frame: Frame, at: float) -> None:
             now = time.perf_counter()
-            offsets.append((now, at - (now - device.begun) * device.true / RATE))
+            offsets.append((now, at - (now - device.started) * device.true / RATE))
             if len(offsets) % 300 == 0:
                 pages = int(Path("/proc/self/statm").read_text().split()[1])
                 memory.append(pages * 4096 / 2**20)

@@ -12,7 +12,6 @@ partition after more than 4 s.
 import argparse
 import asyncio
 import contextlib
-import json
 import multiprocessing
 import os
 import random
@@ -27,8 +26,6 @@ from pathlib import Path
 from typing import Self
 
 import av
-from rich.console import Console
-from rich.table import Table
 
 from engine.render.auth import KeyPair, create_key_pair, read_key_pair, read_public_key
 from engine.render.cache import ClipCache, has_valid_checksum
@@ -36,6 +33,7 @@ from engine.render.pool import MAX_CRASHES, WorkerEvent, WorkerPool
 from engine.render.protocol import Job
 from engine.render.transport import RemoteWorker, WorkerOffer
 from engine.worker.main import serve
+from tools.report import print_figures
 
 FRAMES, PAUSE, BEFORE = 8, 0.03, 0.3
 MODEL = f"{PAUSE}+{BEFORE}"  # of two stages, so that two jobs are in progress
@@ -242,13 +240,7 @@ def main() -> None:
         "slowest_partition_detected_s": round(max(soak.partitions_detected, default=0.0), 3),
         "seconds": round(time.monotonic() - started, 1),
     }
-    table = Table(title="Faults injected in mid-clip")
-    table.add_column("what")
-    table.add_column("value", justify="right")
-    for name, value in totals.items():
-        table.add_row(name.replace("_", " "), str(value))
-    Console().print(table)
-    print(json.dumps(totals))
+    print_figures("Faults injected in mid-clip", totals)
     slow = max(kills, default=0.0) > CRASH_S or max(*stops, *soak.partitions_detected, 0.0, 0.0) > FROZEN_S
     sys.exit(1 if soak.lost or soak.partial or slow else 0)
 

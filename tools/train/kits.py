@@ -202,10 +202,10 @@ def splash_from_crash(crash: Hit, random: np.random.Generator) -> Hit:
 def soundfont(font: Path, name: str, programs: tuple[int, ...] = tuple(FONT_KITS)) -> Iterator[Hit]:
     """Strokes of a soundfont's General MIDI drum kits, three velocities each, without duplicates."""
     programs = tuple(program for program in programs if (name, program) not in LAYERED)
-    wanted = [(p, key, v) for p in programs for key, piece in FONT_KITS[p].items() if piece for v in VELOCITIES]
-    parts = [Part(p, (Note(0.05, 1.0, key, v),), drums=True) for p, key, v in wanted]
+    notes = [(p, key, v) for p in programs for key, piece in FONT_KITS[p].items() if piece for v in VELOCITIES]
+    parts = [Part(p, (Note(0.05, 1.0, key, v),), drums=True) for p, key, v in notes]
     had: dict[str, list[Sound]] = {}
-    for (program, key, velocity), sound in zip(wanted, render(font, parts, HIT_SPACING), strict=False):
+    for (program, key, velocity), sound in zip(notes, render(font, parts, HIT_SPACING), strict=False):
         piece = FONT_KITS[program][key]
         hit = finish(f"{name}/{program}", piece, velocity / 127, sound)
         if hit and not any(is_same_recording(hit.sound, other) for other in had.get(piece, ())):

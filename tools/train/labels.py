@@ -53,7 +53,7 @@ WINDOW_SECONDS = 1.0
 WINDOW = int(SAMPLE_RATE * WINDOW_SECONDS)
 
 DRUM_SPAN = 0.9
-"""A drum counts as present when it is struck in the first this many seconds of the window."""
+"""A drum counts as present with an onset in the first so many seconds of the window."""
 
 AUDIBLE_DB = -20.0
 """A sustained source counts as present when its level is at least this much relative to the mix."""

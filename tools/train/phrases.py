@@ -124,12 +124,12 @@ def strums(song: Song, low: int, high: int, seconds: float) -> list[Note]:
     """Strummed eighths or sixteenths: down on the beat, up between, lighter and on fewer strings."""
     random = song.random
     step, ring = float(random.choice([0.25, 0.5, 0.5])), float(random.uniform(0.6, 3.0))
-    wanted = random.random(16) < float(random.uniform(0.5, 1.0))
-    wanted[0] = True
+    played = random.random(16) < float(random.uniform(0.5, 1.0))
+    played[0] = True
     middle = float(random.uniform(low + 6, low + 16))
     notes, beat, i = [], 0.0, 0
     while song.seconds(beat) < seconds:
-        if wanted[i % 16]:
+        if played[i % 16]:
             classes = song.chord(beat)
             keys = sorted({near(classes[n % len(classes)], low, high, middle + 4.5 * n) for n in range(6)})
             down, start = i % 2 == 0, max(0.0, song.seconds(beat))

@@ -131,8 +131,8 @@ def electric_piano(random: Random) -> Voice:
         decay = ring * 2 ** ((60 - played.key) / 30)
         body = bright * hard**1.5 * np.exp(-time / (decay * 0.5)) * np.sin(even * turns)
         # A modulator above the Nyquist frequency would fold down into the note.
-        struck = bark * hard * np.exp(-time / strike) * np.sin(tine * turns) if tine * hertz < 12_000 else 0.0
-        sound = np.sin(turns + body + struck) * np.exp(-time / decay) * np.minimum(1, time / 0.002)
+        attack = bark * hard * np.exp(-time / strike) * np.sin(tine * turns) if tine * hertz < 12_000 else 0.0
+        sound = np.sin(turns + body + attack) * np.exp(-time / decay) * np.minimum(1, time / 0.002)
         return fade_out(np.asarray(sound * hard, dtype=np.float32), 0.1)
 
     return note

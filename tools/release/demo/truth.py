@@ -8,7 +8,7 @@ from tools.release.demo.arrangement import BEATS_IN_BAR, BPM, SECTIONS, Track, d
 from tools.release.demo.voice import HUM, Sung
 from tools.synthesis import Note
 
-# How long a struck instrument stays clearly audible; other notes end with their key.
+# Audible decay of percussion in s; other notes end with their key.
 DECAY_S = {"kick": 0.25, "tom": 0.4, "crash": 1.0, "splash": 0.5}
 TITLE = "Heart"
 

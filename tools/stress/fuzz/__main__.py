@@ -35,13 +35,13 @@ def main() -> None:
         print(run([(name, int(number))]).faults or "no fault")
         return
     chosen = options.only.split(",") if options.only else list(TARGETS)
-    begun = time.monotonic()
+    started = time.monotonic()
     totals: dict[str, Report] = {}
     for group in ([kind for kind in chosen if kind in KINDS], [kind for kind in chosen if kind not in KINDS]):
         for index, kind in enumerate(group):
             count = len(range(index, options.cases, len(group)))
             totals[kind] = run((kind, options.seed + number) for number in range(count))
-    _print(totals, time.monotonic() - begun)
+    _print(totals, time.monotonic() - started)
     sys.exit(1 if any(report.faults for report in totals.values()) else 0)
 
 

@@ -94,7 +94,7 @@ def case(kind: str, number: int, folder: Path) -> str:
 
 
 def verdict(path: Path, seconds: float | None) -> str:
-    """Load `path`, whose header promises `seconds` of sound (None: it does not say)."""
+    """Load `path`, whose header promises `seconds` of sound (None: unknown)."""
     try:
         song = load_song(path)
     except AimvError as error:

@@ -116,10 +116,10 @@ def _serve(line: Connection, folder: Path) -> None:
     line.send("ready")
     while True:
         target, number = line.recv()
-        begun = time.process_time()
+        started = time.process_time()
         try:
             outcome = run_case(target, number, folder)
         except Exception as error:  # noqa: BLE001 - whatever is raised here is what we look for
             outcome = f"crash: {type(error).__name__}: {error}"
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        line.send((outcome, time.process_time() - begun, peak))
+        line.send((outcome, time.process_time() - started, peak))
