@@ -4,8 +4,9 @@
     python -m tools.release.supply check [--pythons 3.11,3.12,3.13] [--out build/supply]
 
 `check` builds sdist and wheel twice and compares them, then, for each Python, creates an environment, installs the
-locked packages (with hashes) and the wheel, and analyzes and exports a song outside the checkout. From the first of them it writes the SBOM (CycloneDX, sbom.json). Prints a table and one JSON line; exit status 1
-if anything failed. Needs uv, build and cyclonedx-bom (the `dev` extra) and those Pythons on the PATH or in pyenv.
+locked packages (with hashes) and the wheel, and analyzes and exports a song outside the checkout. The
+first of them gives the SBOM (CycloneDX, sbom.json). Prints a table and one JSON line; exit status 1 if anything failed.
+Needs uv, build and cyclonedx-bom (the `dev` extra) and those Pythons on the PATH or in pyenv.
 """
 
 import argparse
