@@ -15,8 +15,8 @@ RTFS = (0.25, 0.5, 1.0, 2.0, 4.0, 7.5, 15.0)
 @pytest.mark.parametrize("live", [False, True])
 @pytest.mark.parametrize("rtf", RTFS)
 def test_no_frame_is_without_a_picture_and_all_are_accounted_for(rtf, live):
-    for stalls, deaths, beside in ((0, 0, 0.0), (4, 4, 0.3)):
-        show = simulate(rtf, 3.0, live, stalls, deaths, beside=beside)
+    for stalls, deaths, overlap in ((0, 0, 0.0), (4, 4, 0.3)):
+        show = simulate(rtf, 3.0, live, stalls, deaths, overlap=overlap)
         assert show.frames.total() == 3 * 60 * 24
         assert set(show.frames) <= set(KINDS)
         assert show.frames["blank"] == 0
@@ -33,16 +33,16 @@ def test_every_second_of_a_file_shows_a_clip_of_its_own_section(minutes, rtf):
     assert simulate(rtf, minutes, live=False).totals()["own_section"] == 1.0
 
 
-@pytest.mark.parametrize("beside", [0.0, 1.0])
+@pytest.mark.parametrize("overlap", [0.0, 1.0])
 @pytest.mark.parametrize("rtf", RTFS)
-def test_live_the_prompt_on_screen_is_at_most_two_shots_old(rtf, beside):
-    assert simulate(rtf, 5.0, live=True, beside=beside).totals()["prompt_age_median_shots"] <= 2
+def test_live_the_prompt_on_screen_is_at_most_two_shots_old(rtf, overlap):
+    assert simulate(rtf, 5.0, live=True, overlap=overlap).totals()["prompt_age_median_shots"] <= 2
 
 
 def test_overlapped_finishing_does_not_slow_the_pace():
     """Were it planned by when clips are there, and not by when the worker is free, half the shots would be left out."""
-    assert simulate(1.0, 10.0, live=False, beside=1.0).totals()["fresh"] >= 0.95
-    assert simulate(7.5, 10.0, live=False, beside=0.5).totals()["own_section"] == 1.0
+    assert simulate(1.0, 10.0, live=False, overlap=1.0).totals()["fresh"] >= 0.95
+    assert simulate(7.5, 10.0, live=False, overlap=0.5).totals()["own_section"] == 1.0
 
 
 def test_two_workers_show_more_that_is_fresh_than_one():
