@@ -103,6 +103,7 @@ def test_bars_are_counted_from_the_beat_at_the_shots_start() -> None:
     assert cuts(20.0, late)[:3] == pytest.approx([3.1, 5.9, 8.7])
     early = [beat - 0.04 for beat in EVEN]  # the first beat is a little before the first shot
     assert cuts(20.0, early[1:])[:2] == pytest.approx([3.46, 6.26])
+    assert cuts(20.0, EVEN, change_at=2.1)[:3] == pytest.approx([2.1, 4.9, 7.7]), "bars after a cut within a bar"
 
 
 def test_a_small_shift_of_one_beat_does_not_shift_its_bar() -> None:
@@ -154,6 +155,8 @@ def test_a_shot_is_loud_if_most_windows_are_and_as_loud_as_the_loudest() -> None
     assert not merge_windows([one, two], 0.0, 2.0).loud
     merged = merge_windows([one, two, three], 0.0, 3.0)
     assert (merged.loud, merged.lufs) == (True, -10)
+    quiet = window(3, loud=False)
+    assert not merge_windows([one, two, quiet], 0.0, 4.0).loud
 
 
 def test_the_frequency_is_the_median_of_the_windows_that_have_one() -> None:

@@ -52,6 +52,7 @@ def test_a_clip_is_expected_when_it_is_ready_and_occupies_its_worker_only_before
     state.speed.measure(1.0, RenderTime(0.5, 0.25))
     assert (state.worker_seconds(4.0, 0), state.seconds_until_ready(4.0, 0)) == (2.0, 3.0)
     assert (state.worker_seconds(4.0, 1), state.seconds_until_ready(4.0, 1)) == (1.0, 1.5)
+    assert state.worker_seconds(8.0, 1) == 2.0
     state.start(RenderTask(0, 0, 4.0), 10.0)
     assert state.expected == {0: 13.0}
 
