@@ -3,6 +3,7 @@
 The engine runs on this host, or it is one of those on other hosts that the process offers itself to, one at a time.
 """
 
+import abc
 import contextlib
 import os
 import queue
@@ -42,21 +43,21 @@ from engine.render.protocol import (
 from engine.render.transport import WorkerOffer, bind
 
 
-class EngineSocket:
+class EngineSocket(abc.ABC):
     """The worker's socket to its engine."""
 
     socket: zmq.Socket[bytes]
     engine: bytes  # the identity of the engine that is served, "" for none
 
+    @abc.abstractmethod
     def receive(self) -> Message | None:
         """The next message of the engine that is served; ServiceRequest if it is served from now on."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def send(self, message: Message) -> None:
         """Send to the engine at once, or drop the message: heartbeats show what was lost."""
-        raise NotImplementedError
 
-    def on_heartbeat(self) -> None:
+    def on_heartbeat(self) -> None:  # noqa: B027 - only the socket of this host has something to do
         """Called with every heartbeat."""
 
     def close(self) -> None:
